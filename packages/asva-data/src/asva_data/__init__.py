@@ -1,0 +1,1 @@
+"""Video and sound in and out, datasets, and a synthetic audiovisual world with known truth."""

@@ -1,0 +1,1 @@
+"""Keyframes to every frame: masked-frame conditioning, noise blending and FreeNoise."""

@@ -1,0 +1,1 @@
+"""Video diffusion U-Nets conditioned on text, image and sound."""
