@@ -1,0 +1,7 @@
+"""Settings that must stand before torch is imported: one thread a process, no downloads, no window."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")

@@ -1,0 +1,53 @@
+"""The documents hold together: every link leads somewhere, every named file exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted(
+    path for pattern in ("*.md", "docs/**/*.md", "packages/*/*.md", "benchmarks/*.md", "examples/*.md")
+    for path in ROOT.glob(pattern)
+)  # fmt: skip
+IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+def anchors(path: Path) -> set[str]:
+    """The names that a document's headings get on the usual hosts."""
+    titles = re.findall(r"^#+ +(.+?) *$", path.read_text(), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links(path: Path) -> list[str]:
+    """Link and picture targets outside code blocks."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text))
+    return targets + re.findall(r'<img[^>]+src="([^"]+)"', text)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_links_lead_somewhere(path):
+    for target in links(path):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        goal = (path.parent / name).resolve() if name else path
+        assert goal.exists(), f"{path.relative_to(ROOT)} links to {target}, which is not there."
+        if anchor and goal.suffix == ".md":
+            assert anchor in anchors(goal), (
+                f"{path.relative_to(ROOT)} links to {target}; {goal.name} has no such heading."
+            )
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_named_files_exist(path):
+    """A file named in backticks from the root, as `docs/numerics.md`, is there."""
+    named = re.findall(r"`((?:docs|tests|packages|benchmarks|examples|\.ci)/[\w./-]+\.\w+)`", path.read_text())
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert not missing, f"{path.relative_to(ROOT)} names {missing}."
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_documents_open_with_a_title(path):
+    assert path.read_text().startswith(("# ", "---")), f"{path.relative_to(ROOT)} must open with a title."
