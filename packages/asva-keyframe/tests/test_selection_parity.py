@@ -1,6 +1,7 @@
 """Keyframe selection against the original code's indices: exact."""
 
 import numpy as np
+
 from asva_keyframe import (
     OfficialDraws,
     find_keypoints,

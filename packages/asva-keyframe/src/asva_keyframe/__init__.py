@@ -1,4 +1,4 @@
-"""Keyframes from motion: optical flow, motion curves, keyframe selection and the network that predicts them from sound."""
+"""Keyframes from motion: optical flow, motion curves, keyframe selection and the network from sound to motion."""
 
 import lazy_loader as lazy
 

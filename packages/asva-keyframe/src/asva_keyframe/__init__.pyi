@@ -1,8 +1,17 @@
 """Public names of asva_keyframe, loaded when first used."""
 
+from .convert import convert_localizer as convert_localizer
+from .convert import invert_localizer as invert_localizer
+from .convert import split_localizer as split_localizer
 from .draws import OfficialDraws as OfficialDraws
 from .keypoints import Keypoints as Keypoints
 from .keypoints import find_keypoints as find_keypoints
+from .labels import curve_label as curve_label
+from .labels import localizer_loss as localizer_loss
+from .labels import mel_label as mel_label
+from .labels import scale_curve as scale_curve
+from .localizer import MotionLocalizer as MotionLocalizer
+from .localizer import MotionLocalizerOutput as MotionLocalizerOutput
 from .selection import select_keyframes as select_keyframes
 from .spread import spread_evenly as spread_evenly
 from .spread import uniform_keyframes as uniform_keyframes

@@ -27,8 +27,8 @@ class Draws(Protocol):
 class OfficialDraws:
     """The two legacy generators of the original code, in its order of draws.
 
-    The original draws choices from numpy's legacy generator and probabilities from Python's ``random``. Use this class to
-    get its indices for known seeds; for anything else give a ``numpy.random.Generator``.
+    The original draws choices from numpy's legacy generator and probabilities from Python's ``random``. Use this class
+    to get its indices for known seeds; for anything else give a ``numpy.random.Generator``.
 
     Args:
         choices: Legacy numpy state that takes the place of the global one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from asva_keyframe.draws import Draws
@@ -39,7 +41,7 @@ def _anchors(keypoints: Keypoints, num_frames: int, num_keyframes: int, spacing:
     count = min(num_keyframes // 2, len(keypoints.peaks))
     peaks = sorted({0, *draws.choose(keypoints.peaks, count).tolist()})
     valleys = []
-    for left, right in zip(peaks[:-1], peaks[1:], strict=True):
+    for left, right in pairwise(peaks):
         between = keypoints.valleys[(keypoints.valleys > left) & (keypoints.valleys < right)]
         if len(between) > 0:
             valleys.append(draws.choose_one(between))
@@ -51,7 +53,7 @@ def _padding(anchors: list[int], missing: int, draws: Draws) -> list[int]:
         return []
     added: list[int] = []
     total = anchors[-1] - anchors[0]
-    for left, right in zip(anchors[:-2], anchors[1:-1], strict=True):
+    for left, right in pairwise(anchors[:-1]):
         # Each interval but the last gets at most one frame, with the probability of its share of the clip.
         if draws.uniform() < (right - left) / total and missing > 0:
             added += inner_points(left, right, 1)

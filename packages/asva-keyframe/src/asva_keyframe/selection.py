@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -89,7 +90,7 @@ def _even_keyframes(
     count = min(max(num_keyframes // 2 - 1, 0), len(keypoints.peaks))
     peaks = np.sort(draws.choose(keypoints.peaks, count)) if count else np.empty(0, np.int64)
     valleys = []
-    for left, right in zip(peaks[:-1], peaks[1:], strict=True):
+    for left, right in pairwise(peaks):
         between = keypoints.valleys[(keypoints.valleys > left) & (keypoints.valleys < right)]
         if len(between) > 0:
             valleys.append(between[np.argmin(curve[between])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def spread_evenly(anchors: np.ndarray, num_frames: int, num_keyframes: int) -> n
     """
     edges = [*anchors.tolist(), num_frames]
     parts = [1] * len(anchors)
-    heap = [(-(right - left) / 2, i) for i, (left, right) in enumerate(zip(edges[:-1], edges[1:], strict=True))]
+    heap = [(-(right - left) / 2, i) for i, (left, right) in enumerate(pairwise(edges))]
     heapq.heapify(heap)
     for _ in range(num_keyframes - len(anchors)):
         _, i = heapq.heappop(heap)

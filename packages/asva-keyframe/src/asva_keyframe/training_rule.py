@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -150,7 +151,7 @@ def _anchors(keypoints: Keypoints, num_frames: int, num_keyframes: int, spacing:
     drawn = draws.choose(peaks, min(num_keyframes // 2, len(peaks))).tolist()
     pairs = drawn if 0 in drawn else [0, *drawn]
     lows = []
-    for first, second in zip(pairs[:-1], pairs[1:], strict=True):
+    for first, second in pairwise(pairs):
         between = valleys[(valleys > first) & (valleys < second)]
         lows.append(draws.choose_one(between) if len(between) > 0 else (first + second) // 2)
     return sorted({*pairs, *lows, *valleys[-1:].tolist()})
