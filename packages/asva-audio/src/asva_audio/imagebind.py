@@ -118,7 +118,7 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
         self.patch_norm = nn.LayerNorm(hidden_size)
         self.class_embedding = nn.Parameter(torch.empty(1, 1, hidden_size)) if class_token else None
         self.positions = nn.Parameter(torch.empty(1, int(class_token) + frequency * time, hidden_size))
-        rates = torch.linspace(0, drop_path_rate, num_hidden_layers).tolist()
+        rates = torch.linspace(0, drop_path_rate, num_hidden_layers, device="cpu").tolist()
         self.blocks = nn.ModuleList(EncoderBlock(hidden_size, num_attention_heads, mlp_ratio, r) for r in rates)
         self._initialise()
 
