@@ -1,0 +1,83 @@
+"""The door of the command line: expected errors leave as one red line, Ctrl-C as 130, a traceback only on `--debug`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+INTERRUPTED = 130
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class UsageProblem(ValueError):
+    """A command line that cannot be right whatever the files hold: exit code 2."""
+
+
+class Door(TyperGroup):
+    """The root command group; every way out of a command passes through here."""
+
+    def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command line; ``--debug`` may stand anywhere in it."""
+        words = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in words or bool(os.environ.get("ASVA_DEBUG"))
+        words = [word for word in words if word != "--debug"]
+        code = self._run(words, prog_name or "asva", debug, extra)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _run(self, words: list[str], prog_name: str, debug: bool, extra: dict[str, Any]) -> int:
+        try:
+            code = super().main(args=words, prog_name=prog_name, standalone_mode=False, **extra)
+            return code if isinstance(code, int) else 0
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            return report(error)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command; an interruption becomes one line and exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say_error("Interrupted: nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def report(error: Exception) -> int:
+    """Say one line about an error and return the exit code that goes with it."""
+    say_error(describe(error))
+    return 2 if _is_usage(error) else 1
+
+
+def describe(error: Exception) -> str:
+    """One line that names the thing and, where it is known, the mend."""
+    if _is_usage(error):
+        text = error.format_message() if hasattr(error, "format_message") else str(error)
+        command = getattr(getattr(error, "ctx", None), "command_path", "asva")
+        return f"{text.rstrip('.')}. See `{command} --help`."
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "Memory ran out: close other programs, pass `--offload model`, a smaller `--size` or another `--device`."
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        where = f" for '{error.filename}'" if error.filename else ""
+        return f"The disk is full{where} ({error.strerror}): free some space or write to another folder."
+    if isinstance(error, OSError) and error.filename:
+        return f"'{error.filename}': {error.strerror}."
+    if isinstance(error, ValueError | OSError):
+        return str(error) or type(error).__name__
+    return f"Unexpected {type(error).__name__}: {error}. This is a defect; add `--debug` for the traceback."
+
+
+def say_error(text: str) -> None:
+    """Write one red line to stderr."""
+    typer.secho(" ".join(text.split()), fg="red", err=True)
+
+
+def _is_usage(error: Exception) -> bool:
+    return isinstance(error, UsageProblem) or hasattr(error, "format_message")

@@ -1,0 +1,27 @@
+from .catalog import MODELS as MODELS
+from .catalog import DownloadPlan as DownloadPlan
+from .catalog import ModelEntry as ModelEntry
+from .catalog import ModelError as ModelError
+from .catalog import RemoteFile as RemoteFile
+from .checkpoint import read_checkpoint as read_checkpoint
+from .keyvid import convert_keyvid as convert_keyvid
+from .load import load_pipeline as load_pipeline
+from .memory import measured_peak as measured_peak
+from .memory import predicted_peak as predicted_peak
+from .resolve import cache_folder as cache_folder
+from .resolve import resolve_model as resolve_model
+
+__all__ = [
+    "MODELS",
+    "DownloadPlan",
+    "ModelEntry",
+    "ModelError",
+    "RemoteFile",
+    "cache_folder",
+    "convert_keyvid",
+    "load_pipeline",
+    "measured_peak",
+    "predicted_peak",
+    "read_checkpoint",
+    "resolve_model",
+]

@@ -1,0 +1,100 @@
+"""A pipeline on a device: where it runs, in which precision, and what waits in the main memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asva.models.catalog import ModelError
+from asva.models.resolve import resolve_model
+
+__all__ = ["choose_device", "choose_dtype", "load_pipeline"]
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_OFFLOADS = ("none", "model", "sequential")
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """The device of a name; ``auto`` takes a GPU if there is one.
+
+    Raises:
+        ModelError: If the device does not exist here.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(f"Device '{device}' is not available here: pass `--device cpu`, or `auto`.") from error
+    return chosen
+
+
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The precision of a name; ``auto`` is float32, and bfloat16 on GPUs that have it.
+
+    Raises:
+        ModelError: If the name is unknown.
+    """
+    if dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    if dtype not in _DTYPES:
+        raise ModelError(f"`dtype` must be auto, {', '.join(_DTYPES)}, got '{dtype}'.")
+    return _DTYPES[dtype]
+
+
+def load_pipeline(
+    model: str | os.PathLike[str] = "tiny",
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    offload: str = "none",
+    **resolve: Any,
+) -> Any:
+    """Load a model, ready to be called.
+
+    Args:
+        model: See :func:`asva.models.resolve_model`.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
+        dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
+        offload: ``none``; ``model`` moves one network at a time to the GPU; ``sequential`` one layer at a time.
+        resolve: ``confirm`` and ``on_progress`` of :func:`asva.models.resolve_model`.
+
+    Returns:
+        The :class:`asva.pipelines.KeyVIDPipeline`.
+
+    Raises:
+        ModelError: If the model cannot be found or loaded, or the device, precision or offload is not possible.
+    """
+    chosen = choose_device(device)
+    if offload not in _OFFLOADS:
+        raise ModelError(f"`offload` must be {', '.join(_OFFLOADS)}, got '{offload}'.")
+    if offload != "none" and chosen.type == "cpu":
+        raise ModelError(f"`offload` must be none on the CPU, got '{offload}': there is no GPU to take weights from.")
+    folder = resolve_model(model, **resolve)
+    pipeline = _read(folder, choose_dtype(dtype, chosen))
+    if offload == "model":
+        pipeline.enable_model_cpu_offload(device=chosen)
+    elif offload == "sequential":
+        pipeline.enable_sequential_cpu_offload(device=chosen)
+    else:
+        pipeline.to(chosen)
+    return pipeline
+
+
+def _read(folder: Path, dtype: torch.dtype) -> Any:
+    from asva.pipelines import KeyVIDPipeline
+
+    logging.getLogger("diffusers").setLevel(logging.ERROR)
+    try:
+        pipeline = KeyVIDPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"Model folder '{folder}' cannot be loaded ({reason}): it is damaged or incomplete.") from error
+    return pipeline
