@@ -1,0 +1,217 @@
+"""Writing H.264 + AAC: sound and picture end together, and the file appears whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from .clip import MediaError
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+SOUND_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+METADATA = ("title", "artist", "album", "genre", "date", "comment", "description", "synopsis", "copyright")
+BLOCK = 1024  # samples of one AAC frame
+NTSC = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
+BT709 = 1  # the number of BT.709 in each of the three colour tables of H.264
+
+
+def write_video(
+    path: str | os.PathLike,
+    frames: np.ndarray | Iterable[np.ndarray],
+    *,
+    fps: float | Fraction,
+    waveform: np.ndarray | None = None,
+    sample_rate: int | None = None,
+    crf: int = 18,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    """Write frames and sound as H.264 (yuv420p, BT.709) and AAC.
+
+    The sound is cut or filled with silence to end with the last frame. The file is written under a temporary name in
+    the same folder and then moved, so `path` holds a whole file or what it held before. The same input gives the same
+    bytes (one thread, no dates).
+
+    Args:
+        path: Target; the ending chooses the container: .mp4, .m4v, .mov or .mkv. The folder must exist.
+        frames: (t, h, w, 3) uint8 RGB, or an iterable of (h, w, 3), which is streamed. Even height and width.
+        fps: Frames per second. 29.97 and its like are read as 30000/1001.
+        waveform: (c, s) or (s,) floats, nominally in [-1, 1]; None for a silent video.
+        sample_rate: Samples per second of `waveform`; one of the rates of AAC.
+        crf: Quality of x264, 0 (lossless) to 51; 18 is visually transparent.
+        metadata: Tags of the file, such as ``{"title": "..."}``.
+
+    Returns:
+        The path written.
+
+    Raises:
+        MediaError: For an unfit argument, a missing folder, or a disk that is full or refuses.
+    """
+    path = _check_target(path)
+    rate = frame_rate(fps)
+    sound = _check_sound(waveform, sample_rate)
+    if isinstance(crf, bool) or not isinstance(crf, int) or not 0 <= crf <= 51:
+        raise MediaError(f"`crf` must be an integer from 0 to 51, got {crf!r}.")
+    tags = _check_metadata(metadata)
+    pictures = _check_frames(frames)
+    first = next(pictures, None)
+    if first is None:
+        raise MediaError("`frames` must hold at least one frame, got none.")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        _encode(part, CONTAINERS[path.suffix.lower()], chain([first], pictures), rate, sound, sample_rate, crf, tags)
+        os.replace(part, path)
+    except (OSError, av.error.FFmpegError) as error:
+        reason = error.strerror or str(error)
+        raise MediaError(f"`path` could not be written: {reason}, got {path}; free space or choose another.") from error
+    finally:  # also after Ctrl-C: nothing half-written stays behind
+        part.unlink(missing_ok=True)
+    return path
+
+
+def frame_rate(fps: float | Fraction) -> Fraction:
+    """The exact rate that a number of frames per second stands for: 29.97 is 30000/1001, 12.5 is 25/2."""
+    if isinstance(fps, Fraction):
+        exact = fps
+    elif isinstance(fps, bool) or not isinstance(fps, (int, float, np.number)) or not math.isfinite(fps):
+        raise MediaError(f"`fps` must be a finite number, got {fps!r}.")
+    else:
+        near = [rate for rate in NTSC if abs(float(fps) - rate) < 0.005]
+        exact = near[0] if near else Fraction(float(fps)).limit_denominator(1001)
+    if not 0 < exact <= 1000:
+        raise MediaError(f"`fps` must be above 0 and at most 1000, got {fps!r}.")
+    return exact
+
+
+def _encode(part, container_format, frames, rate, sound, sample_rate, crf, tags) -> None:
+    options = {"fflags": "+bitexact"}
+    if container_format != "matroska":
+        options["movflags"] = "+faststart"
+    first = next(frames)
+    with av.open(str(part), "w", format=container_format, options=options) as container:
+        container.metadata.update(tags)
+        video = _add_picture(container, first.shape, rate, crf)
+        audio = _add_sound(container, sound, sample_rate)
+        reformatter = VideoReformatter()
+        written = 0
+        for index, frame in enumerate(chain([first], frames)):
+            container.mux(video.encode(_to_yuv(reformatter, frame, index, rate)))
+            stop = _samples(index + 1, rate, sample_rate) // BLOCK * BLOCK
+            written = _mux_sound(container, audio, sound, written, stop, sample_rate)
+        container.mux(video.encode(None))
+        _mux_sound(container, audio, sound, written, _samples(index + 1, rate, sample_rate), sample_rate)
+        if audio is not None:
+            container.mux(audio.encode(None))
+
+
+def _add_picture(container, shape, rate, crf):
+    stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+    stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
+    context = stream.codec_context
+    context.time_base = 1 / rate
+    # One thread: the bytes do not depend on the machine's cores, and no thread pool is left to a forked child.
+    context.thread_count, context.thread_type = 1, "NONE"
+    context.color_primaries = context.color_trc = context.colorspace = BT709
+    context.color_range = ColorRange.MPEG
+    return stream
+
+
+def _add_sound(container, sound, sample_rate):
+    if sound is None:
+        return None
+    channels = len(sound)
+    stream = container.add_stream("aac", rate=sample_rate, layout=LAYOUTS[channels])
+    stream.codec_context.bit_rate = channels * min(128_000, 6 * sample_rate)
+    return stream
+
+
+def _to_yuv(reformatter, frame, index, rate):
+    picture = reformatter.reformat(
+        av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"),
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
+    )
+    picture.pts, picture.time_base, picture.duration = index, 1 / rate, 1
+    return picture
+
+
+def _samples(num_frames, rate, sample_rate) -> int:
+    return round(num_frames * (sample_rate or 0) / rate)
+
+
+def _mux_sound(container, stream, sound, start, stop, sample_rate) -> int:
+    """Encode samples `start` to `stop`, silence where the sound is over; returns `stop`."""
+    for begin in range(start, stop if stream is not None else start, BLOCK):
+        block = np.zeros((len(sound), min(BLOCK, stop - begin)), np.float32)
+        piece = sound[:, begin : begin + block.shape[1]]
+        block[:, : piece.shape[1]] = piece
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=LAYOUTS[len(sound)])
+        frame.sample_rate, frame.pts, frame.time_base = sample_rate, begin, Fraction(1, sample_rate)
+        container.mux(stream.encode(frame))
+    return max(start, stop)
+
+
+def _check_target(path) -> Path:
+    path = Path(path)
+    if path.suffix.lower() not in CONTAINERS:
+        raise MediaError(f"`path` must end in one of {', '.join(CONTAINERS)}, got {path}.")
+    if not path.parent.is_dir():
+        raise MediaError(f"`path` must lie in an existing folder, got {path}; create {path.parent} first.")
+    if path.is_dir():
+        raise MediaError(f"`path` must be a file, got the folder {path}.")
+    return path
+
+
+def _check_frames(frames) -> Iterator[np.ndarray]:
+    shape = None
+    for frame in frames:
+        frame = np.asarray(frame)
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            raise MediaError(f"`frames` must be uint8 (h, w, 3) RGB pictures, got {frame.dtype} {frame.shape}.")
+        if frame.shape[0] % 2 or frame.shape[1] % 2 or not frame.size:
+            size = f"{frame.shape[0]}x{frame.shape[1]}"
+            raise MediaError(
+                f"`frames` must have even height and width for H.264, got {size}; crop or pad by one pixel."
+            )
+        if shape not in (None, frame.shape):
+            raise MediaError(f"`frames` must all have the size of the first, {shape[:2]}, got {frame.shape[:2]}.")
+        shape = frame.shape
+        yield frame
+
+
+def _check_sound(waveform, sample_rate) -> np.ndarray | None:
+    if waveform is None:
+        if sample_rate is not None:
+            raise MediaError(f"`sample_rate` must be None without `waveform`, got {sample_rate}.")
+        return None
+    sound = np.atleast_2d(np.asarray(waveform))
+    if sound.ndim != 2 or len(sound) not in LAYOUTS or not np.issubdtype(sound.dtype, np.floating):
+        counts = ", ".join(map(str, LAYOUTS))
+        raise MediaError(
+            f"`waveform` must be floats of shape (c, s) with c one of {counts}, got {sound.dtype} {sound.shape}."
+        )
+    if not np.isfinite(sound).all():
+        raise MediaError("`waveform` must be finite, got NaN or infinite samples; replace them first.")
+    if sample_rate not in SOUND_RATES:
+        rates = ", ".join(map(str, SOUND_RATES))
+        raise MediaError(f"`sample_rate` must be a rate of AAC ({rates}), got {sample_rate}; resample first.")
+    return sound.astype(np.float32, copy=False)
+
+
+def _check_metadata(metadata) -> dict[str, str]:
+    tags = dict(metadata or {})
+    for key, value in tags.items():
+        if key not in METADATA or not isinstance(value, str):
+            raise MediaError(f"`metadata` must map {', '.join(METADATA)} to text, got {key!r}: {value!r}.")
+    return tags

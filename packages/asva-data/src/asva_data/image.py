@@ -1,0 +1,92 @@
+"""Reading a picture of any kind as upright 8-bit RGB."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .clip import MediaError
+from .resize import resize_crop
+
+logger = logging.getLogger(__name__)
+
+MAX_PIXELS = 178_956_970  # 512 MiB of RGB; twice the size at which Pillow begins to warn
+REFUSED = ("EPS", "WMF")  # formats that Pillow draws by starting another program
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, KeyError, struct.error, OverflowError)
+
+
+def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = None) -> np.ndarray:
+    """Read a picture as upright RGB.
+
+    The EXIF turn is applied, transparency is laid over white, 16-bit and float greys are scaled to 8 bit, CMYK and
+    palettes are converted, and of an animation the first frame is taken. Colour profiles are not applied.
+
+    Args:
+        path: A file of any format that Pillow reads, except EPS and WMF.
+        size: Height and width, or one number for a square: the middle of that aspect, resized. None keeps the size.
+
+    Returns:
+        (h, w, 3) uint8.
+
+    Raises:
+        MediaError: If the file is missing, empty, truncated, no picture, or larger than 179 million pixels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"`path` must be an existing picture, got {path}.")
+    if path.stat().st_size == 0:
+        raise MediaError(f"`path` must be a picture, got the empty file {path}.")
+    try:
+        frame = _read(path)
+    except MediaError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise MediaError(f"`path` must hold at most {MAX_PIXELS} pixels, got {path}; make it smaller.") from error
+    except Image.UnidentifiedImageError as error:
+        raise MediaError(f"`path` must be a picture such as PNG or JPEG, got {path}.") from error
+    except BROKEN as error:
+        raise MediaError(f"`path` must be a whole picture, got {path}, which is damaged or cut short.") from error
+    return frame if size is None else resize_crop(frame, size)
+
+
+def _read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        if image.format in REFUSED:
+            raise MediaError(f"`path` must be a picture of pixels such as PNG or JPEG, got {image.format} in {path}.")
+        image.load()
+        return np.array(_to_rgb(_upright(image)))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except BROKEN:  # a damaged EXIF block says nothing about the pixels
+        logger.warning("The EXIF block is damaged; the picture is taken as it lies.")
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _grey_to_8_bit(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey_to_8_bit(image: Image.Image) -> Image.Image:
+    """Scale deep greys; Pillow's own conversion would clip everything above 255 to white."""
+    grey = np.asarray(image).astype(np.float64)
+    if not np.isfinite(grey).all() or grey.min() < 0:
+        raise MediaError("`path` must hold finite, non-negative greys, got others; convert the picture to 8 bit.")
+    top = 65535.0 if image.mode.startswith("I") else 1.0
+    if grey.max() > top:
+        raise MediaError(f"`path` must hold greys up to {top:g}, got {grey.max():g}; convert the picture to 8 bit.")
+    return Image.fromarray(np.round(grey * (255 / top)).astype(np.uint8))

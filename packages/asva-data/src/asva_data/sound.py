@@ -1,0 +1,88 @@
+"""The sound of a video as float samples on the clock of its picture."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from .clip import MediaError
+from .media import MediaInfo, decode
+
+LAST_BLOCK = 4096  # samples; no codec pads more than this to fill its last block
+GAP = 0.05  # seconds; smaller jumps of the time stamps are rounding of the container
+
+
+def read_sound(
+    path: str | os.PathLike, info: MediaInfo, start: float = 0.0, duration: float | None = None
+) -> tuple[np.ndarray, int]:
+    """Decode the sound track at its own rate.
+
+    Args:
+        path: A file with a sound track.
+        info: What `probe` says of the file.
+        start: Seconds from time zero to the first sample wanted; silence fills what lies before the track.
+        duration: Seconds wanted, or None for all; no silence is added after the track.
+
+    Returns:
+        (c, s) float32 and the sample rate.
+
+    Raises:
+        MediaError: If the track is damaged, empty, holds NaN, or changes its rate or channels midway.
+    """
+    pieces: list[np.ndarray] = []
+    rate = channels = position = 0
+    first, stop = 0, None
+    for frame in decode(path, "audio", info.zero + start):
+        samples = to_float(frame)
+        if not rate:
+            rate, channels = frame.sample_rate, len(samples)
+            first = round(start * rate)
+            stop = None if duration is None else first + round(duration * rate)
+            position = first
+        if (frame.sample_rate, len(samples)) != (rate, channels):
+            raise MediaError(f"`path` must keep one sample rate and channel count, got {path}; convert it first.")
+        begin = position if frame.pts is None else round((float(frame.pts * frame.time_base) - info.zero) * rate)
+        if pieces and abs(begin - position) < GAP * rate:
+            begin = position
+        if stop is not None and begin >= stop:
+            break
+        position = _place(pieces, samples, begin, position, channels)
+    if not rate:
+        raise MediaError(f"`path` must have sound in its sound track, got {path}, whose track is empty.")
+    waveform = np.concatenate(pieces, axis=1) if pieces else np.zeros((channels, 0), np.float32)
+    waveform = waveform[:, : _length(info, rate, first, stop, position)]
+    if not np.isfinite(waveform).all():
+        raise MediaError(f"`path` must have finite sound, got NaN or infinite samples in {path}.")
+    return waveform, rate
+
+
+def to_float(frame) -> np.ndarray:
+    """Samples of a decoded frame as (c, s) float32 in [-1, 1], for packed and planar formats of any depth."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if np.issubdtype(samples.dtype, np.integer):
+        return (samples / float(2 ** (8 * samples.dtype.itemsize - 1))).astype(np.float32)
+    return samples.astype(np.float32)
+
+
+def _place(pieces, samples, begin, position, channels) -> int:
+    """Append what lies at or after `position`, with silence for a gap; returns the new position."""
+    end = begin + samples.shape[1]
+    if end <= position:
+        return position
+    if begin > position:
+        pieces.append(np.zeros((channels, begin - position), np.float32))
+    pieces.append(samples[:, max(position - begin, 0) :])
+    return end
+
+
+def _length(info, rate, first, stop, position) -> int:
+    """Samples to keep: not beyond `stop`, nor beyond the end that the header names inside the last coded block."""
+    end = position if stop is None else min(stop, position)
+    if info.sound_end is not None and 0 < position - round(info.sound_end * rate) < LAST_BLOCK:
+        end = min(end, round(info.sound_end * rate))
+    return max(end - first, 0)
