@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from asva_unet.denoise import denoise
 from asva_unet.guidance import Guidance
 from asva_unet.schedulers import make_scheduler
-from safetensors.torch import load_file
 
 FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "keyvid"
 FIXTURES = sorted([*FOLDER.glob("f_ddim_*.safetensors"), *FOLDER.glob("f2_ddim_*.safetensors")])

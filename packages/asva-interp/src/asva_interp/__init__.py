@@ -1,1 +1,5 @@
-"""Keyframes to every frame: masked-frame conditioning, noise blending and FreeNoise."""
+"""Keyframes to every frame: masked-frame conditioning, noise blending, FreeNoise and keyframe injection."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

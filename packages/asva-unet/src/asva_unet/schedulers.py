@@ -259,10 +259,11 @@ class _DynamicRescale:
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Lay the grid of `num_inference_steps` timesteps, 1 to 1000 of them, ending without noise."""
         config = self.config
-        super().set_timesteps(num_inference_steps)
         grid = timestep_grid(
             num_inference_steps, config.timestep_spacing, config.num_train_timesteps, config.steps_offset
         )
+        self.model_outputs, self.timestep_list = [None] * config.solver_order, [None] * config.solver_order
+        self.lower_order_nums, self.last_sample, self._step_index = 0, None, None
         sigmas = ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()[grid]
         self.sigmas = torch.cat([sigmas, sigmas.new_zeros(1)])
         self.timesteps = torch.from_numpy(grid).to(device)
