@@ -1,0 +1,113 @@
+"""Self attention, the three-way cross attention with its audio gate, and the feed-forward layer (KeyVID, section 3.3)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asva_unet.conditions import KeysValues, LayerConditions
+from asva_unet.embeddings import zero_
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention among the tokens of a sequence (rows, n, d)."""
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(channels, channels, bias=False)
+        self.to_v = nn.Linear(channels, channels, bias=False)
+        self.to_out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (split_heads(layer(x), self.num_heads) for layer in (self.to_q, self.to_k, self.to_v))
+        return self.to_out(join_heads(F.scaled_dot_product_attention(query, key, value)))
+
+
+class ConditionedAttention(nn.Module):
+    """One query looks at text, at image tokens and at sound, each through its own softmax.
+
+    ``out = attend(text) + attend(image) + (1 + tanh(g)) * attend(audio)``
+
+    The gate ``g`` starts at 0. Text belongs to the clip: the frames are folded into the query axis, so that its keys and
+    values exist once. Image and audio tokens belong to a frame.
+
+    Args:
+        channels: Width of the queries and of the result.
+        num_heads: Heads.
+        context_dim: Width of the tokens looked at.
+        audio: Whether there is a branch for sound.
+        audio_zero_init: Start the sound's keys and values at zero, so that a pretrained network is left as it is.
+    """
+
+    def __init__(
+        self, channels: int, num_heads: int, context_dim: int, *, audio: bool = True, audio_zero_init: bool = True
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(context_dim, channels, bias=False)
+        self.to_v = nn.Linear(context_dim, channels, bias=False)
+        self.to_k_image = nn.Linear(context_dim, channels, bias=False)
+        self.to_v_image = nn.Linear(context_dim, channels, bias=False)
+        self.audio = audio
+        if audio:
+            self.to_k_audio = nn.Linear(context_dim, channels, bias=False)
+            self.to_v_audio = nn.Linear(context_dim, channels, bias=False)
+            self.audio_gate = nn.Parameter(torch.zeros(()))
+            if audio_zero_init:
+                zero_(self.to_k_audio)
+                zero_(self.to_v_audio)
+        self.to_out = nn.Linear(channels, channels)
+
+    def encode_conditions(self, text: Tensor, image: Tensor | None, audio: Tensor | None) -> LayerConditions:
+        """Keys and values of (b, n, d) text, (b, t, n, d) image tokens and (b, t, n, d) projected sound."""
+        m = self.num_heads
+        text_pair = split_heads(self.to_k(text), m), split_heads(self.to_v(text), m)
+        image_pair = audio_pair = None
+        if image is not None:
+            image_pair = split_heads(self.to_k_image(image), m), split_heads(self.to_v_image(image), m)
+        if audio is not None:
+            values = self.to_v_audio(audio)
+            values = values * (1 + torch.tanh(self.audio_gate.float())).to(values.dtype)
+            audio_pair = split_heads(self.to_k_audio(audio), m), split_heads(values, m)
+        return LayerConditions(text_pair, image_pair, audio_pair)
+
+    def forward(self, x: Tensor, conditions: LayerConditions) -> Tensor:
+        """``x`` (b*t, n, c) queries of all frames."""
+        query = self.to_q(x)
+        out = self._attend(query, conditions.text)
+        for pair in (conditions.image, conditions.audio):
+            if pair is not None:
+                out = out + self._attend(query, pair)
+        return self.to_out(out)
+
+    def _attend(self, query: Tensor, pair: KeysValues) -> Tensor:
+        key, value = (x.squeeze(1) if x.ndim == 5 and x.shape[1] == 1 else x for x in pair)
+        key, value = (x.flatten(0, 1) if x.ndim == 5 else x for x in (key, value))
+        folded = query.reshape(key.shape[0], -1, query.shape[-1])  # with one key per clip, its frames become one row
+        out = F.scaled_dot_product_attention(split_heads(folded, self.num_heads), key, value)
+        return join_heads(out).view_as(query)
+
+
+class FeedForward(nn.Module):
+    """Gated feed-forward layer, four times as wide inside: ``out(a * gelu(g))`` with ``a, g = proj(x)``."""
+
+    def __init__(self, channels: int, mult: int = 4) -> None:
+        super().__init__()
+        self.proj_in = nn.Linear(channels, 2 * mult * channels)
+        self.proj_out = nn.Linear(mult * channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.proj_in(x).chunk(2, dim=-1)
+        return self.proj_out(value * F.gelu(gate))
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(..., n, m*d) -> (..., m, n, d), a view."""
+    return x.unflatten(-1, (num_heads, -1)).transpose(-2, -3)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """(..., m, n, d) -> (..., n, m*d)."""
+    return x.transpose(-2, -3).flatten(-2)

@@ -1,0 +1,105 @@
+"""Keys and values of every cross attention, computed once per clip and used in every step and every frame."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class LayerConditions:
+    """What one cross attention looks at.
+
+    Attributes:
+        text: Keys and values (b, m, n, d), the same for all frames.
+        image: Keys and values (b, t, m, n, d), or with t = 1 the same for all frames; None leaves the image out.
+        audio: Keys and values (b, t, m, n, d), values already multiplied by the gate; None leaves the sound out.
+    """
+
+    text: KeysValues
+    image: KeysValues | None = None
+    audio: KeysValues | None = None
+
+
+@dataclass(frozen=True)
+class UNetConditions:
+    """Text, image and sound of a batch of clips as the U-Net's layers want them; from ``KeyVIDUNet.encode_conditions``.
+
+    Attributes:
+        layers: One entry per cross attention, in the order of the network.
+        audio_emb: (b, t, d) share of the sound in the time embedding, or None.
+    """
+
+    layers: tuple[LayerConditions, ...]
+    audio_emb: Tensor | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Number of clips (or of guidance branches) held."""
+        return self.layers[0].text[0].shape[0]
+
+    @staticmethod
+    def cat(conditions: Sequence["UNetConditions"]) -> "UNetConditions":
+        """Join along the batch axis, for example the branches of guidance.
+
+        Raises:
+            ValueError: If ``conditions`` is empty, or one leaves out what another one has.
+        """
+        if not conditions:
+            raise ValueError("`conditions` must hold at least one entry, got none.")
+        return _merge(list(conditions), lambda tensors: torch.cat(tensors))
+
+    def expand(self, batch_size: int) -> "UNetConditions":
+        """Repeat a single clip ``batch_size`` times without copying.
+
+        Raises:
+            ValueError: If more than one clip is held.
+        """
+        if self.batch_size not in (1, batch_size):
+            raise ValueError(f"`expand` must start from 1 clip or {batch_size} clips, got {self.batch_size}.")
+        return self.map(lambda x: x.expand(batch_size, *x.shape[1:]))
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "UNetConditions":
+        """Some of the clips; an integer keeps the batch axis."""
+        if isinstance(index, int):
+            index = [index]
+        return self.map(lambda x: x[index])
+
+    def to(self, *args: torch.device | torch.dtype | str) -> "UNetConditions":
+        """Move or cast every tensor, as ``Tensor.to``."""
+        return self.map(lambda x: x.to(*args))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "UNetConditions":
+        """Apply ``function`` to every tensor; axis 0 of each is the batch."""
+        return _merge([self], lambda tensors: function(tensors[0]))
+
+
+def _merge(conditions: list[UNetConditions], join: Callable[[list[Tensor]], Tensor]) -> UNetConditions:
+    layers = zip(*(entry.layers for entry in conditions), strict=True)
+    merged = tuple(
+        LayerConditions(
+            **{
+                field.name: _merge_pairs(field.name, [getattr(layer, field.name) for layer in group], join)
+                for field in fields(LayerConditions)
+            }
+        )
+        for group in layers
+    )
+    embeddings = [entry.audio_emb for entry in conditions]
+    _check_alike("audio_emb", embeddings)
+    return UNetConditions(merged, None if embeddings[0] is None else join(embeddings))
+
+
+def _merge_pairs(name: str, pairs: list[KeysValues | None], join: Callable) -> KeysValues | None:
+    _check_alike(name, pairs)
+    if pairs[0] is None:
+        return None
+    return join([keys for keys, _ in pairs]), join([values for _, values in pairs])
+
+
+def _check_alike(name: str, values: list) -> None:
+    if len({value is None for value in values}) > 1:
+        raise ValueError(f"`{name}` must be given in all of the conditions or in none, got some of each.")

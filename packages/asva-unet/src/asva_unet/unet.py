@@ -1,0 +1,213 @@
+"""The U-Net of KeyVID's keyframe generator and frame interpolator (KeyVID, section 3; layout of DynamiCrafter)."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import ModelMixin
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.utils import BaseOutput
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asva_unet.blocks import Block, LayerConfig, UNetLayer, down_blocks, up_blocks
+from asva_unet.conditions import UNetConditions
+from asva_unet.embeddings import AudioTimeEmbedding, ScalarEmbedding, zero_
+from asva_unet.normalization import GroupNorm
+from asva_unet.transformer import SpatialTransformer, TemporalTransformer
+from asva_unet.validation import check_config, check_inputs
+
+
+@dataclass
+class KeyVIDUNetOutput(BaseOutput):
+    """Result of ``KeyVIDUNet``.
+
+    Attributes:
+        sample: (b, t, c, h, w) what ``prediction_type`` says.
+    """
+
+    sample: Tensor
+
+
+class KeyVIDUNet(ModelMixin, ConfigMixin):
+    """Predicts the noise of a clip's latents from text, image tokens, sound, frame rate and frame indices.
+
+    The defaults are the released keyframe generator; the interpolator differs by ``frame_index_embedding=False``.
+
+    Args:
+        in_channels: Channels of noisy latents, condition latents and, if used, the keyframe mask together.
+        out_channels: Channels of the latents.
+        block_out_channels: Channels at each resolution.
+        layers_per_block: Layers at each resolution on the way down; one more on the way up.
+        attention_levels: Which resolutions have transformers; the middle always has.
+        attention_head_dim: Channels of a head.
+        cross_attention_dim: Width of text and image tokens.
+        audio_embed_dim: Width of the audio tokens before their projection.
+        audio_cross_attention: Whether the cross attentions look at sound.
+        audio_zero_init: Start the audio keys and values at zero, so that a pretrained network is left as it is.
+        audio_in_time_embedding: Add the frame's audio tokens to its time embedding (an addition of this project).
+        audio_tokens_per_frame: Lay this many tokens side by side for that; None takes their mean.
+        frame_index_embedding: Whether the frame's place in the clip is a part of the time embedding.
+        dropout: In residual blocks and temporal convolutions.
+        norm_num_groups: Groups of every group normalisation.
+        init_attention: Whether a temporal transformer follows the first convolution.
+        init_attention_heads: Its heads, of ``attention_head_dim`` channels each.
+        prediction_type: What the output means: "v_prediction", "epsilon", "sample", or "residual" (clean latents
+            minus the condition latents). Read by ``asva_unet.denoise`` and by the training loop.
+    """
+
+    _supports_gradient_checkpointing = True
+    _no_split_modules = ("UNetLayer",)
+
+    @register_to_config
+    def __init__(
+        self,
+        in_channels: int = 8,
+        out_channels: int = 4,
+        block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        attention_levels: tuple[bool, ...] = (True, True, True, False),
+        attention_head_dim: int = 64,
+        cross_attention_dim: int = 1024,
+        audio_embed_dim: int = 768,
+        audio_cross_attention: bool = True,
+        audio_zero_init: bool = True,
+        audio_in_time_embedding: bool = False,
+        audio_tokens_per_frame: int | None = None,
+        frame_index_embedding: bool = True,
+        dropout: float = 0.1,
+        norm_num_groups: int = 32,
+        init_attention: bool = True,
+        init_attention_heads: int = 8,
+        prediction_type: str = "v_prediction",
+    ) -> None:
+        super().__init__()
+        check_config(block_out_channels, attention_levels, attention_head_dim, norm_num_groups, prediction_type)
+        width, last = block_out_channels[0], block_out_channels[-1]
+        embedding_dim = 4 * width
+        layers = LayerConfig(
+            embedding_dim=embedding_dim,
+            groups=norm_num_groups,
+            dropout=dropout,
+            head_dim=attention_head_dim,
+            context_dim=cross_attention_dim,
+            audio=audio_cross_attention,
+            audio_zero_init=audio_zero_init,
+        )
+        layout = tuple(block_out_channels), layers_per_block, tuple(attention_levels), layers
+
+        self.time_embedding = ScalarEmbedding(width, embedding_dim)
+        self.fps_embedding = ScalarEmbedding(width, embedding_dim, zero_init=True)
+        self.index_embedding = self.audio_embedding = self.audio_projection = self.init_transformer = None
+        if frame_index_embedding:
+            self.index_embedding = ScalarEmbedding(width, embedding_dim, zero_init=True)
+        if audio_in_time_embedding:
+            self.audio_embedding = AudioTimeEmbedding(audio_embed_dim, embedding_dim, audio_tokens_per_frame)
+        if audio_cross_attention:
+            self.audio_projection = nn.Linear(audio_embed_dim, cross_attention_dim)
+
+        self.conv_in = nn.Conv2d(in_channels, width, 3, padding=1)
+        if init_attention:
+            inner_dim = init_attention_heads * attention_head_dim
+            self.init_transformer = TemporalTransformer(width, init_attention_heads, norm_num_groups, inner_dim)
+        self.down_blocks = nn.ModuleList(down_blocks(*layout))
+        self.mid_block = Block(UNetLayer(last, last, attention, layers) for attention in (True, False))
+        self.up_blocks = nn.ModuleList(up_blocks(*layout))
+        self.conv_norm_out = GroupNorm(norm_num_groups, width, silu=True)
+        self.conv_out = zero_(nn.Conv2d(width, out_channels, 3, padding=1))
+
+        self._cross_attentions = [m for m in self.modules() if isinstance(m, SpatialTransformer)]
+        for index, layer in enumerate(self._cross_attentions):
+            layer.layer_index = index
+
+    def encode_conditions(
+        self, encoder_hidden_states: Tensor, image_embeds: Tensor | None = None, audio_embeds: Tensor | None = None
+    ) -> UNetConditions:
+        """Keys and values of every cross attention: once per clip instead of once per frame and step.
+
+        Args:
+            encoder_hidden_states: (b, n, d) text tokens.
+            image_embeds: (b, t, q, d) image tokens of each frame, or (b, 1, q, d) the same for all; None leaves the
+                image out of the attention.
+            audio_embeds: (b, t, l, da) audio tokens of each frame; None leaves the sound out.
+        """
+        audio = emb = None
+        if audio_embeds is not None:
+            if self.audio_embedding is not None:
+                emb = self.audio_embedding(audio_embeds)
+            if self.audio_projection is not None:
+                audio = F.normalize(self.audio_projection(audio_embeds).float(), dim=-1)
+                audio = audio.to(encoder_hidden_states.dtype)
+        layers = (
+            layer.block.attn2.encode_conditions(encoder_hidden_states, image_embeds, audio)
+            for layer in self._cross_attentions
+        )
+        return UNetConditions(tuple(layers), emb)
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        encoder_hidden_states: Tensor | None = None,
+        image_embeds: Tensor | None = None,
+        audio_embeds: Tensor | None = None,
+        fps: Tensor | int | None = None,
+        frame_indices: Tensor | None = None,
+        *,
+        conditions: UNetConditions | None = None,
+        return_dict: bool = True,
+    ) -> KeyVIDUNetOutput | tuple[Tensor]:
+        """Predict from noisy latents.
+
+        Args:
+            sample: (b, t, c, h, w): noisy latents, condition latents, then the mask if used, along the channels.
+            timestep: (b,) or one number, 0 to 999.
+            encoder_hidden_states: (b, n, d) text tokens; not needed with ``conditions``.
+            image_embeds: (b, t, q, d) or (b, 1, q, d) image tokens.
+            audio_embeds: (b, t, l, da) audio tokens of each frame.
+            fps: (b,), (b, t) or one number, frames per second of ``sample``.
+            frame_indices: (b, t) place of each frame in the whole clip; needed with ``frame_index_embedding``.
+            conditions: Result of ``encode_conditions`` for the same clips, or for a single one.
+            return_dict: Whether to return ``KeyVIDUNetOutput`` or a tuple.
+
+        Raises:
+            ValueError: If a shape does not fit.
+        """
+        check_inputs(self.config, sample, encoder_hidden_states, image_embeds, audio_embeds, frame_indices, conditions)
+        b, t = sample.shape[:2]
+        if conditions is None:
+            conditions = self.encode_conditions(encoder_hidden_states, image_embeds, audio_embeds)
+        conditions = conditions if conditions.batch_size == b else conditions.expand(b)
+        emb = F.silu(self._embed(b, t, timestep, fps, frame_indices, conditions.audio_emb, sample.device))
+
+        x = self.conv_in(sample.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        if self.init_transformer is not None:
+            x = self.init_transformer(x, t)
+        skips = [x]
+        for block in self.down_blocks:
+            for layer in block.layers:
+                x = block.run(layer, x, emb, conditions, t)
+                skips.append(x)
+            if block.sampler is not None:
+                x = block.sampler(x)
+                skips.append(x)
+        for layer in self.mid_block.layers:
+            x = self.mid_block.run(layer, x, emb, conditions, t)
+        for block in self.up_blocks:
+            for layer in block.layers:
+                x = block.run(layer, torch.cat([x, skips.pop()], dim=1), emb, conditions, t)
+            if block.sampler is not None:
+                x = block.sampler(x)
+        out = self.conv_out(self.conv_norm_out(x)).unflatten(0, (b, t))
+        return KeyVIDUNetOutput(sample=out) if return_dict else (out,)
+
+    def _embed(self, b, t, timestep, fps, frame_indices, audio_emb, device) -> Tensor:
+        """Time, frame rate, frame index and sound, added up: (b*t, d)."""
+        timestep = torch.as_tensor(timestep, device=device).expand(b)
+        emb = self.time_embedding(timestep)[:, None]
+        fps = torch.as_tensor(fps, device=device)
+        emb = emb + self.fps_embedding(fps if fps.ndim == 2 else fps.expand(b)[:, None])
+        if self.index_embedding is not None:
+            emb = emb + self.index_embedding(frame_indices)
+        if audio_emb is not None:
+            emb = emb + audio_emb
+        return emb.expand(b, t, -1).flatten(0, 1)
