@@ -1,0 +1,86 @@
+"""Components of a model folder: built at random, read, and written one by one."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from asva.training.loop import RunError
+
+_CLASSES = {
+    "vae": ("diffusers", "AutoencoderKL"),
+    "text_encoder": ("transformers", "CLIPTextModel"),
+    "image_encoder": ("transformers", "CLIPVisionModel"),
+    "image_projector": ("asva_unet", "ImageResampler"),
+    "audio_encoder": ("asva_audio", "ImageBindAudioEncoder"),
+    "localizer": ("asva_keyframe", "MotionLocalizer"),
+    "keyframe_unet": ("asva_unet", "KeyVIDUNet"),
+    "interp_unet": ("asva_unet", "KeyVIDUNet"),
+}
+_CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
+
+
+def component_class(name: str) -> type:
+    """The class of a component, imported when asked for."""
+    from importlib import import_module
+
+    module, class_name = _CLASSES[name]
+    return getattr(import_module(module), class_name)
+
+
+def build_component(name: str, config: dict[str, Any], seed: int) -> nn.Module:
+    """A component with random weights that follow ``seed``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if name in _CONFIGS:
+            import transformers
+
+            return component_class(name)(getattr(transformers, _CONFIGS[name])(**config))
+        return component_class(name)(**config)
+
+
+def read_component(name: str, folder: Path) -> nn.Module:
+    """A component of a model folder.
+
+    Raises:
+        RunError: If the folder does not hold it.
+    """
+    if not (folder / "config.json").is_file():
+        raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
+    return component_class(name).from_pretrained(folder)
+
+
+def start_from(component: nn.Module, source: nn.Module) -> None:
+    """Copy the weights of ``source``; input channels that it lacks start at zero.
+
+    Raises:
+        RunError: If a weight is missing or its shape differs otherwise.
+    """
+    state, wanted = source.state_dict(), component.state_dict()
+    for name, tensor in wanted.items():
+        given = state.get(name)
+        if given is not None and given.shape != tensor.shape and given.shape[:1] + given.shape[2:] == (
+            tensor.shape[:1] + tensor.shape[2:]
+        ):
+            state[name] = torch.zeros_like(tensor)
+            state[name][:, : given.shape[1]] = given
+    try:
+        component.load_state_dict(state)
+    except RuntimeError as error:
+        raise RunError(f"`init` must fit the network: {' '.join(str(error).split())[:300]}") from error
+
+
+def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int):
+    """A ``CLIPTokenizer`` with a small vocabulary of its own, learned from captions."""
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer().train_new_from_iterator(captions, vocab_size, show_progress=False)
+    tokenizer.model_max_length = max_length
+    return tokenizer
+
+
+def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
+    """Token ids (b, n) of captions, padded and cut to the tokenizer's length."""
+    return tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids

@@ -1,0 +1,20 @@
+"""The task that a recipe names."""
+
+from pathlib import Path
+
+from asva.training.diffusion import DiffusionTask
+from asva.training.localizer import LocalizerTask
+from asva.training.loop import Task
+from asva.training.recipe import Recipe
+from asva.training.vae import VAETask
+
+_TASKS = {"vae": VAETask, "localizer": LocalizerTask, "keyframe": DiffusionTask, "interp": DiffusionTask}
+
+
+def make_task(recipe: Recipe, folder: Path) -> Task:
+    """The task of a recipe on a model folder.
+
+    Raises:
+        RunError: If the folder lacks a component that the task needs.
+    """
+    return _TASKS[recipe.task](recipe, Path(folder))
