@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent
 WHEELS = ROOT / ".nox" / "wheels"
 # In order of dependence, so that a fault shows first where it was made; the last one carries the workspace tests.
 FOLDERS = ["asva-audio", "asva-data", "asva-unet", "asva-keyframe", "asva-interp", "asva-metrics", "asva"]
+# The file name of decord's wheel is right, the tag inside it is not (dmlc/decord #356).
+DECORD_TAG = "The package `decord` was built for a different platform"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
@@ -92,9 +94,18 @@ def test_alone(session: nox.Session, folder: str) -> None:
         *(wheels[name] for name in closure(folder)),
         *("--group", f"{declaration}:test", "--constraints", "requirements.lock"),
     )
-    session.run("uv", "pip", "check", external=True)
-    targets = [f"packages/{folder}/tests", *(["tests"] if folder == FOLDERS[-1] else [])]
-    session.run("pytest", *targets, *session.posargs, env=TEST_ENV)
+    check_versions(session)
+    own = [folder.replace("-", "_"), f"packages/{folder}/tests"]  # the doctests of the installed modules, the tests
+    targets = own + (["tests"] if folder == FOLDERS[-1] else [])
+    session.run("pytest", "--pyargs", *targets, *session.posargs, env=TEST_ENV)
+
+
+def check_versions(session: nox.Session) -> None:
+    """Let `uv pip check` find versions outside their ranges, which uv's lock does not for siblings."""
+    answer = session.run("uv", "pip", "check", external=True, silent=True, success_codes=[0, 1])
+    faults = [row for row in answer.splitlines() if row.startswith("The package ") and row != DECORD_TAG]
+    if faults:
+        session.error("\n".join(faults))
 
 
 @cache
