@@ -24,13 +24,12 @@ class PyAVDecoder:
             time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
             end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
             previous = time
-            yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter))
+            yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter, info.pixel_aspect))
 
 
-def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter, pixel_aspect: float = 1.0) -> np.ndarray:
     """(h, w, 3) uint8 RGB with square pixels, turned as the display matrix says."""
-    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-    width = max(1, round(frame.width * aspect)) if aspect else frame.width
+    width = max(1, round(frame.width * pixel_aspect))
     # threads=1: the default starts a thread pool that hangs for ever in a forked child.
     rgb = reformatter.reformat(frame, width=width, format="rgb24", dst_color_range=ColorRange.JPEG, threads=1)
     return turn(rgb.to_ndarray(), display_matrix(frame))

@@ -69,8 +69,8 @@ def write_video(
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         _encode(part, CONTAINERS[path.suffix.lower()], chain([first], pictures), rate, sound, sample_rate, crf, tags)
-        os.replace(part, path)
-    except (OSError, av.error.FFmpegError) as error:
+        part.replace(path)
+    except (av.error.FFmpegError, PermissionError) as error:
         reason = error.strerror or str(error)
         raise MediaError(f"`path` could not be written: {reason}, got {path}; free space or choose another.") from error
     finally:  # also after Ctrl-C: nothing half-written stays behind

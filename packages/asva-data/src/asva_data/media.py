@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.stream import Disposition
@@ -27,6 +28,7 @@ class MediaInfo:
         codec: Name of the picture's codec.
         height: Stored height in pixels, before any rotation.
         width: Stored width in pixels, before any rotation.
+        pixel_aspect: Width of a pixel over its height.
         fps: Average frames per second.
         duration: Seconds from time zero to the end of the picture, or None where the headers are silent.
         has_sound: Whether there is a sound track.
@@ -40,6 +42,7 @@ class MediaInfo:
     codec: str
     height: int
     width: int
+    pixel_aspect: float
     fps: float
     duration: float | None
     has_sound: bool
@@ -68,6 +71,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
             codec=context.name,
             height=context.height,
             width=context.width,
+            pixel_aspect=float(video.sample_aspect_ratio or 1),
             fps=float(video.average_rate or video.guessed_rate or 25),
             duration=_duration(container, video, zero, start),
             has_sound=audio is not None,
@@ -99,9 +103,11 @@ def open_media(path: str | os.PathLike) -> Iterator[av.container.InputContainer]
 
 def picture_track(container, path):
     """The video track; the cover of a song is none."""
+    if not len(container.streams):  # an mp4 that lost its index opens without an error
+        raise MediaError(f"`path` must be a whole media file, got {path}, which is damaged or cut short.")
     track = container.streams.best("video")
     if track is None or Disposition.attached_pic in track.disposition or track.codec_context is None:
-        raise MediaError(f"`path` must have a picture, got {path}, which has none; give a video.")
+        raise MediaError(f"`path` must have a picture, got {path} without one; give a whole video.")
     return track
 
 
@@ -109,6 +115,20 @@ def sound_track(container):
     """The audio track, or None."""
     track = container.streams.best("audio")
     return None if track is None or track.codec_context is None else track
+
+
+class PicturePacket(NamedTuple):
+    """One coded frame: its time on the file's clock in seconds, and whether an edit list hides it."""
+
+    time: float | None
+    discard: bool
+
+
+def picture_packets(path: str | os.PathLike) -> list[PicturePacket]:
+    """The coded frames of the picture in order of decoding, read without decoding."""
+    with open_media(path) as container:
+        packets = [packet for packet in container.demux(picture_track(container, path)) if packet.size]
+        return [PicturePacket(None if p.pts is None else float(p.pts * p.time_base), p.is_discard) for p in packets]
 
 
 def first_time(path, kind: str) -> float | None:

@@ -1,0 +1,70 @@
+"""The decord backend: the kinds of file it reads exactly, and a clear refusal of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .clip import MediaError
+from .decode import Picture
+from .decode_pyav import display_matrix
+from .media import MediaInfo, decode, picture_packets
+
+CONTAINERS = ("mov", "matroska")
+CODECS = ("h264", "vp9")
+
+
+class DecordDecoder:
+    """Frames by decord, time stamps by PyAV: decord's own restart at zero in every file."""
+
+    def pictures(self, path, info: MediaInfo, start: float) -> Iterator[Picture]:
+        """See `Decoder`.
+
+        Raises:
+            MediaError: If decord is not installed, or misreads this kind of file.
+        """
+        decord = _load()
+        times = _times(path, info)
+        try:
+            reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+            if len(reader) != len(times):
+                raise _refusal(path, f"a file of which decord sees {len(reader)} of {len(times)} frames")
+            for index, time in enumerate(times):
+                end = times[index + 1] if index + 1 < len(times) else time + 1 / info.fps
+                if end > start:
+                    yield Picture(time, end, lambda index=index: reader[index].asnumpy())
+        except decord.DECORDError as error:
+            raise MediaError(f"`path` must be a whole media file, got {path}, which decord cannot decode.") from error
+
+
+def _load():
+    try:
+        import decord
+    except ImportError as error:
+        raise MediaError("`backend` must be 'pyav' here, got 'decord', which is not installed.") from error
+    return decord
+
+
+def _times(path, info: MediaInfo) -> list[float]:
+    """Times of the frames in order, after every known kind of misread file is refused."""
+    if not any(name in info.container for name in CONTAINERS):
+        raise _refusal(path, f"the container {info.container}")  # MPEG-TS: 47 of 48 frames at wrong places
+    if info.codec not in CODECS:
+        raise _refusal(path, f"the codec {info.codec}")  # HEVC: random access lands one frame off
+    if info.zero or info.start:
+        raise _refusal(path, "a track that does not start at zero")
+    if info.pixel_aspect != 1:
+        raise _refusal(path, "pixels that are not square")
+    packets = picture_packets(path)
+    if any(packet.discard for packet in packets):
+        raise _refusal(path, "an edit list that hides frames")  # hidden frames are shown, times are negative
+    if any(packet.time is None for packet in packets):
+        raise _refusal(path, "frames without time stamps")
+    first = next(decode(path, "video"), None)
+    a, b, c, d = (1, 0, 0, 1) if first is None else display_matrix(first)
+    if a * d - b * c < 0:
+        raise _refusal(path, "a mirrored picture")
+    return sorted(packet.time for packet in packets)
+
+
+def _refusal(path, kind) -> MediaError:
+    return MediaError(f"`backend` must be 'pyav' for {kind}, got 'decord', which misreads such a file: {path}.")

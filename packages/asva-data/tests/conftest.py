@@ -1,0 +1,146 @@
+"""Self-made media of every kind: each frame carries its number, each sound clicks at known times."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+
+BITS = 8
+
+
+def numbered_frame(number, size=(64, 96), colour=(200, 60, 30)):
+    """A coloured picture whose top row of blocks is its number in black and white."""
+    height, width = size
+    frame = np.empty((height, width, 3), np.uint8)
+    frame[:] = colour
+    block = width // BITS
+    for bit in range(BITS):
+        frame[: height // 3, bit * block : (bit + 1) * block] = 255 * (number >> bit & 1)
+    return frame
+
+
+def number_of(frame):
+    """The number that `numbered_frame` drew."""
+    height, width = frame.shape[:2]
+    row = frame[height // 6].astype(int).sum(axis=1)
+    return sum(int(row[int((bit + 0.5) * (width // BITS))] > 384) << bit for bit in range(BITS))
+
+
+def click_track(clicks=(0.25, 1.25), seconds=2.0, sample_rate=16000, channels=1):
+    """(c, s) float32 silence with one full-scale sample at each time."""
+    sound = np.zeros((channels, round(seconds * sample_rate)), np.float32)
+    for click in clicks:
+        sound[:, round(click * sample_rate)] = 1.0
+    return sound
+
+
+def click_times(waveform, sample_rate, count):
+    """Times of the `count` loudest moments, at least 0.1 s apart."""
+    level = np.abs(waveform).max(axis=0).copy()
+    found = []
+    for _ in range(count):
+        peak = int(level.argmax())
+        found.append(peak / sample_rate)
+        level[max(0, peak - sample_rate // 10) : peak + sample_rate // 10] = 0
+    return sorted(found)
+
+
+def write_media(
+    path,
+    *,
+    num_frames=48,
+    fps=24,
+    size=(64, 96),
+    codec="libx264",
+    pix_fmt="yuv420p",
+    gop=12,
+    times=None,
+    video_start=0.0,
+    audio_start=0.0,
+    audio_codec="aac",
+    sound=True,
+    sample_rate=16000,
+    channels=1,
+    picture=True,
+    container_format=None,
+    options=None,
+):
+    """Write with PyAV alone, so that the code under test is not its own judge."""
+    rate = Fraction(fps)
+    with av.open(str(path), "w", format=container_format, options=options or {}) as container:
+        video = audio = None
+        if picture:
+            video = container.add_stream(codec, rate=rate, options={"g": str(gop)})
+            video.height, video.width, video.pix_fmt = *size, pix_fmt
+            video.codec_context.time_base = Fraction(1, 90000)
+            video.codec_context.thread_count = 1
+        if sound:
+            layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+            audio = container.add_stream(audio_codec, rate=sample_rate, layout=layout)
+        if picture:
+            times = [Fraction(n, 1) / rate for n in range(num_frames)] if times is None else times
+            ends = [*times[1:], times[-1] + 1 / rate]
+            for number, (time, end) in enumerate(zip(times, ends, strict=True)):
+                frame = av.VideoFrame.from_ndarray(numbered_frame(number, size), format="rgb24")
+                frame = frame.reformat(format=pix_fmt, threads=1)
+                frame.pts, frame.time_base = round((time + Fraction(video_start)) * 90000), Fraction(1, 90000)
+                frame.duration = round((end - time) * 90000)
+                container.mux(video.encode(frame))
+            container.mux(video.encode(None))
+        if sound:
+            track = click_track(sample_rate=sample_rate, channels=channels)
+            planar = np.ascontiguousarray(track)
+            offset = round(audio_start * sample_rate)
+            bounds = [*range(0, planar.shape[1], 1024), planar.shape[1]]
+            for begin, end in pairwise(bounds):
+                frame = av.AudioFrame.from_ndarray(planar[:, begin:end].copy(), format="fltp", layout=layout)
+                frame.sample_rate, frame.pts, frame.time_base = sample_rate, begin + offset, Fraction(1, sample_rate)
+                container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+    return path
+
+
+def turn_track(path, degrees):
+    """Write a display matrix that turns the picture clockwise into the header of an mp4."""
+    data = bytearray(path.read_bytes())
+    one = 1 << 16
+    a, b, c, d = {90: (0, one, -one, 0), 180: (-one, 0, 0, -one), 270: (0, -one, one, 0), "mirror": (-one, 0, 0, one)}[
+        degrees
+    ]
+    at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8  # version, times and ids, reserved, layer to volume
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+def cut_without_decoding(source, target, start):
+    """What ``ffmpeg -ss START -c copy`` writes: packets from the keyframe before, hidden by an edit list."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        tracks = {
+            stream.index: new.add_stream_from_template(stream) for stream in (*old.streams.video, *old.streams.audio)
+        }
+        packets = [packet for packet in old.demux() if packet.dts is not None]
+        video = old.streams.video[0]
+        key = max(p.dts for p in packets if p.stream is video and p.is_keyframe and p.pts * p.time_base <= start)
+        for packet in packets:
+            offset = round(start / packet.time_base)
+            if packet.dts * packet.time_base < key * video.time_base:
+                continue
+            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
+            packet.stream = tracks[packet.stream.index]
+            new.mux(packet)
+    return target
+
+
+@pytest.fixture
+def media():
+    """The makers and readers of self-made media, as attributes."""
+    from types import SimpleNamespace
+
+    names = (numbered_frame, number_of, click_track, click_times, write_media, turn_track, cut_without_decoding)
+    return SimpleNamespace(**{function.__name__: function for function in names})
