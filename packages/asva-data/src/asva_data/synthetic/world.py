@@ -1,0 +1,213 @@
+"""The world: every index is a clip with known truth, drawn from `(seed, index)` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import sounds
+from .catalogue import CLASSES, OBJECT_CLASSES
+from .puppet import ObjectClass
+from .render import render
+from .scenery import caption, draw_scene
+from .timing import event_times, pose_curve
+
+SPARK_SECONDS = 0.06
+
+
+@dataclass(frozen=True)
+class SyntheticClip:
+    """One clip and everything that is true about it.
+
+    Attributes:
+        frames: (t, h, w, 3) uint8 RGB.
+        fps: Frames per second.
+        waveform: (1, s) float32 in [-1, 1].
+        sample_rate: Hertz.
+        event_times: (n,) float64 seconds, rising.
+        event_labels: One word per event, for example the side of the drum.
+        class_name: The class that is heard and moves.
+        caption: What can be seen, in words of `VOCABULARY`.
+        mask: (t, h, w) bool, where the moving parts are in each frame.
+        motion_score: (t,) float32, mean over all pixels of |u| + |v| from this frame to the next, in pixels; the
+            last value is repeated.
+        scene: What the first frame shows (JSON): background and objects with class, colours, centre and size in
+            parts of the picture, flip. Nothing about times or about which object moves.
+        moving_object: Index into `scene["objects"]`.
+    """
+
+    frames: NDArray[np.uint8]
+    fps: float
+    waveform: NDArray[np.float32]
+    sample_rate: int
+    event_times: NDArray[np.float64]
+    event_labels: tuple[str, ...]
+    class_name: str
+    caption: str
+    mask: NDArray[np.bool_]
+    motion_score: NDArray[np.float32]
+    scene: dict[str, Any]
+    moving_object: int
+
+
+class SyntheticWorld:
+    """An endless list of clips.
+
+    Args:
+        seed: Not negative; clips of different seeds share nothing.
+        size: Height and width in pixels, at least 32.
+        num_frames: Frames per clip.
+        fps: Frames per second.
+        sample_rate: Hertz of the sound, at least 8000.
+        classes: Names out of `CLASSES`, or None or "all".
+        two_objects: Share of the scenes with two objects, of which only the one that is heard moves.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> clip = SyntheticWorld(seed=0)[7]
+        >>> clip.frames.shape, clip.waveform.shape
+        ((48, 64, 64, 3), (1, 32000))
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        size: int = 64,
+        num_frames: int = 48,
+        fps: float = 24,
+        sample_rate: int = 16000,
+        classes: Sequence[str] | str | None = None,
+        two_objects: float = 0.2,
+    ) -> None:
+        names = (
+            CLASSES
+            if classes is None or classes == "all"
+            else (classes,)
+            if isinstance(classes, str)
+            else tuple(classes)
+        )
+        _check(seed, size, num_frames, fps, sample_rate, names, two_objects)
+        self.seed, self.size, self.num_frames, self.fps = int(seed), int(size), int(num_frames), float(fps)
+        self.sample_rate, self.classes, self.two_objects = int(sample_rate), names, float(two_objects)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of a clip."""
+        return self.num_frames / self.fps
+
+    def batch(self, indices: Iterable[int]) -> list[SyntheticClip]:
+        """The clips of several indices."""
+        return [self[index] for index in indices]
+
+    def __getitem__(self, index: int) -> SyntheticClip:
+        if index < 0:
+            raise IndexError(f"`index` must not be negative, got {index}.")
+        rng = np.random.default_rng([self.seed, int(index)])
+        names, moving = self._choose(rng)
+        scene = draw_scene(rng, names)
+        kind = OBJECT_CLASSES[names[moving]]
+        events, labels, strengths = _events(rng, kind, self.duration)
+        times = np.arange(self.num_frames) / self.fps
+        poses = _poses(kind, times, events, labels, strengths, self.duration)
+        rendering = render(scene, self.size, moving, poses, _sparks(kind, times, events, labels))
+        waveform = self._sound(rng, kind, events, labels, strengths)
+        return SyntheticClip(
+            frames=rendering.frames,
+            fps=self.fps,
+            waveform=waveform,
+            sample_rate=self.sample_rate,
+            event_times=events,
+            event_labels=tuple(labels),
+            class_name=kind.name,
+            caption=caption(scene),
+            mask=rendering.mask,
+            motion_score=rendering.motion_score,
+            scene=scene,
+            moving_object=moving,
+        )
+
+    def _choose(self, rng: np.random.Generator) -> tuple[list[str], int]:
+        """Names of the objects from left to right, and which of them moves."""
+        first = self.classes[rng.integers(len(self.classes))]
+        others = [name for name in self.classes if name != first and not OBJECT_CLASSES[name].ambient]
+        pair = rng.random() < self.two_objects
+        if not pair or not others or OBJECT_CLASSES[first].ambient:
+            return [first], 0
+        second = others[rng.integers(len(others))]
+        moving = int(rng.integers(2))
+        return ([first, second] if moving == 0 else [second, first]), moving
+
+    def _sound(
+        self, rng: np.random.Generator, kind: ObjectClass, events: NDArray[np.float64], labels: list[str],
+        strengths: NDArray[np.float64],
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """The clip's waveform (1, s): events, a little noise, a random level."""
+        count = round(self.duration * self.sample_rate)
+        pitch = float(np.exp(rng.uniform(-0.13, 0.13)))
+        if kind.ambient:
+            track = 0.3 * sounds.wind_track(rng, self.sample_rate, count)
+        elif kind.continuous:
+            time = np.arange(count) / self.sample_rate
+            track = sounds.swell_track(pose_curve(time, events, strengths, kind.style), pitch, self.sample_rate)
+        else:
+            track = sounds.hit_track(rng, kind.name, events, labels, strengths, pitch, self.sample_rate, count)
+        level = rng.uniform(0.5, 0.9) / max(float(np.abs(track).max()), 1e-3)
+        noise = 10.0 ** rng.uniform(-3.2, -2.0) * rng.standard_normal(count, dtype=np.float32)
+        return np.clip(np.float32(level) * track + noise, -1.0, 1.0).astype(np.float32)[None]
+
+
+def _events(
+    rng: np.random.Generator, kind: ObjectClass, duration: float
+) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
+    if kind.ambient:
+        return np.zeros(0), [], np.zeros(0)
+    times = event_times(rng, kind.style, duration)
+    labels = [kind.labels[i] for i in rng.integers(len(kind.labels), size=len(times))]
+    return times, labels, rng.uniform(0.55, 1.0, len(times))
+
+
+def _poses(
+    kind: ObjectClass, times: NDArray[np.float64], events: NDArray[np.float64], labels: list[str],
+    strengths: NDArray[np.float64], duration: float,
+) -> NDArray[np.float64]:  # fmt: skip
+    """(t, channels); the ambient class drifts evenly."""
+    if kind.ambient:
+        return (times / duration)[:, None]
+    columns = []
+    for label in kind.labels:
+        own = np.array([word == label for word in labels])
+        columns.append(pose_curve(times, events[own], strengths[own], kind.style))
+    return np.stack(columns, axis=1)
+
+
+def _sparks(
+    kind: ObjectClass, times: NDArray[np.float64], events: NDArray[np.float64], labels: list[str]
+) -> NDArray[np.bool_]:
+    """(t, channels) True on the one or two frames right after an event."""
+    since = times[:, None] - events[None, :]
+    fresh = (since >= 0.0) & (since < SPARK_SECONDS)
+    columns = [fresh[:, [word == label for word in labels]].any(axis=1) for label in kind.labels]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(times), 1), dtype=bool)
+
+
+def _check(
+    seed: int, size: int, num_frames: int, fps: float, sample_rate: int, names: tuple[str, ...], two_objects: float
+) -> None:
+    limits = (("seed", seed, 0), ("size", size, 32), ("num_frames", num_frames, 2), ("sample_rate", sample_rate, 8000))
+    for name, value, least in limits:
+        if value != int(value) or value < least:
+            raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value}.")
+    if not fps > 0 or num_frames / fps < 0.5:
+        raise ValueError(f"`num_frames` / `fps` must be at least 0.5 seconds, got {num_frames} / {fps}.")
+    unknown = [name for name in names if name not in OBJECT_CLASSES]
+    if unknown or not names:
+        raise ValueError(f"`classes` must be names out of {', '.join(CLASSES)}, got {unknown or 'none'}.")
+    if not 0.0 <= two_objects <= 1.0:
+        raise ValueError(f"`two_objects` must lie between 0 and 1, got {two_objects}.")
