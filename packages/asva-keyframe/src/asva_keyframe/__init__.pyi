@@ -4,6 +4,10 @@ from .convert import convert_localizer as convert_localizer
 from .convert import invert_localizer as invert_localizer
 from .convert import split_localizer as split_localizer
 from .draws import OfficialDraws as OfficialDraws
+from .flow import flow_pairs as flow_pairs
+from .flow import motion_curve as motion_curve
+from .flow import motion_score as motion_score
+from .flow import optical_flow as optical_flow
 from .keypoints import Keypoints as Keypoints
 from .keypoints import find_keypoints as find_keypoints
 from .labels import curve_label as curve_label
@@ -12,6 +16,8 @@ from .labels import mel_label as mel_label
 from .labels import scale_curve as scale_curve
 from .localizer import MotionLocalizer as MotionLocalizer
 from .localizer import MotionLocalizerOutput as MotionLocalizerOutput
+from .raft import convert_raft as convert_raft
+from .raft import load_raft as load_raft
 from .selection import select_keyframes as select_keyframes
 from .spread import spread_evenly as spread_evenly
 from .spread import uniform_keyframes as uniform_keyframes
