@@ -1,5 +1,5 @@
-from asva.training.loop import Progress, Run, RunError, Task
-from asva.training.recipe import (
+from .loop import Progress, Run, RunError, Task
+from .recipe import (
     DataRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
@@ -10,7 +10,7 @@ from asva.training.recipe import (
     recipe_names,
     recipe_record,
 )
-from asva.training.tasks import make_task
+from .tasks import make_task
 
 __all__ = [
     "DataRecipe",

@@ -37,20 +37,19 @@ class LocalizerLoss(nn.Module):
     def __init__(self, localizer: nn.Module, recipe: LocalizerRecipe, num_classes: int):
         super().__init__()
         self.localizer, self.recipe = localizer, recipe
-        width = localizer.hidden_size
+        width = localizer.encoder.config.hidden_size
         self.spectrum, self.sound_class = nn.Linear(width, _BANDS), nn.Linear(width, num_classes)
 
     def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
-        from asva_keyframe import curve_label, localizer_loss
+        from asva_keyframe import localizer_loss, mel_label
 
         recipe, mel, label = self.recipe, batch["mel"], batch["curve"]
-        answer = self.localizer(mel)
+        answer = self.localizer(mel, output_hidden_states=True)
         num_frames = label.shape[1]
-        spectrum = frame_spectrum(mel, num_frames)
-        loudness = curve_label(spectrum.mean(-1), num_frames)
-        loss = localizer_loss(answer.motion_curve.float(), label, loudness, recipe.aux_weight)
+        loss = localizer_loss(answer.motion_curve, label, mel_label(mel, num_frames), recipe.aux_weight)
         losses = {"curve": F.mse_loss(answer.motion_curve.float(), label)}
         if recipe.spectrum_weight:
+            spectrum = frame_spectrum(mel, num_frames)
             losses["spectrum"] = F.mse_loss(self.spectrum(answer.hidden).float(), spectrum)
             loss = loss + recipe.spectrum_weight * losses["spectrum"]
         if recipe.class_weight:
@@ -79,4 +78,4 @@ class LocalizerTask:
         """Write ``localizer``, and its encoder as ``audio_encoder`` if the recipe shares it."""
         self.localizer.save_pretrained(folder / "localizer")
         if self.recipe.share_encoder:
-            self.localizer.audio_encoder.save_pretrained(folder / "audio_encoder")
+            self.localizer.encoder.save_pretrained(folder / "audio_encoder")
