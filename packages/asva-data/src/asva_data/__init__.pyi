@@ -4,7 +4,8 @@ from .decode import Decoder as Decoder
 from .decode import iter_frames as iter_frames
 from .decode import read_video as read_video
 from .encode import write_video as write_video
+from .folder import VideoFolder as VideoFolder
 from .image import read_image as read_image
-from .media import MediaInfo as MediaInfo
-from .media import probe as probe
+from .info import MediaInfo as MediaInfo
+from .info import probe as probe
 from .resize import resize_crop as resize_crop

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from .clip import Clip, MediaError
-from .media import MediaInfo, probe
+from .info import MediaInfo, probe
 from .resize import check_size, resize_crop
 from .sound import read_sound
 

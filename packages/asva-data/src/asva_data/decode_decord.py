@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from .clip import MediaError
 from .decode import Picture
 from .decode_pyav import display_matrix
-from .media import MediaInfo, decode, picture_packets
+from .info import MediaInfo
+from .tracks import decode, picture_packets
 
 CONTAINERS = ("mov", "matroska")
 CODECS = ("h264", "vp9")

@@ -9,7 +9,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from .decode import Picture
-from .media import MediaInfo, decode
+from .info import MediaInfo
+from .tracks import decode
 
 
 class PyAVDecoder:

@@ -7,7 +7,8 @@ import os
 import numpy as np
 
 from .clip import MediaError
-from .media import MediaInfo, decode
+from .info import MediaInfo
+from .tracks import decode
 
 LAST_BLOCK = 4096  # samples; no codec pads more than this to fill its last block
 GAP = 0.05  # seconds; smaller jumps of the time stamps are rounding of the container

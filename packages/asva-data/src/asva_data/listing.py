@@ -1,0 +1,85 @@
+"""What lies in a folder of videos: files in a fixed order, their captions, and their stored motion scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .clip import MediaError
+
+ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
+
+
+def video_files(root: Path) -> list[Path]:
+    """Every video below `root`, sorted by its path with forward slashes, so that the order is the same everywhere."""
+    if not root.is_dir():
+        raise MediaError(f"`root` must be an existing folder, got {root}.")
+    files = (path for path in root.rglob("*") if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
+    return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
+
+
+def class_of(path: Path, root: Path) -> str:
+    """The name of the folder that holds a file, underscores as spaces; empty for a file in `root` itself."""
+    return "" if path.parent == root else path.parent.name.replace("_", " ")
+
+
+class Captions:
+    """The caption of each file: its folder's name, a text file beside it, or a row of a table."""
+
+    def __init__(self, root: Path, source: str | Path) -> None:
+        self.root, self.source = root, source
+        self.table = None if source in ("folder", "txt") else _read_table(Path(source))
+
+    def __call__(self, path: Path) -> str:
+        """The caption of one file.
+
+        Raises:
+            MediaError: If it has none.
+        """
+        if self.source == "folder":
+            return class_of(path, self.root)
+        if self.source == "txt":
+            text = path.with_suffix(".txt")
+            if not text.is_file():
+                raise MediaError(f"`caption` must lie beside each video, got no {text}.")
+            return text.read_text(encoding="utf-8").strip()
+        name = path.relative_to(self.root).as_posix()
+        if name not in self.table:
+            raise MediaError(f"`caption` must have a row for each video, got none for {name} in {self.source}.")
+        return self.table[name]
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    if path.suffix not in (".csv", ".jsonl") or not path.is_file():
+        raise MediaError(f"`caption` must be 'folder', 'txt' or an existing .csv or .jsonl file, got {path}.")
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            rows = list(csv.DictReader(file)) if path.suffix == ".csv" else [json.loads(x) for x in file if x.strip()]
+            return {row["path"]: row["caption"] for row in rows}
+        except (KeyError, TypeError, json.JSONDecodeError, csv.Error) as error:
+            raise MediaError(f"`caption` must have `path` and `caption` in each row, got {path}.") from error
+
+
+def score_file(path: Path, root: Path, motion_scores: str | Path) -> Path:
+    """Where the scores of a video are stored: beside it, or at the same place below another folder."""
+    if motion_scores == "beside":
+        return path.with_suffix(".npy")
+    return Path(motion_scores) / path.relative_to(root).with_suffix(".npy")
+
+
+def read_scores(path: Path) -> np.ndarray:
+    """Stored motion scores, one for each pair of neighbouring frames of the file.
+
+    Raises:
+        MediaError: If they are missing, not one-dimensional or not finite.
+    """
+    try:
+        scores = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise MediaError(f"`motion_scores` must hold a .npy for each video, got none to read at {path}.") from error
+    if scores.ndim != 1 or not scores.size or not np.isfinite(scores).all():
+        raise MediaError(f"`motion_scores` must be finite and of shape (t - 1,), got {scores.shape} in {path}.")
+    return scores.astype(np.float32)
