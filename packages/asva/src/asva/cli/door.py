@@ -46,7 +46,7 @@ class Door(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say_error("Interrupted: nothing was written.")
+            say_error("Interrupted; no file was left half-written.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -58,10 +58,9 @@ def report(error: Exception) -> int:
 
 def describe(error: Exception) -> str:
     """One line that names the thing and, where it is known, the mend."""
-    if _is_usage(error):
-        text = error.format_message() if hasattr(error, "format_message") else str(error)
+    if hasattr(error, "format_message"):
         command = getattr(getattr(error, "ctx", None), "command_path", "asva")
-        return f"{text.rstrip('.')}. See `{command} --help`."
+        return f"{error.format_message().rstrip('.')}. See `{command} --help`."
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "Memory ran out: close other programs, pass `--offload model`, a smaller `--size` or another `--device`."
     if isinstance(error, OSError) and error.errno in _DISK_FULL:

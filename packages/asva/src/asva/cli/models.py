@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +95,7 @@ def convert(
     from asva.models.hub import keyvid_in_folder
 
     if destination.exists():
-        raise UsageProblem(f"'{destination}' exists: name another folder")
+        raise UsageProblem(f"'{destination}' exists: name another folder.")
     if not source.is_dir():
         raise ModelError(f"Folder '{source}' does not exist.")
     found = keyvid_in_folder(source)
@@ -115,6 +116,4 @@ def agree(plan: DownloadPlan, *, yes: bool) -> bool:
 
 
 def _can_ask() -> bool:
-    import sys
-
     return sys.stdin is not None and sys.stdin.isatty()

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import typer
 
 
-def note(text: str) -> None:
-    """Say something on stderr that is not a result."""
-    typer.secho(text, fg="yellow", err=True)
+def note(text: str, *, quiet: bool = False) -> None:
+    """Say something on stderr that is not a result; ``quiet`` is without colour, for what needs no attention."""
+    typer.secho(text, fg=None if quiet else "yellow", err=True)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -22,3 +22,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
     Console(markup=False, highlight=False).print(drawn)
+
+
+def gigabytes(count: int) -> str:
+    """Bytes in words."""
+    return f"{count / 1e9:.2f} GB"

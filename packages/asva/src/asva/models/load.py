@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from asva.models.catalog import ModelError
 from asva.models.resolve import resolve_model
 
-__all__ = ["choose_device", "choose_dtype", "load_pipeline"]
+__all__ = ["choose_device", "choose_dtype", "load_localizer", "load_pipeline"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _OFFLOADS = ("none", "model", "sequential")
@@ -88,13 +91,39 @@ def load_pipeline(
     return pipeline
 
 
+def load_localizer(folder: Path) -> Any:
+    """The localizer of a model folder alone, on the CPU.
+
+    Raises:
+        ModelError: If the folder has none, or it is damaged.
+    """
+    from asva_keyframe import MotionLocalizer
+
+    if not (folder / "localizer").is_dir():
+        raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
+    with _damage_named(folder):
+        return MotionLocalizer.from_pretrained(folder / "localizer", local_files_only=True).eval()
+
+
 def _read(folder: Path, dtype: torch.dtype) -> Any:
     from asva.pipelines import KeyVIDPipeline
 
-    logging.getLogger("diffusers").setLevel(logging.ERROR)
+    with _damage_named(folder):
+        return KeyVIDPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+
+
+@contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    """One clear error for the many ways in which a folder of weights can be broken; no chatter."""
+    logger = logging.getLogger("diffusers")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
-        pipeline = KeyVIDPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"Model folder '{folder}' cannot be loaded ({reason}): it is damaged or incomplete.") from error
-    return pipeline
+        raise ModelError(
+            f"Model folder '{folder}' is damaged or incomplete ({reason}): fetch or convert it again."
+        ) from error
+    finally:
+        logger.setLevel(level)

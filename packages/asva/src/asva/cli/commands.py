@@ -1,0 +1,52 @@
+"""The command `asva` and its subcommands; nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from asva.cli.data import data_app
+from asva.cli.door import Door
+from asva.cli.keyframes import keyframes
+from asva.cli.models import models_app
+from asva.cli.sample import sample
+from asva.cli.train import train_app
+
+app = typer.Typer(cls=Door, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app.command(no_args_is_help=True)(sample)
+app.command(no_args_is_help=True)(keyframes)
+app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"asva {version('asva-kit')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def asva(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """A picture and a sound become a video that moves in time with the sound.
+
+    [bold]Start here:[/bold]
+
+      asva sample --image ball.png --audio bounce.wav --output bounce.mp4
+
+      asva keyframes bounce.wav --plot bounce.png
+
+    Every command has its own [cyan]--help[/cyan] with examples.
+    """
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    app()

@@ -1,0 +1,88 @@
+"""Options that several commands share, and the reading of those that are more than a word."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asva.cli.door import UsageProblem
+
+
+class Rule(StrEnum):
+    """Ways to choose keyframes from a motion curve."""
+
+    inference = "inference"
+    training = "training"
+    even = "even"
+    uniform = "uniform"
+
+
+class Offload(StrEnum):
+    """What waits in the main memory while another part is on the GPU."""
+
+    none = "none"
+    model = "model"
+    sequential = "sequential"
+
+
+class Dtype(StrEnum):
+    """Precision of the networks."""
+
+    auto = "auto"
+    float32 = "float32"
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+
+
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", help="tiny (bundled), keyvid (released weights), a folder, or a hub id owner/name."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pixels again on the same machine.")]
+Start = Annotated[float, typer.Option(min=0.0, help="Second of the sound (or video) at which to begin.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.")]
+Keyframes = Annotated[
+    str | None, typer.Option("--keyframes", help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4.")
+]
+RuleOption = Annotated[
+    Rule, typer.Option("--rule", help="How keyframes are chosen from the motion curve; even is the paper's.")
+]
+
+
+def parse_times(text: str) -> list[float]:
+    """Seconds from ``0.2,0.9,1.4``; order and range are checked where the length of the clip is known."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise UsageProblem(
+            f"`--keyframes` must be seconds with commas between, such as 0.2,0.9, got '{text}'."
+        ) from None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from ``320x512``."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match:
+        raise UsageProblem(f"`--size` must be height x width in pixels, such as 320x512, got '{text}'.")
+    return int(match[1]), int(match[2])
+
+
+def check_targets(paths: list[Path], overwrite: bool) -> None:
+    """Refuse, before any work, outputs that could not be written at its end.
+
+    Raises:
+        UsageProblem: If a folder does not exist, a name is a folder, or a file exists and may not be replaced.
+    """
+    for path in paths:
+        if not path.parent.is_dir():
+            raise UsageProblem(f"Folder '{path.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
+        if path.is_dir():
+            raise UsageProblem(f"'{path}' is a folder: name a file.")
+        if path.exists() and not overwrite:
+            raise UsageProblem(f"'{path}' exists: pass --overwrite or another name.")

@@ -1,0 +1,149 @@
+"""Configurations of the released networks, read off the shapes of their weights.
+
+The same code therefore takes the full-size files and small ones. What shapes cannot tell is what every released file
+shares: groups of 32, heads of 64 channels (80 in the image tower), 16 image tokens per frame.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from asva.models.catalog import ModelError
+
+__all__ = ["audio_config", "resampler_config", "text_config", "unet_config", "vae_config", "vision_config"]
+
+State = Mapping[str, Tensor]
+_INIT_HEADS = 8
+_HEAD = 64
+_VISION_HEADS = {1280: 80, 1408: 88, 1664: 104}
+_BANDS = 12
+
+
+def _shape(state: State, name: str, what: str) -> tuple[int, ...]:
+    if name not in state:
+        raise ModelError(f"The {what} lacks '{name}': the checkpoint is incomplete or of another model.")
+    return tuple(state[name].shape)
+
+
+def _count(state: State, pattern: str) -> int:
+    """One more than the greatest number that the pattern finds among the names."""
+    found = (re.match(pattern, name) for name in state)
+    return max((int(match[1]) for match in found if match), default=-1) + 1
+
+
+def unet_config(state: State) -> dict[str, Any]:
+    """Arguments of :class:`asva_unet.KeyVIDUNet` from ``model.diffusion_model`` without prefix."""
+    what = "U-Net"
+    widths, attention, layers = [_shape(state, "input_blocks.0.0.weight", what)[0]], [], 0
+    first_level = 0
+    for index in range(1, _count(state, r"input_blocks\.(\d+)\.")):
+        name = f"input_blocks.{index}.0"
+        if f"{name}.op.weight" in state:
+            widths.append(0)
+            continue
+        level = len(widths) - 1
+        widths[level] = _shape(state, f"{name}.out_layers.3.weight", what)[0]
+        first_level += level == 0
+        if len(attention) == level:
+            attention.append(f"input_blocks.{index}.1.proj_in.weight" in state)
+    layers = first_level
+    inner = _shape(state, "init_attn.0.proj_in.weight", what)[0]
+    cross = next((tuple(state[name].shape) for name in state if name.endswith("attn2.to_k_ip.weight")), None)
+    if cross is None:
+        raise ModelError("The U-Net has no image cross attention: it is not a KeyVID network.")
+    return {
+        "in_channels": _shape(state, "input_blocks.0.0.weight", what)[1],
+        "out_channels": _shape(state, "out.2.weight", what)[0],
+        "block_out_channels": tuple(widths),
+        "layers_per_block": layers,
+        "attention_levels": tuple(attention),
+        "attention_head_dim": inner // _INIT_HEADS,
+        "init_attention_heads": _INIT_HEADS,
+        "cross_attention_dim": cross[1],
+        "audio_embed_dim": _shape(state, "audio_proj_2.weight", what)[1],
+        "frame_index_embedding": "frame_idx_embedding.0.weight" in state,
+        "prediction_type": "v_prediction",
+    }
+
+
+def vae_config(state: State) -> dict[str, Any]:
+    """Arguments of ``diffusers.AutoencoderKL`` from ``first_stage_model`` without prefix."""
+    what = "VAE"
+    levels = _count(state, r"encoder\.down\.(\d+)\.")
+    widths = tuple(_shape(state, f"encoder.down.{i}.block.0.conv2.weight", what)[0] for i in range(levels))
+    return {
+        "block_out_channels": widths,
+        "layers_per_block": _count(state, r"encoder\.down\.0\.block\.(\d+)\."),
+        "latent_channels": _shape(state, "post_quant_conv.weight", what)[0],
+        "down_block_types": ("DownEncoderBlock2D",) * levels,
+        "up_block_types": ("UpDecoderBlock2D",) * levels,
+        "scaling_factor": 0.18215,
+    }
+
+
+def text_config(state: State) -> dict[str, Any]:
+    """Arguments of ``transformers.CLIPTextConfig`` from ``cond_stage_model.model`` without prefix."""
+    what = "text encoder"
+    vocabulary, width = _shape(state, "token_embedding.weight", what)
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": _shape(state, "transformer.resblocks.0.mlp.c_fc.weight", what)[0],
+        "num_hidden_layers": _count(state, r"transformer\.resblocks\.(\d+)\."),
+        "num_attention_heads": max(width // _HEAD, 1),
+        "max_position_embeddings": _shape(state, "positional_embedding", what)[0],
+        "projection_dim": _shape(state, "text_projection", what)[1],
+        "hidden_act": "gelu",
+    }
+
+
+def vision_config(state: State) -> dict[str, Any]:
+    """Arguments of ``transformers.CLIPVisionConfig`` from ``embedder.model`` without prefix."""
+    what = "image encoder"
+    width, _, patch, _ = _shape(state, "visual.conv1.weight", what)
+    tokens = _shape(state, "visual.positional_embedding", what)[0]
+    return {
+        "hidden_size": width,
+        "intermediate_size": _shape(state, "visual.transformer.resblocks.0.mlp.c_fc.weight", what)[0],
+        "num_hidden_layers": _count(state, r"visual\.transformer\.resblocks\.(\d+)\."),
+        "num_attention_heads": max(width // _VISION_HEADS.get(width, _HEAD), 1),
+        "patch_size": patch,
+        "image_size": patch * round((tokens - 1) ** 0.5),
+        "projection_dim": _shape(state, "visual.proj", what)[1],
+        "hidden_act": "gelu",
+    }
+
+
+def audio_config(state: State) -> dict[str, Any]:
+    """Arguments of :class:`asva_audio.ImageBindAudioEncoder` from ``imagebind_model`` without prefix."""
+    what = "audio encoder"
+    width, _, patch, _ = _shape(state, "modality_preprocessors.audio.rgbt_stem.proj.weight", what)
+    block = "modality_trunks.audio.blocks"
+    return {
+        "hidden_size": width,
+        "num_hidden_layers": _count(state, rf"{re.escape(block)}\.(\d+)\."),
+        "num_attention_heads": max(width // _HEAD, 1),
+        "mlp_ratio": _shape(state, f"{block}.0.mlp.fc1.weight", what)[0] // width,
+        "patch_size": patch,
+    }
+
+
+def resampler_config(state: State, num_frames: int) -> dict[str, Any]:
+    """Arguments of :class:`asva_unet.ImageResampler` from ``image_proj_model`` without prefix."""
+    what = "image projector"
+    _, queries, width = _shape(state, "latents", what)
+    return {
+        "num_frames": num_frames,
+        "num_queries": queries // num_frames,
+        "dim": width,
+        "embedding_dim": _shape(state, "proj_in.weight", what)[1],
+        "output_dim": _shape(state, "proj_out.weight", what)[0],
+        "depth": _count(state, r"layers\.(\d+)\."),
+        "heads": _shape(state, "layers.0.0.to_q.weight", what)[0] // _HEAD,
+        "dim_head": _HEAD,
+        "ff_mult": _shape(state, "layers.0.1.1.weight", what)[0] // width,
+    }
