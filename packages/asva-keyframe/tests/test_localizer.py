@@ -107,7 +107,9 @@ def test_saved_and_loaded(tmp_path, head):
     torch.testing.assert_close(again(mel), model(mel), rtol=0, atol=0)
 
 
-def test_predict_scales_to_unit_range():
-    curve = MotionLocalizer(SMALL, head="columns").eval().predict(torch.randn(2, 1, 128, 204))
-    torch.testing.assert_close(curve.amin(1), torch.zeros(2))
-    torch.testing.assert_close(curve.amax(1), torch.ones(2))
+def test_predict_keeps_no_graph():
+    model = MotionLocalizer(SMALL, head="columns").eval()
+    mel = torch.randn(2, 1, 128, 204)
+    curve = model.predict(mel)
+    assert not curve.requires_grad
+    torch.testing.assert_close(curve, model(mel).detach())

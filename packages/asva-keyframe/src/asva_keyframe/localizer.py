@@ -145,7 +145,8 @@ class MotionLocalizer(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def predict(self, mel: Tensor) -> Tensor:
-        """Curves of `mel` as float32 on the CPU, each scaled to [0, 1], the units that keyframe selection expects."""
-        from asva_keyframe.labels import scale_curve
+        """Curves of `mel` as (b, num_frames) float32 on the CPU, neither scaled nor clipped, as the original has it.
 
-        return scale_curve(self(mel).float().cpu())
+        Scaling them to [0, 1] would blow a silent sound's flat curve up to one full of peaks.
+        """
+        return self(mel).float().cpu()

@@ -1,1 +1,5 @@
 """Metrics of audio-synchronized video, each with an interval and a chance level."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

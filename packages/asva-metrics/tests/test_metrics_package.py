@@ -1,0 +1,38 @@
+"""The package's face: names, lazy import, README."""
+
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import asva_metrics
+
+
+def test_every_public_name_resolves():
+    assert asva_metrics.__all__
+    assert all(getattr(asva_metrics, name) is not None for name in asva_metrics.__all__)
+
+
+def test_metrics_of_events_need_no_torch():
+    code = (
+        "import sys; from asva_metrics import event_f1; event_f1([[0.1]], [[0.1]], 0.1); print('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("module", ["chance", "correlation", "events", "intervals", "loudness", "psnr"])
+def test_docstring_examples(module):
+    assert doctest.testmod(importlib.import_module(f"asva_metrics.{module}")).failed == 0
+
+
+def test_readme_examples():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, {})
