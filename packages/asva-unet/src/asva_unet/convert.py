@@ -71,3 +71,71 @@ def unet_table(layers_per_block: int, attention_levels: Sequence[bool]) -> KeyTa
         child = 3 if attention_levels[levels - 1 - level] else 1
         rows.append((rf"^up_blocks\.{level}\.sampler\.", f"output_blocks.{first + layers_per_block}.{child}."))
     return KeyTable((*rows, *UNET_ROWS, *LAYER_ROWS, *TRANSFORMER_BLOCK_ROWS), UNET_NDIM)
+
+
+VAE_ROWS: Rows = (
+    (r"\.down_blocks\.(\d+)\.resnets\.(\d+)\.", r".down.\1.block.\2."),
+    (r"\.down_blocks\.(\d+)\.downsamplers\.0\.", r".down.\1.downsample."),
+    (r"\.mid_block\.resnets\.0\.", ".mid.block_1."),
+    (r"\.mid_block\.resnets\.1\.", ".mid.block_2."),
+    (r"\.mid_block\.attentions\.0\.group_norm\.", ".mid.attn_1.norm."),
+    (r"\.mid_block\.attentions\.0\.to_(q|k|v)\.", r".mid.attn_1.\1."),
+    (r"\.mid_block\.attentions\.0\.to_out\.0\.", ".mid.attn_1.proj_out."),
+    (r"\.conv_shortcut\.", ".nin_shortcut."),
+    (r"\.conv_norm_out\.", ".norm_out."),
+)
+
+CLIP_BLOCK_ROWS: Rows = (
+    (r"encoder\.layers\.", "transformer.resblocks."),
+    (r"\.self_attn\.q_proj\.(weight|bias)$", r".attn.in_proj_\1#0"),
+    (r"\.self_attn\.k_proj\.(weight|bias)$", r".attn.in_proj_\1#1"),
+    (r"\.self_attn\.v_proj\.(weight|bias)$", r".attn.in_proj_\1#2"),
+    (r"\.self_attn\.out_proj\.", ".attn.out_proj."),
+    (r"\.layer_norm([12])\.", r".ln_\1."),
+    (r"\.mlp\.fc1\.", ".mlp.c_fc."),
+    (r"\.mlp\.fc2\.", ".mlp.c_proj."),
+)
+
+TEXT_TABLE = KeyTable(
+    (
+        (r"^text_model\.", ""),
+        (r"^embeddings\.token_embedding\.", "token_embedding."),
+        (r"^embeddings\.position_embedding\.weight$", "positional_embedding"),
+        (r"^final_layer_norm\.", "ln_final."),
+        *CLIP_BLOCK_ROWS,
+    )
+)
+
+VISION_TABLE = KeyTable(
+    (
+        (r"^vision_model\.", ""),
+        (r"^embeddings\.class_embedding$", "class_embedding"),
+        (r"^embeddings\.patch_embedding\.", "conv1."),
+        (r"^embeddings\.position_embedding\.weight$", "positional_embedding"),
+        (r"^pre_layrnorm\.", "ln_pre."),
+        (r"^post_layernorm\.", "ln_post."),
+        *CLIP_BLOCK_ROWS,
+        (r"^", "visual."),
+    )
+)
+
+RESAMPLER_TABLE = KeyTable(
+    (
+        (r"\.norm_tokens\.", ".0.norm1."),
+        (r"\.norm_latents\.", ".0.norm2."),
+        (r"\.to_(q|kv|out)\.", r".0.to_\1."),
+        (r"\.norm_ff\.", ".1.0."),
+        (r"\.ff_in\.", ".1.1."),
+        (r"\.ff_out\.", ".1.3."),
+    )
+)
+
+
+def vae_table(levels: int) -> KeyTable:
+    """The table of diffusers' ``AutoencoderKL``; the original counts the decoder's levels from the finest."""
+    rows = []
+    for level in range(levels):
+        theirs = f"decoder.up.{levels - 1 - level}"
+        rows.append((rf"^decoder\.up_blocks\.{level}\.resnets\.(\d+)\.", rf"{theirs}.block.\1."))
+        rows.append((rf"^decoder\.up_blocks\.{level}\.upsamplers\.0\.", f"{theirs}.upsample."))
+    return KeyTable((*rows, *VAE_ROWS), ((r".*\.attn_1\.(q|k|v|proj_out)\.weight", 4),))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .guidance import Guidance, guided_prediction
+from asva_unet.guidance import Guidance, guided_prediction
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 

@@ -48,13 +48,13 @@ class KeyTable:
         wanted = {name.partition("#")[0] for name in names.values()}
         _check_keys(what, wanted - set(original), set(original) - wanted)
         converted = {name: _part(original, source) for name, source in names.items()}
-        wrong = [
-            f"{names[name]} {tuple(original[names[name].partition('#')[0]].shape)}"
+        wrong = {
+            f"{names[name]} {tuple(tensor.shape)} instead of {self._shape(names[name], like[name])}"
             for name, tensor in converted.items()
-            if not self._fits(original[names[name].partition("#")[0]], names[name], tensor, like[name])
-        ]
+            if tuple(tensor.shape) != self._shape(names[name], like[name])
+        }
         if wrong:
-            raise ConversionError(f"{what} must have the shapes of the network, got {_first(wrong)}.")
+            raise ConversionError(f"{what} must have the shapes of the network, got {first_names(wrong)}.")
         return {name: tensor.reshape(like[name].shape) for name, tensor in converted.items()}
 
     def to_original(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -66,8 +66,7 @@ class KeyTable:
             if part:
                 parts.setdefault(target, {})[int(part)] = tensor
             else:
-                axes = self._ndim(target) or tensor.ndim
-                original[target] = tensor.reshape((*tensor.shape, *[1] * (axes - tensor.ndim)))
+                original[target] = tensor.reshape(self._shape(target, tensor))
         for target, pieces in parts.items():
             original[target] = torch.cat([pieces[index] for index in sorted(pieces)])
         return original
@@ -75,9 +74,10 @@ class KeyTable:
     def _ndim(self, original_name: str) -> int | None:
         return next((axes for pattern, axes in self.ndim if re.fullmatch(pattern, original_name)), None)
 
-    def _fits(self, source: Tensor, name: str, part: Tensor, ours: Tensor) -> bool:
-        axes = self._ndim(name.partition("#")[0]) or ours.ndim
-        return source.ndim == axes and tuple(part.shape) == (*ours.shape, *[1] * (axes - ours.ndim))
+    def _shape(self, original_name: str, ours: Tensor) -> tuple[int, ...]:
+        """The shape that the original (or its part) should have."""
+        axes = self._ndim(original_name.partition("#")[0]) or ours.ndim
+        return (*ours.shape, *[1] * (axes - ours.ndim))
 
 
 def _part(original: Mapping[str, Tensor], name: str) -> Tensor:
@@ -88,12 +88,12 @@ def _part(original: Mapping[str, Tensor], name: str) -> Tensor:
 def _check_keys(what: str, missing: set[str], unknown: set[str]) -> None:
     if missing:
         raise ConversionError(
-            f"{what} must hold every weight of the network, {len(missing)} missing: {_first(missing)}."
+            f"{what} must hold every weight of the network, {len(missing)} missing: {first_names(missing)}."
         )
     if unknown:
-        raise ConversionError(f"{what} must hold known weights only, {len(unknown)} unknown: {_first(unknown)}.")
+        raise ConversionError(f"{what} must hold known weights only, {len(unknown)} unknown: {first_names(unknown)}.")
 
 
-def _first(names: Sequence[str] | set[str], count: int = 3) -> str:
+def first_names(names: Sequence[str] | set[str], count: int = 3) -> str:
     ordered = sorted(names)
     return ", ".join(ordered[:count]) + (", ..." if len(ordered) > count else "")

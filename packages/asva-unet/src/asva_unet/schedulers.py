@@ -4,76 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, SchedulerMixin, UniPCMultistepScheduler
 from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from torch import Tensor
 
-SPACINGS = ("trailing", "leading")
+from asva_unet import noise_schedule as levels
+from asva_unet.noise_schedule import SPACINGS, timestep_grid
+
 PREDICTION_TYPES = ("v_prediction", "epsilon", "sample")
-
-
-def noise_schedule(
-    num_train_timesteps: int = 1000,
-    beta_start: float = 0.00085,
-    beta_end: float = 0.012,
-    *,
-    zero_terminal_snr: bool = True,
-) -> Tensor:
-    """Cumulative signal share ``alpha_bar`` of every timestep, in float64 as in the original.
-
-    Betas are the squares of an even grid of square roots; zero terminal SNR moves and scales the square root of
-    ``alpha_bar`` so that its last value is exactly 0 (arXiv 2305.08891, algorithm 1).
-
-    Args:
-        num_train_timesteps: Length of the schedule.
-        beta_start: First beta.
-        beta_end: Last beta.
-        zero_terminal_snr: Whether the last timestep holds no signal at all.
-
-    Returns:
-        (num_train_timesteps,) float64, falling.
-    """
-    betas = torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64) ** 2
-    alphas_cumprod = (1 - betas).cumprod(0)
-    if zero_terminal_snr:
-        root = alphas_cumprod.sqrt()
-        alphas_cumprod = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
-    return alphas_cumprod
-
-
-def dynamic_scale(num_train_timesteps: int = 1000, base_scale: float = 0.7, turning_step: int = 400) -> Tensor:
-    """Factor of the clean latents at every timestep: falls from 1 to `base_scale`, then stays (DynamiCrafter).
-
-    Returns:
-        (num_train_timesteps,) float64.
-    """
-    scale = torch.full((num_train_timesteps,), base_scale, dtype=torch.float64)
-    falling = torch.linspace(1.0, base_scale, turning_step, dtype=torch.float64)
-    scale[:turning_step] = falling[:num_train_timesteps]
-    return scale
-
-
-def timestep_grid(num_inference_steps: int, spacing: str, num_train_timesteps: int = 1000, offset: int = 0):
-    """Exactly `num_inference_steps` different timesteps, falling (int64 numpy).
-
-    `"trailing"` is the original's ``uniform_trailing`` and `"leading"` with an offset of 1 its ``uniform``, wherever
-    those give as many entries as asked for; elsewhere the surplus entry is left out.
-
-    Raises:
-        ValueError: If the number of steps is outside [1, num_train_timesteps] or the spacing is unknown.
-    """
-    if not 1 <= num_inference_steps <= num_train_timesteps:
-        raise ValueError(
-            f"`num_inference_steps` must be between 1 and {num_train_timesteps}, got {num_inference_steps}."
-        )
-    if spacing == "trailing":
-        grid = np.arange(num_train_timesteps, 0, -num_train_timesteps / num_inference_steps)
-        return grid[:num_inference_steps].round().astype(np.int64) - 1
-    if spacing == "leading":
-        grid = np.arange(num_inference_steps) * (num_train_timesteps // num_inference_steps)
-        return (grid + min(offset, num_train_timesteps - 1 - int(grid[-1])))[::-1].copy()
-    raise ValueError(f"`timestep_spacing` must be one of {', '.join(SPACINGS)}, got {spacing}.")
 
 
 class KeyVIDDDIMScheduler(DDIMScheduler):
@@ -91,7 +30,7 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         timestep_spacing: `"trailing"` or `"leading"`.
         steps_offset: Added to a `"leading"` grid.
         rescale_betas_zero_snr: Whether the last timestep holds no signal.
-        dynamic_rescale: Whether the network was trained on latents scaled by :func:`dynamic_scale`.
+        dynamic_rescale: Whether the network was trained on latents scaled by :func:`asva_unet.dynamic_rescale`.
         base_scale: The scale's end.
         turning_step: Timestep at which the scale reaches its end.
     """
@@ -122,13 +61,15 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
             timestep_spacing=timestep_spacing,
             rescale_betas_zero_snr=rescale_betas_zero_snr,
         )
-        exact = noise_schedule(num_train_timesteps, beta_start, beta_end, zero_terminal_snr=rescale_betas_zero_snr)
+        exact = levels.noise_schedule(
+            num_train_timesteps, beta_start, beta_end, zero_terminal_snr=rescale_betas_zero_snr
+        )
         previous = torch.cat([torch.ones(1, dtype=torch.float64), exact[:-1]])
         self.alphas_cumprod = exact.float()
         self.alphas = (exact / previous).float()
         self.betas = (1 - exact / previous).float()
         self.final_alpha_cumprod = self.alphas_cumprod[0]
-        self.scales = dynamic_scale(num_train_timesteps, base_scale, turning_step).float()
+        self.scales = levels.dynamic_rescale(num_train_timesteps, base_scale, turning_step).float()
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Lay the grid of `num_inference_steps` timesteps, 1 to 1000 of them."""
@@ -238,7 +179,7 @@ class _DynamicRescale:
     """
 
     def _use_schedule(self, config) -> None:
-        exact = noise_schedule(
+        exact = levels.noise_schedule(
             config.num_train_timesteps,
             config.beta_start,
             config.beta_end,
@@ -246,7 +187,7 @@ class _DynamicRescale:
         )
         self.scales = torch.ones_like(exact)
         if config.dynamic_rescale:
-            self.scales = dynamic_scale(config.num_train_timesteps, config.base_scale, config.turning_step)
+            self.scales = levels.dynamic_rescale(config.num_train_timesteps, config.base_scale, config.turning_step)
         self.network_alphas_cumprod = exact
         self.norms = (exact * self.scales**2 + 1 - exact).sqrt()
         # 2**-24 in place of 0: the first sigma of the solvers must be finite
@@ -369,7 +310,7 @@ def make_scheduler(
     timestep_spacing: str = "trailing",
     dynamic_rescale: bool = False,
     **options,
-):
+) -> SchedulerMixin:
     """Build a scheduler by name.
 
     Args:
@@ -392,6 +333,8 @@ def make_scheduler(
     prediction_type = "sample" if prediction_type == "residual" else prediction_type
     if prediction_type not in PREDICTION_TYPES:
         raise ValueError(f"`prediction_type` must be one of {', '.join(PREDICTION_TYPES)}, got {prediction_type}.")
+    if prediction_type == "epsilon" and zero_terminal_snr:
+        raise ValueError("`zero_terminal_snr` must be False with epsilon: in pure noise it says nothing, got True.")
     if timestep_spacing not in SPACINGS:
         raise ValueError(f"`timestep_spacing` must be one of {', '.join(SPACINGS)}, got {timestep_spacing}.")
     return SCHEDULERS[name](

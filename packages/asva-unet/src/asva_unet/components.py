@@ -1,0 +1,128 @@
+"""A whole KeyVID checkpoint as its parts, strict both ways: every key belongs to a part or is an error."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from asva_unet.convert import RESAMPLER_TABLE, TEXT_TABLE, VISION_TABLE, unet_table, vae_table
+from asva_unet.key_table import ConversionError, KeyTable, first_names
+
+PREFIXES: dict[str, str] = {
+    "unet": "model.diffusion_model.",
+    "vae": "first_stage_model.",
+    "text_encoder": "cond_stage_model.model.",
+    "image_encoder": "embedder.model.",
+    "image_projector": "image_proj_model.",
+    "audio_encoder": "imagebind_model.",  # all of ImageBind's modalities; asva_audio knows which are its tower's
+    "audio_projector": "audio_proj_model.",  # dead: the original never calls it
+}
+SCHEDULE = (
+    "betas",
+    "alphas_cumprod",
+    "alphas_cumprod_prev",
+    "sqrt_alphas_cumprod",
+    "sqrt_one_minus_alphas_cumprod",
+    "log_one_minus_alphas_cumprod",
+    "sqrt_recip_alphas_cumprod",
+    "sqrt_recipm1_alphas_cumprod",
+    "posterior_variance",
+    "posterior_log_variance_clipped",
+    "posterior_mean_coef1",
+    "posterior_mean_coef2",
+    "scale_arr",
+)
+_TEXT_REMAINS = (r"text_projection", r"logit_scale")
+_IMAGE_REMAINS = (*_TEXT_REMAINS, r"token_embedding\.weight", r"positional_embedding", r"ln_final\..+", r"visual\.proj")
+
+State = dict[str, Tensor]
+
+
+def split_checkpoint(state: Mapping[str, Tensor]) -> dict[str, State]:
+    """Part the state dict of a KeyVID checkpoint by component; nothing is copied.
+
+    Args:
+        state: The ``state_dict`` of the Lightning checkpoint, best memory-mapped (``read_checkpoint``).
+
+    Returns:
+        Component name -> its original keys without prefix: the names of ``PREFIXES``, and "schedule".
+
+    Raises:
+        ConversionError: If a key belongs to no component, or a component has no key.
+    """
+    parts: dict[str, State] = {name: {} for name in (*PREFIXES, "schedule")}
+    unknown = set()
+    for key, tensor in state.items():
+        name = next((name for name, prefix in PREFIXES.items() if key.startswith(prefix)), None)
+        if name is not None:
+            parts[name][key.removeprefix(PREFIXES[name])] = tensor
+        elif key in SCHEDULE:
+            parts["schedule"][key] = tensor
+        else:
+            unknown.add(key)
+    if unknown:
+        raise ConversionError(
+            f"The checkpoint must hold KeyVID's weights only, {len(unknown)} unknown: {first_names(unknown)}."
+        )
+    if absent := [PREFIXES[name] + "*" for name in ("unet", "vae", "text_encoder", "image_encoder") if not parts[name]]:
+        raise ConversionError(f"The checkpoint must hold every part of KeyVID, missing: {first_names(absent)}.")
+    return parts
+
+
+def join_checkpoint(parts: Mapping[str, Mapping[str, Tensor]]) -> State:
+    """The inverse of ``split_checkpoint``."""
+    state = dict(parts.get("schedule", {}))
+    for name, prefix in PREFIXES.items():
+        state.update({prefix + key: tensor for key, tensor in parts.get(name, {}).items()})
+    return state
+
+
+def convert_component(name: str, original: Mapping[str, Tensor], model: nn.Module) -> tuple[State, State]:
+    """Weights of one of our networks from the original's, every key and shape checked.
+
+    Args:
+        name: "unet", "vae", "text_encoder", "image_encoder" or "image_projector".
+        original: The component's keys, from ``split_checkpoint``.
+        model: The network that the weights are for; may live on the meta device.
+
+    Returns:
+        The state dict for ``model`` (views, nothing is copied; load it with ``assign=True`` to keep it so), and the
+        original's unused weights, which ``restore_component`` needs to give the whole list back.
+
+    Raises:
+        ConversionError: If keys are missing or unknown, or shapes differ.
+    """
+    table, unused = _table(name, model)
+    remains = {key: tensor for key, tensor in original.items() if any(re.fullmatch(p, key) for p in unused)}
+    used = {key: tensor for key, tensor in original.items() if key not in remains}
+    return table.to_ours(used, model.state_dict(), name), remains
+
+
+def restore_component(name: str, model: nn.Module, unused: Mapping[str, Tensor] | None = None) -> State:
+    """The inverse of ``convert_component``: the original's keys from our network and the unused weights."""
+    table, _ = _table(name, model)
+    return {**table.to_original(model.state_dict()), **(unused or {})}
+
+
+def load_component(name: str, original: Mapping[str, Tensor], model: nn.Module) -> State:
+    """Put the original's weights into ``model`` (which may live on the meta device); returns the unused ones."""
+    state, unused = convert_component(name, original, model)
+    model.load_state_dict(state, assign=any(parameter.is_meta for parameter in model.parameters()))
+    return unused
+
+
+def _table(name: str, model: nn.Module) -> tuple[KeyTable, Sequence[str]]:
+    """The component's table, and patterns of the original's keys that our network has no use for."""
+    config = model.config
+    if name == "unet":
+        return unet_table(config["layers_per_block"], config["attention_levels"]), ()
+    if name == "vae":
+        return vae_table(len(config["block_out_channels"])), ()
+    if name == "text_encoder":  # the original stops before its last block
+        return TEXT_TABLE, (rf"transformer\.resblocks\.{config.num_hidden_layers}\..+", *_TEXT_REMAINS)
+    if name == "image_encoder":
+        return VISION_TABLE, _IMAGE_REMAINS
+    if name == "image_projector":
+        return RESAMPLER_TABLE, ()
+    names = "unet, vae, text_encoder, image_encoder, image_projector"
+    raise ValueError(f"`name` must be one of {names}, got {name!r}.")
