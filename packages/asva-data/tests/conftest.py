@@ -66,7 +66,11 @@ def write_media(
     sound=True,
     sample_rate=16000,
     channels=1,
+    seconds=2.0,
+    clicks=(0.25, 1.25),
+    gain=1.0,
     picture=True,
+    pixel_aspect=1,
     container_format=None,
     options=None,
 ):
@@ -79,30 +83,41 @@ def write_media(
             video.height, video.width, video.pix_fmt = *size, pix_fmt
             video.codec_context.time_base = Fraction(1, 90000)
             video.codec_context.thread_count = 1
+            video.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
+            if codec == "libx265":
+                video.options = {**video.options, "x265-params": "log-level=none"}
         if sound:
             layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
             audio = container.add_stream(audio_codec, rate=sample_rate, layout=layout)
-        if picture:
-            times = [Fraction(n, 1) / rate for n in range(num_frames)] if times is None else times
-            ends = [*times[1:], times[-1] + 1 / rate]
-            for number, (time, end) in enumerate(zip(times, ends, strict=True)):
-                frame = av.VideoFrame.from_ndarray(numbered_frame(number, size), format="rgb24")
-                frame = frame.reformat(format=pix_fmt, threads=1)
-                frame.pts, frame.time_base = round((time + Fraction(video_start)) * 90000), Fraction(1, 90000)
-                frame.duration = round((end - time) * 90000)
-                container.mux(video.encode(frame))
-            container.mux(video.encode(None))
+        packets = [*_picture_frames(video, num_frames, rate, size, times, video_start, pix_fmt)] if picture else []
         if sound:
-            track = click_track(sample_rate=sample_rate, channels=channels)
-            planar = np.ascontiguousarray(track)
-            offset = round(audio_start * sample_rate)
-            bounds = [*range(0, planar.shape[1], 1024), planar.shape[1]]
-            for begin, end in pairwise(bounds):
-                frame = av.AudioFrame.from_ndarray(planar[:, begin:end].copy(), format="fltp", layout=layout)
-                frame.sample_rate, frame.pts, frame.time_base = sample_rate, begin + offset, Fraction(1, sample_rate)
-                container.mux(audio.encode(frame))
-            container.mux(audio.encode(None))
+            samples = click_track(clicks, seconds, sample_rate, channels) * np.float32(gain)
+            packets += _sound_frames(audio, samples, sample_rate, layout, audio_start)
+        for _, stream, frame in sorted(packets, key=lambda packet: packet[0]):
+            container.mux(stream.encode(frame))
+        for stream in filter(None, (video, audio)):
+            container.mux(stream.encode(None))
     return path
+
+
+def _picture_frames(stream, num_frames, rate, size, times, start, pix_fmt):
+    times = [Fraction(n, 1) / rate for n in range(num_frames)] if times is None else times
+    ends = [*times[1:], times[-1] + 1 / rate]
+    for number, (time, end) in enumerate(zip(times, ends, strict=True)):
+        frame = av.VideoFrame.from_ndarray(numbered_frame(number, size), format="rgb24")
+        frame = frame.reformat(format=pix_fmt, threads=1)
+        frame.pts, frame.time_base = round((time + Fraction(start)) * 90000), Fraction(1, 90000)
+        frame.duration = round((end - time) * 90000)
+        yield float(time) + start, stream, frame
+
+
+def _sound_frames(stream, samples, sample_rate, layout, start):
+    bounds = [*range(0, samples.shape[1], 1024), samples.shape[1]]
+    for begin, end in pairwise(bounds):
+        frame = av.AudioFrame.from_ndarray(samples[:, begin:end].copy(), format="fltp", layout=layout)
+        frame.pts, frame.time_base = begin + round(start * sample_rate), Fraction(1, sample_rate)
+        frame.sample_rate = sample_rate
+        yield begin / sample_rate + start, stream, frame
 
 
 def turn_track(path, degrees):

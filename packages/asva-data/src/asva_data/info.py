@@ -24,7 +24,7 @@ class MediaInfo:
         fps: Average frames per second.
         duration: Seconds from time zero to the end of the picture, or None where the headers are silent.
         has_sound: Whether there is a sound track.
-        sample_rate: Samples per second of the sound track, or None.
+        sample_rate: Samples per second of the sound track, or None (also where the headers are silent).
         sound_end: Seconds from time zero to the end of the sound, or None where the headers are silent.
         zero: Seconds on the file's own clock that are time zero: where its first track starts.
         start: Seconds from time zero to the first frame.
@@ -67,7 +67,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
             fps=float(video.average_rate or video.guessed_rate or 25),
             duration=_duration(container, video, zero, start),
             has_sound=audio is not None,
-            sample_rate=audio.rate if audio is not None else None,
+            sample_rate=(audio.rate or None) if audio is not None else None,
             sound_end=_sound_end(audio, zero),
             zero=zero,
             start=start,

@@ -46,5 +46,6 @@ def picture_track(container, path):
 
 def sound_track(container):
     """The audio track, or None."""
-    track = container.streams.best("audio")
+    # Where the headers tell too little of a track it is never "best", but may decode well.
+    track = container.streams.best("audio") or next(iter(container.streams.audio), None)
     return None if track is None or track.codec_context is None else track
