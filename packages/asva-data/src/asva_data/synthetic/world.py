@@ -17,6 +17,7 @@ from .scenery import caption, draw_scene
 from .timing import event_times, pose_curve
 
 SPARK_SECONDS = 0.06
+WORLD_VERSION = 1  # changes when the same seed and index give other pixels or samples
 
 
 @dataclass(frozen=True)
