@@ -1,0 +1,524 @@
+"""KeyVID from end to end: a picture and a sound become a video (KeyVID, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPVisionModel
+
+from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture, read_sound
+from asva.pipelines.output import KeyVIDOutput
+from asva.pipelines.stages import StageNetwork, decode_latents, encode_pixels, latent_shape
+from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, text_tokens
+from asva_unet import Guidance
+from asva_unet.denoise import denoise, draw_noise
+from asva_unet.guidance import BRANCHES
+
+OUTPUT_TYPES = ("np", "pt", "pil", "latent")
+INTERP_NOISES = ("official", "linear", "none", "freenoise")
+Callback = Callable[[str, int, int, Tensor], None]
+
+
+class KeyVIDPipeline(DiffusionPipeline):
+    """A picture and a sound become a video that moves in time with the sound (KeyVID, figure 2).
+
+    The localizer hears where something moves; keyframes are chosen there; the first U-Net makes them from the first
+    frame, the prompt and the sound; the second one fills in the frames between. Everything that differs between
+    models is a part of the configuration, so ``KeyVIDPipeline.from_pretrained(folder)(image, audio)`` does it.
+
+    Args:
+        vae: Frames to latents and back.
+        tokenizer: Of the prompt.
+        text_encoder: Of the prompt.
+        image_encoder: Of the first frame.
+        image_projector: Its tokens to those of every frame.
+        audio_encoder: Mel spectrogram to tokens.
+        keyframe_unet: First stage.
+        interp_unet: Second stage.
+        localizer: Mel spectrogram to motion curve; None where keyframes are always given.
+        scheduler: See :func:`asva_unet.make_scheduler`; its prediction type follows the networks.
+        num_frames: Frames of the video.
+        fps: Frames per second of the video.
+        num_keyframes: Keyframes chosen.
+        keyframe_fps: Frame rate that the first stage is told.
+        height: Of the video, in pixels, unless the call says otherwise.
+        width: Of the video, in pixels, unless the call says otherwise.
+        sample_rate: Hertz that the audio encoder hears.
+        alignment: `"aligned"`, or `"official"` for the released weights; see :func:`asva_audio.frame_audio_tokens`.
+        selection: Rule of :func:`asva_keyframe.select_keyframes`.
+        dynamic_rescale: Whether the networks were trained on scaled latents (the released ones were).
+        interp_fill: What the second stage sees between keyframes; see :func:`asva_interp.masked_condition`.
+        interp_mask_channel: Whether it is given the mask.
+        interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
+        interp_injection: Whether keyframe latents are injected after its first step.
+        interp_window_size: Frames that it sees at once; None is all of them.
+        interp_window_stride: Distance of its windows.
+        vae_sample: `"sample"` of the posterior (as released) or its `"mode"`.
+        num_inference_steps: Steps of the first stage.
+        interp_num_inference_steps: Steps of the second stage.
+        eta: Noise of each DDIM step.
+        text_guidance_scale: First stage; 1 is none.
+        image_guidance_scale: First stage; 1 is none.
+        audio_guidance_scale: First stage; 1 is none.
+        guidance_rescale: First stage, 0 to 1.
+        interp_text_guidance_scale: Second stage.
+        interp_image_guidance_scale: Second stage.
+        interp_audio_guidance_scale: Second stage.
+        interp_guidance_rescale: Second stage.
+    """
+
+    model_cpu_offload_seq = (
+        "text_encoder->image_encoder->image_projector->audio_encoder->localizer->keyframe_unet->interp_unet->vae"
+    )
+    _optional_components: ClassVar[list[str]] = ["localizer"]
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        tokenizer: Any,
+        text_encoder: CLIPTextModel,
+        image_encoder: CLIPVisionModel,
+        image_projector: torch.nn.Module,
+        audio_encoder: torch.nn.Module,
+        keyframe_unet: torch.nn.Module,
+        interp_unet: torch.nn.Module,
+        localizer: torch.nn.Module,
+        scheduler: Any,
+        num_frames: int = 48,
+        fps: int | float = 24,
+        num_keyframes: int = 12,
+        keyframe_fps: int | float = 6,
+        height: int = 320,
+        width: int = 512,
+        sample_rate: int = 16000,
+        alignment: str = "aligned",
+        selection: str = "inference",
+        dynamic_rescale: bool = False,
+        interp_fill: str = "zeros",
+        interp_mask_channel: bool = False,
+        interp_noise: str = "official",
+        interp_injection: bool = True,
+        interp_window_size: int | None = None,
+        interp_window_stride: int = 6,
+        vae_sample: str = "sample",
+        num_inference_steps: int = 90,
+        interp_num_inference_steps: int = 90,
+        eta: int | float = 1.0,
+        text_guidance_scale: int | float = 7.5,
+        image_guidance_scale: int | float = 2.0,
+        audio_guidance_scale: int | float = 7.5,
+        guidance_rescale: int | float = 0.7,
+        interp_text_guidance_scale: int | float = 7.5,
+        interp_image_guidance_scale: int | float = 2.0,
+        interp_audio_guidance_scale: int | float = 7.5,
+        interp_guidance_rescale: int | float = 0.7,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__()
+        modules = (
+            "vae tokenizer text_encoder image_encoder image_projector audio_encoder keyframe_unet interp_unet "
+            "localizer scheduler"
+        ).split()
+        self.register_modules(**{name: given.pop(name) for name in modules})
+        self.register_to_config(**given)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: Any,
+        audio: Any = None,
+        prompt: str | Sequence[str] = "",
+        *,
+        sample_rate: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        keyframe_indices: Any = None,
+        selection: str | None = None,
+        num_inference_steps: int | None = None,
+        interp_num_inference_steps: int | None = None,
+        text_guidance_scale: float | None = None,
+        image_guidance_scale: float | None = None,
+        audio_guidance_scale: float | None = None,
+        guidance_rescale: float | None = None,
+        interp_text_guidance_scale: float | None = None,
+        interp_image_guidance_scale: float | None = None,
+        interp_audio_guidance_scale: float | None = None,
+        interp_guidance_rescale: float | None = None,
+        eta: float | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        interp_latents: Tensor | None = None,
+        step_noise: Sequence[Tensor] | None = None,
+        interp_step_noise: Sequence[Tensor] | None = None,
+        vae_sample: str | None = None,
+        interp_noise: str | None = None,
+        interp_window_size: int | None = None,
+        handover: str = "latents",
+        no_audio: bool = False,
+        batched_guidance: bool = False,
+        decode_chunk_size: int = 8,
+        output_type: str = "np",
+        callback_on_step_end: Callback | None = None,
+    ) -> KeyVIDOutput:
+        """Make one video, or one for each entry of the given lists.
+
+        What is None is taken from the model's configuration.
+
+        Args:
+            image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
+            audio: Sound: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list. None is no sound.
+            prompt: What is seen and done; or a list.
+            sample_rate: Of `audio` in hertz where it is given as samples.
+            height: Pixels.
+            width: Pixels.
+            keyframe_indices: (k,) or (b, k) frames to use as keyframes instead of choosing them from the sound.
+            selection: Rule by which keyframes are chosen.
+            num_inference_steps: Steps of the first stage.
+            interp_num_inference_steps: Steps of the second stage.
+            text_guidance_scale: First stage; 1 is none.
+            image_guidance_scale: First stage.
+            audio_guidance_scale: First stage.
+            guidance_rescale: First stage.
+            interp_text_guidance_scale: Second stage.
+            interp_image_guidance_scale: Second stage.
+            interp_audio_guidance_scale: Second stage.
+            interp_guidance_rescale: Second stage.
+            eta: Noise of each DDIM step, 0 to 1.
+            generator: CPU generator, or one per sample. The same one gives the same video.
+            latents: (b, k, c, h, w) initial noise of the first stage.
+            interp_latents: (b, t, c, h, w) initial noise of the second stage, before it is blended.
+            step_noise: Noise of each step of the first stage.
+            interp_step_noise: Noise of each step of the second stage.
+            vae_sample: `"sample"` or `"mode"`.
+            interp_noise: See the configuration.
+            interp_window_size: See the configuration; 0 is all frames at once.
+            handover: How the second stage gets the keyframes: their `"latents"`, or `"pixels"`, decoded and encoded
+                again as the released scripts do.
+            no_audio: Leave the sound out everywhere (a control); keyframes are then uniform unless given.
+            batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+            decode_chunk_size: Frames decoded at once.
+            output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"`.
+            callback_on_step_end: ``callback(stage, step, num_steps, latents)`` with stage `"keyframe"`, `"interp"` or
+                `"decode"`, after each step. Raising from it stops the pipeline and leaves it ready for the next call.
+
+        Returns:
+            The video and how it came about.
+
+        Raises:
+            ValueError: If an argument cannot be used.
+        """
+        config = _Settings(self.config, locals())
+        images, audios, prompts, single = as_batch(image, audio, prompt)
+        size = (config.height, config.width)
+        self.check_inputs(config, images, audios, latents, interp_latents)
+        pixels = torch.stack([read_picture(entry, size) for entry in images])
+        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
+        fixed = None
+        if keyframe_indices is not None:
+            fixed = read_keyframes(keyframe_indices, len(images), config.num_frames)
+
+        with self._ready():
+            # 1. the first frame's latents
+            first = self._encode_frames(pixels[:, None], config)
+            # 2. where something moves
+            mel = None if no_audio or sounds[0] is None else self._mel(sounds)
+            indices, curve = self._choose_keyframes(fixed, mel, config, len(images))
+            # 3. what the networks look at
+            guidance, interp_guidance = config.guidance("", mel), config.guidance("interp_", mel)
+            tokens = self._encode_tokens(pixels, prompts, mel, {*guidance.branches, *interp_guidance.branches})
+            # 4. keyframes, then the frames between them
+            keyframe_latents = self._keyframes(first, tokens, indices, guidance, config)
+            if handover == "pixels":
+                decoded = self._quantise(decode_latents(self.vae, keyframe_latents, decode_chunk_size))
+                keyframe_latents = self._encode_frames(decoded.float() / 127.5 - 1, config)
+            frame_latents = self._between(keyframe_latents, tokens, indices, interp_guidance, config)
+            # 5. pixels
+            frames = self._finish(frame_latents, config, callback_on_step_end)
+            keyframes = self._finish(keyframe_latents, config, None)
+        return _output(frames, keyframes, indices, curve, sounds, config.fps, single)
+
+    def check_inputs(self, config, images, audios, latents, interp_latents) -> None:
+        """Refuse at the door what would fail later.
+
+        Raises:
+            ValueError: Naming the argument, the rule and the value.
+        """
+        unets = (self.keyframe_unet, self.interp_unet)
+        depth = max(len(unet.config.block_out_channels) for unet in unets) + len(self.vae.config.block_out_channels) - 2
+        for name in ("height", "width"):
+            value = getattr(config, name)
+            if not isinstance(value, int) or value < 1 or value % 2**depth:
+                raise ValueError(f"`{name}` must be a positive multiple of {2**depth}, got {value}.")
+        choices = {
+            "output_type": OUTPUT_TYPES,
+            "interp_noise": INTERP_NOISES,
+            "vae_sample": ("sample", "mode"),
+            "handover": ("latents", "pixels"),
+        }
+        for name, allowed in choices.items():
+            if getattr(config, name) not in allowed:
+                raise ValueError(f"`{name}` must be one of {', '.join(allowed)}, got {getattr(config, name)}.")
+        for name in ("num_inference_steps", "interp_num_inference_steps"):
+            value = getattr(config, name)
+            if not isinstance(value, int) or not 1 <= value <= 1000:
+                raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")
+        if not isinstance(config.decode_chunk_size, int) or config.decode_chunk_size < 1:
+            raise ValueError(
+                f"`decode_chunk_size` must be a whole number of at least 1, got {config.decode_chunk_size}."
+            )
+        if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
+            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
+        hears = audios[0] is not None and not config.no_audio and config.selection != "uniform"
+        if self.localizer is None and hears and config.keyframe_indices is None:
+            raise ValueError("`keyframe_indices` must be given: this model has no localizer to find them.")
+        shape = latent_shape(self.vae, (config.height, config.width))
+        wanted = {"latents": (latents, None), "interp_latents": (interp_latents, config.num_frames)}
+        for name, (value, count) in wanted.items():
+            if value is not None and (
+                value.shape[0] != len(images) or value.shape[2:] != shape or count not in (None, value.shape[1])
+            ):
+                expected = (len(images), count or "k", *shape)
+                raise ValueError(f"`{name}` must have shape {expected}, got {tuple(value.shape)}.")
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """Networks in evaluation mode while sampling; on every way out as they were, and offloaded again."""
+        modules = [part for part in self.components.values() if isinstance(part, torch.nn.Module) and part.training]
+        for module in modules:
+            module.eval()
+        try:
+            yield
+        finally:
+            for module in modules:
+                module.train()
+            self.maybe_free_model_hooks()
+
+    def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
+        if audio is None:
+            return None
+        config = self.config
+        return read_sound(audio, sample_rate, config.num_frames / config.fps, config.sample_rate)
+
+    def _mel(self, sounds: Sequence[Sound]) -> Tensor:
+        from asva_audio import imagebind_mel
+
+        shape = self.audio_encoder.config
+        return imagebind_mel(
+            torch.stack([sound.mono for sound in sounds]),
+            sample_rate=self.config.sample_rate,
+            num_mel_bins=shape.num_mel_bins,
+            num_frames=shape.num_frames,
+        )
+
+    def _encode_frames(self, frames: Tensor, config: _Settings) -> Tensor:
+        """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
+        shape = latent_shape(self.vae, frames.shape[-2:])
+        noise = None
+        if config.vae_sample == "sample":
+            noise = draw_noise((*frames.shape[:2], *shape), config.generator, device=self._execution_device)
+        frames = frames.to(self._execution_device)
+        encoded = [
+            encode_pixels(self.vae, frames[:, place], None if noise is None else noise[:, place])
+            for place in range(frames.shape[1])
+        ]
+        return torch.stack(encoded, dim=1)
+
+    def _choose_keyframes(
+        self, fixed: Tensor | None, mel: Tensor | None, config: _Settings, batch_size: int
+    ) -> tuple[Tensor, np.ndarray | None]:
+        """Keyframes (b, k) and motion curves (b, t)."""
+        from asva_keyframe import select_keyframes, uniform_keyframes
+
+        curves = None
+        if mel is not None and self.localizer is not None:
+            curves = self.localizer.predict(mel.to(self._execution_device, self.localizer.dtype)).numpy()
+        if fixed is not None:
+            return fixed, curves
+        if curves is None or config.selection == "uniform":
+            uniform = uniform_keyframes(config.num_frames, config.num_keyframes)
+            return torch.from_numpy(uniform).expand(batch_size, -1), curves
+        chosen = [
+            select_keyframes(
+                curve,
+                config.num_keyframes,
+                rule=config.selection,
+                fps=config.fps,
+                generator=per_sample(config.generator, place),
+            )
+            for place, curve in enumerate(curves)
+        ]
+        return torch.from_numpy(np.stack(chosen)), curves
+
+    def _encode_tokens(self, pixels: Tensor, prompts: list[str], mel: Tensor | None, branches: set[str]) -> ClipTokens:
+        """Tokens of the clips and, where a branch wants them, of nothing: "", a grey picture, zeros as mel."""
+        from asva_audio import null_mel
+
+        lacks = [any(not BRANCHES[branch][place] for branch in branches) for place in range(3)]
+        device = self._execution_device
+        text = text_tokens(self.tokenizer, self.text_encoder, prompts)
+        image = image_tokens(self.image_encoder, self.image_projector, pixels.to(device))
+        no_text = text_tokens(self.tokenizer, self.text_encoder, [""]) if lacks[0] else None
+        no_image = None
+        if lacks[1]:
+            no_image = image_tokens(self.image_encoder, self.image_projector, torch.zeros_like(pixels[:1]).to(device))
+        shape = self.audio_encoder.config
+        no_audio = None
+        if lacks[2] or mel is None:
+            silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames, device=device)
+            no_audio = audio_tokens(self.audio_encoder, silence)
+        if mel is None:
+            audio = no_audio.expand(len(pixels), -1, -1)
+        else:
+            audio = audio_tokens(self.audio_encoder, mel.to(device))
+        return ClipTokens(
+            text=both(text, no_text),
+            image=both(image, no_image),
+            audio=both(audio, no_audio),
+            grid=self.audio_encoder.grid,
+            num_frames=self.config.num_frames,
+            alignment=self.config.alignment,
+        )
+
+    def _keyframes(
+        self, first: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, config: _Settings
+    ) -> Tensor:
+        """First stage: latents (b, k, c, h, w) of the keyframes."""
+        shape = (*indices.shape, *first.shape[2:])
+        noise = draw_noise(shape, config.generator) if config.latents is None else config.latents
+        indices = indices.to(first.device)
+        return denoise(
+            StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, config.keyframe_fps),
+            noise.to(first),
+            self._scheduler_for(self.keyframe_unet),
+            config.num_inference_steps,
+            guidance=guidance,
+            condition_latents=first.expand(shape),
+            prediction_type=self.keyframe_unet.config.prediction_type,
+            eta=config.eta,
+            generator=config.generator,
+            step_noise=config.step_noise,
+            batched=config.batched_guidance,
+            callback_on_step_end=config.report("keyframe"),
+        )
+
+    def _between(
+        self, keyframe_latents: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, config: _Settings
+    ) -> Tensor:
+        """Second stage: latents (b, t, c, h, w) of all frames."""
+        from asva_interp import KeyframeInjection, masked_condition, window_views, windowed
+
+        b, _, *latent = keyframe_latents.shape
+        indices = indices.to(keyframe_latents.device)
+        condition = masked_condition(
+            keyframe_latents,
+            indices,
+            config.num_frames,
+            fill=config.interp_fill,
+            mask_channel=config.interp_mask_channel,
+        )
+        all_frames = torch.arange(config.num_frames, device=indices.device).expand(b, -1)
+        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, config.fps)
+        if config.interp_window_size:
+            views = window_views(config.num_frames, config.interp_window_size, config.interp_window_stride)
+            network = windowed(network, views)
+        return denoise(
+            network,
+            self._interp_noise((b, config.num_frames, *latent), indices, config).to(keyframe_latents),
+            self._scheduler_for(self.interp_unet),
+            config.interp_num_inference_steps,
+            guidance=guidance,
+            condition_latents=condition,
+            prediction_type=self.interp_unet.config.prediction_type,
+            eta=config.eta,
+            generator=config.generator,
+            step_noise=config.interp_step_noise,
+            batched=config.batched_guidance,
+            after_step=KeyframeInjection(keyframe_latents, indices) if config.interp_injection else None,
+            callback_on_step_end=config.report("interp"),
+        )
+
+    def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, config: _Settings) -> Tensor:
+        from asva_interp import blend_noise, shuffle_noise
+
+        given = config.interp_latents
+        noise = draw_noise(shape, config.generator) if given is None else given.cpu()
+        if config.interp_noise == "none":
+            return noise
+        if config.interp_noise in ("official", "linear"):
+            return blend_noise(noise, indices.cpu(), config.interp_noise)
+        window = (config.interp_window_size or 12, config.interp_window_stride)
+        shuffled = [
+            shuffle_noise(one[None], *window, generator=per_sample(config.generator, place))
+            for place, one in enumerate(noise)
+        ]
+        return torch.cat(shuffled)
+
+    def _scheduler_for(self, unet: Any) -> Any:
+        """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
+        kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
+        rescale = self.config.dynamic_rescale
+        if rescale and "dynamic_rescale" not in self.scheduler.config:
+            raise ValueError(
+                f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
+            )
+        return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
+
+    def _quantise(self, pixels: Tensor) -> Tensor:
+        return ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+    def _finish(self, latents: Tensor, config: _Settings, report: Callback | None) -> Any:
+        """Latents (b, t, c, h, w) as frames of the wanted type."""
+        if config.output_type == "latent":
+            return latents.cpu()
+        pixels = decode_latents(self.vae, latents, config.decode_chunk_size, report)
+        if config.output_type == "pt":
+            return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
+        frames = self._quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
+        if config.output_type == "np":
+            return frames
+        from PIL import Image
+
+        return [[Image.fromarray(frame) for frame in video] for video in frames]
+
+
+class _Settings:
+    """Settings of one call: an argument where it was given, the pipeline's configuration otherwise."""
+
+    def __init__(self, config: Any, arguments: dict[str, Any]) -> None:
+        self._values = dict(config)
+        for name, value in arguments.items():
+            if name not in ("self", "sample_rate") and (value is not None or name not in self._values):
+                self._values[name] = value
+        if self._values["generator"] is None:
+            self._values["generator"] = torch.Generator()
+            self._values["generator"].seed()
+        if arguments["eta"] is None and not hasattr(arguments["self"].scheduler, "grid_sigmas"):
+            self._values["eta"] = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return self._values[name]
+
+    def guidance(self, prefix: str, mel: Tensor | None) -> Guidance:
+        """Guidance of one stage; without a sound its scale is the text's, so that their common branch cancels."""
+        text, image, audio = (self._values[f"{prefix}{name}_guidance_scale"] for name in ("text", "image", "audio"))
+        return Guidance(text, image, text if mel is None else audio, self._values[f"{prefix}guidance_rescale"])
+
+    def report(self, stage: str) -> Callable[[int, int, Tensor], None] | None:
+        """The callback of one stage."""
+        callback = self._values["callback_on_step_end"]
+        return None if callback is None else lambda step, total, latents: callback(stage, step, total, latents)
+
+
+def _output(frames, keyframes, indices, curve, sounds, fps, single) -> KeyVIDOutput:
+    waveforms = [None if sound is None else sound.waveform.numpy() for sound in sounds]
+    rates = [None if sound is None else sound.sample_rate for sound in sounds]
+    fields = [frames, keyframes, indices.numpy(), curve, waveforms, rates]
+    if single:
+        fields = [None if field is None else field[0] for field in fields]
+    return KeyVIDOutput(*fields, fps=fps)

@@ -1,0 +1,80 @@
+"""What the U-Nets look at: text, image and audio tokens of a batch of clips, and of nothing (KeyVID, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asva_unet import UNetConditions
+from asva_unet.guidance import BRANCHES
+
+
+@dataclass(frozen=True)
+class ClipTokens:
+    """Tokens of each condition, given (True) and left out (False).
+
+    Attributes:
+        text: (b, n, d).
+        image: (b, t, q, d), or (b, 1, q, d) where all frames share them.
+        audio: (b, n, d) of the trunk, not yet grouped by frames.
+        grid: (frequency, time) patches of the audio trunk.
+        num_frames: Frames t of the whole clip.
+        alignment: How audio tokens are grouped by frames.
+    """
+
+    text: dict[bool, Tensor]
+    image: dict[bool, Tensor]
+    audio: dict[bool, Tensor]
+    grid: tuple[int, int]
+    num_frames: int
+    alignment: str
+
+    def conditions(self, unet: Any, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
+        """Keys and values of one guidance branch for the frames (b, k) of one stage."""
+        from asva_audio import frame_audio_tokens
+
+        with_text, with_image, with_audio = BRANCHES[branch]
+        image = self.image[with_image]
+        if image.shape[1] > 1:
+            image = image[torch.arange(len(image), device=image.device)[:, None], frame_indices]
+        audio = frame_audio_tokens(
+            self.audio[with_audio],
+            frame_indices,
+            grid=self.grid,
+            num_frames=self.num_frames,
+            alignment=self.alignment,
+            stage=stage,
+        )
+        text = self.text[with_text]
+        return unet.encode_conditions(text.to(unet.dtype), image.to(unet.dtype), audio.to(unet.dtype))
+
+
+def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str]) -> Tensor:
+    """(b, n, d) hidden states of the prompts, padded or cut to the tokenizer's length."""
+    length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
+    ids = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return text_encoder(ids.input_ids.to(text_encoder.device)).last_hidden_state
+
+
+def image_tokens(image_encoder: Any, image_projector: Any, pixels: Tensor) -> Tensor:
+    """(b, t, q, d) tokens of pictures (b, 3, h, w) in [-1, 1]; the tower's last block, without its final norm."""
+    from asva_unet import clip_image_pixels
+
+    squares = clip_image_pixels(pixels, image_encoder.config.image_size)
+    hidden = image_encoder(squares.to(image_encoder.dtype)).last_hidden_state
+    tokens = image_projector(hidden.to(image_projector.dtype))
+    return tokens if tokens.ndim == 4 else tokens.unflatten(1, (image_projector.config.num_frames, -1))
+
+
+def audio_tokens(audio_encoder: Any, mel: Tensor) -> Tensor:
+    """(b, n, d) output of the trunk's last block for normalised mels."""
+    return audio_encoder(mel.to(audio_encoder.device)).last_hidden_state
+
+
+def both(given: Tensor, nothing: Tensor | None) -> dict[bool, Tensor]:
+    """The two versions of a condition; `nothing` (1, ...) is shared by the batch."""
+    return {True: given} if nothing is None else {True: given, False: nothing.expand_as(given)}
