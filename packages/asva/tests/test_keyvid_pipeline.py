@@ -88,10 +88,8 @@ def build(**config):
         "selection": "even",
     }
     for prefix in ("", "interp_"):
-        settings |= {
-            f"{prefix}{name}_guidance_scale": scale for name, scale in zip(("text", "image", "audio"), (1.0, 1.0, 2.0))
-        }
-        settings[f"{prefix}guidance_rescale"] = 0.0
+        settings |= {f"{prefix}{name}_guidance_scale": 1.0 for name in ("text", "image")}
+        settings |= {f"{prefix}audio_guidance_scale": 2.0, f"{prefix}guidance_rescale": 0.0}
     return KeyVIDPipeline(
         vae=wake(vae, 1),
         tokenizer=tokenizer,
@@ -181,17 +179,10 @@ def test_one_picture_with_several_sounds(pipe):
 
 
 def test_guidance_branches_together_or_one_by_one(pipe):
-    scales = {
-        "text_guidance_scale": 2.0,
-        "image_guidance_scale": 1.5,
-        "audio_guidance_scale": 3.0,
-        "guidance_rescale": 0.7,
-    }
-    options = {"output_type": "latent", "batched_guidance": branches == "together"} | scales
-    result = sample(pipe, [picture(), picture(1)], sound(), "a ball bounces", **options)
-    reference = sample(
-        pipe, [picture(), picture(1)], sound(), "a ball bounces", **options | {"batched_guidance": False}
-    )
+    scales = {"text_guidance_scale": 2.0, "image_guidance_scale": 1.5, "guidance_rescale": 0.7}
+    inputs, options = ([picture(), picture(1)], sound(), "a ball bounces"), {"output_type": "latent"} | scales
+    result = sample(pipe, *inputs, **options, batched_guidance=True)
+    reference = sample(pipe, *inputs, **options)
     torch.testing.assert_close(result.frames, reference.frames, rtol=0, atol=1e-4)
 
 
@@ -262,13 +253,8 @@ def test_callback_is_told_every_step(pipe):
         callback_on_step_end=lambda stage, step, total, latents: seen.append((stage, step, total, latents.ndim)),
         decode_chunk_size=24,
     )
-    assert seen == [
-        ("keyframe", 0, 2, 5),
-        ("keyframe", 1, 2, 5),
-        ("interp", 0, 1, 5),
-        ("decode", 0, 2, 4),
-        ("decode", 1, 2, 4),
-    ]
+    denoising = [("keyframe", 0, 2, 5), ("keyframe", 1, 2, 5), ("interp", 0, 1, 5)]
+    assert seen == [*denoising, ("decode", 0, 2, 4), ("decode", 1, 2, 4)]
 
 
 @pytest.mark.parametrize("stage", ["keyframe", "interp", "decode"])

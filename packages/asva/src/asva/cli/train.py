@@ -47,8 +47,14 @@ def _overrides(data: Path | None, steps: int | None, fields: list[str] | None) -
 
 
 def _train(
-    task: str, recipe: str, folder: Path, data: Path | None, resume: bool, steps: int | None,
-    fields: list[str] | None, device: str,
+    task: str,
+    recipe: str,
+    folder: Path,
+    data: Path | None,
+    resume: bool,
+    steps: int | None,
+    fields: list[str] | None,
+    device: str,
 ) -> None:
     from asva.training import Run, RunError, load_recipe, make_task
     from asva.training.checkpoint import checkpoints
@@ -87,8 +93,13 @@ def _with_progress(run) -> None:
 
 @train_app.command()
 def vae(
-    folder: Folder, recipe: Recipe = "tiny-vae", data: Data = None, resume: Resume = False, steps: Steps = None,
-    fields: Set = None, device: Device = "auto",
+    folder: Folder,
+    recipe: Recipe = "tiny-vae",
+    data: Data = None,
+    resume: Resume = False,
+    steps: Steps = None,
+    fields: Set = None,
+    device: Device = "auto",
 ) -> None:
     """The autoencoder between pixels and latents."""
     _train("vae", recipe, folder, data, resume, steps, fields, device)
@@ -96,8 +107,13 @@ def vae(
 
 @train_app.command()
 def localizer(
-    folder: Folder, recipe: Recipe = "tiny-localizer", data: Data = None, resume: Resume = False, steps: Steps = None,
-    fields: Set = None, device: Device = "auto",
+    folder: Folder,
+    recipe: Recipe = "tiny-localizer",
+    data: Data = None,
+    resume: Resume = False,
+    steps: Steps = None,
+    fields: Set = None,
+    device: Device = "auto",
 ) -> None:
     """The network that hears how much a clip moves when."""
     _train("localizer", recipe, folder, data, resume, steps, fields, device)
@@ -105,8 +121,13 @@ def localizer(
 
 @train_app.command()
 def keyframe(
-    folder: Folder, recipe: Recipe = "tiny-keyframe", data: Data = None, resume: Resume = False, steps: Steps = None,
-    fields: Set = None, device: Device = "auto",
+    folder: Folder,
+    recipe: Recipe = "tiny-keyframe",
+    data: Data = None,
+    resume: Resume = False,
+    steps: Steps = None,
+    fields: Set = None,
+    device: Device = "auto",
 ) -> None:
     """The generator of keyframes."""
     _train("keyframe", recipe, folder, data, resume, steps, fields, device)
@@ -114,8 +135,13 @@ def keyframe(
 
 @train_app.command()
 def interp(
-    folder: Folder, recipe: Recipe = "tiny-interp", data: Data = None, resume: Resume = False, steps: Steps = None,
-    fields: Set = None, device: Device = "auto",
+    folder: Folder,
+    recipe: Recipe = "tiny-interp",
+    data: Data = None,
+    resume: Resume = False,
+    steps: Steps = None,
+    fields: Set = None,
+    device: Device = "auto",
 ) -> None:
     """The interpolator from keyframes to every frame."""
     _train("interp", recipe, folder, data, resume, steps, fields, device)

@@ -61,8 +61,10 @@ def start_from(component: nn.Module, source: nn.Module) -> None:
     state, wanted = source.state_dict(), component.state_dict()
     for name, tensor in wanted.items():
         given = state.get(name)
-        if given is not None and given.shape != tensor.shape and given.shape[:1] + given.shape[2:] == (
-            tensor.shape[:1] + tensor.shape[2:]
+        if (
+            given is not None
+            and given.shape != tensor.shape
+            and given.shape[:1] + given.shape[2:] == (tensor.shape[:1] + tensor.shape[2:])
         ):
             state[name] = torch.zeros_like(tensor)
             state[name][:, : given.shape[1]] = given

@@ -114,7 +114,9 @@ class Run:
 
     def _check(self, record: dict, path: Path) -> None:
         if record["recipe"] != recipe_record(self.task.recipe):
-            raise RunError(f"`recipe` must be the one that {path} was made with. Use another folder for another recipe.")
+            raise RunError(
+                f"`recipe` must be the one that {path} was made with. Use another folder for another recipe."
+            )
         if record["num_processes"] != self.accelerator.num_processes:
             raise RunError(
                 f"`num_processes` must be {record['num_processes']} to go on from {path}, "
@@ -150,8 +152,8 @@ class Run:
             losses = self._step([next(batches) for _ in range(micro)])
             self.step += 1
             self._report(losses, on_step)
-        self.accelerator.end_training()
         self.export()
+        self.accelerator.end_training()
 
     def _step(self, batches: list[dict]) -> dict[str, Tensor]:
         for group in self.optimizer.param_groups:

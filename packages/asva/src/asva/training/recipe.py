@@ -135,9 +135,10 @@ class DiffusionRecipe:
         trainable: Patterns of U-Net parameters that learn (regular expressions); all if empty.
         num_keyframes: Keyframes of one clip.
         keyframe_fps: Frame rate given to the network with keyframes.
+        sampling: ``"clip"``, keyframes of the whole clip and all of its frames, or ``"official"``, the original's
+            datasets: 12 keyframes, or 12 neighbouring frames with known ones among them.
         selection: Rule that chooses keyframes from a motion curve (``asva_keyframe.select_keyframes``).
-        keyframe_ratio: Share of samples with keyframes from the curve; the rest draws ``other_frames``.
-        other_frames: ``"official"`` (consecutive frames from the start), or ``"random"`` (any frames, or even ones).
+        keyframe_ratio: Share of samples with keyframes from the curve; the rest takes other frames.
         alignment: Which audio tokens belong to a frame, ``"aligned"`` or ``"official"``.
         fill: What stands between the keyframes in the condition of the interpolator, ``"zeros"`` or ``"linear"``.
         mask_channel: Whether a channel tells the interpolator which frames are keyframes.
@@ -158,9 +159,9 @@ class DiffusionRecipe:
     trainable: tuple[str, ...] = ()
     num_keyframes: int = 12
     keyframe_fps: int = 6
-    selection: Literal["inference", "training", "even"] = "training"
+    sampling: Literal["clip", "official"] = "clip"
+    selection: Literal["inference", "training", "even"] = "even"
     keyframe_ratio: float = 0.4
-    other_frames: Literal["official", "random"] = "official"
     alignment: Literal["aligned", "official"] = "aligned"
     fill: Literal["zeros", "linear"] = "zeros"
     mask_channel: bool = False

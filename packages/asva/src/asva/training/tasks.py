@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asva.training.diffusion import DiffusionTask
+from asva.training.diffusion_task import DiffusionTask
 from asva.training.localizer import LocalizerTask
 from asva.training.loop import Task
 from asva.training.recipe import Recipe
