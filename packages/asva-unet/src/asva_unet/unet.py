@@ -172,10 +172,11 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         Raises:
             ValueError: If a shape does not fit.
         """
-        check_inputs(self.config, sample, encoder_hidden_states, image_embeds, audio_embeds, frame_indices, conditions)
+        tokens = encoder_hidden_states, image_embeds, audio_embeds
+        check_inputs(self.config, sample, *tokens, fps, frame_indices, conditions)
         b, t = sample.shape[:2]
         if conditions is None:
-            conditions = self.encode_conditions(encoder_hidden_states, image_embeds, audio_embeds)
+            conditions = self.encode_conditions(*tokens)
         conditions = conditions if conditions.batch_size == b else conditions.expand(b)
         emb = F.silu(self._embed(b, t, timestep, fps, frame_indices, conditions.audio_emb, sample.device))
 

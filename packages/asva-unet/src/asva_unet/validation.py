@@ -37,6 +37,7 @@ def check_inputs(
     text: Tensor | None,
     image: Tensor | None,
     audio: Tensor | None,
+    fps: Tensor | int | None,
     frame_indices: Tensor | None,
     conditions: UNetConditions | None,
 ) -> None:
@@ -47,6 +48,8 @@ def check_inputs(
     if sample.shape[3] % factor or sample.shape[4] % factor:
         raise ValueError(f"`sample` must have a height and width divisible by {factor}, got {tuple(sample.shape)}.")
     b, t = sample.shape[:2]
+    if fps is None:
+        raise ValueError("`fps` must be given (frames per second of `sample`), got None.")
     if config["frame_index_embedding"] and (frame_indices is None or frame_indices.shape != (b, t)):
         got = None if frame_indices is None else tuple(frame_indices.shape)
         raise ValueError(f"`frame_indices` must have shape {(b, t)}, got {got}.")
