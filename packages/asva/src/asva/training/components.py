@@ -81,8 +81,3 @@ def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int)
     tokenizer = CLIPTokenizer().train_new_from_iterator(captions, vocab_size, show_progress=False)
     tokenizer.model_max_length = max_length
     return tokenizer
-
-
-def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
-    """Token ids (b, n) of captions, padded and cut to the tokenizer's length."""
-    return tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids

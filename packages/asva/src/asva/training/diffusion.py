@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from asva.training.components import tokenize
+from asva.pipelines.tokens import audio_tokens, image_tokens, project, text_tokens
 from asva.training.recipe import DiffusionRecipe
 from asva.training.vae import to_pixels
 
@@ -57,27 +57,25 @@ class DiffusionLoss(nn.Module):
         return latents.unflatten(0, frames.shape[:2])
 
     def text(self, captions: list[str], drop: Tensor) -> Tensor:
+        """Text tokens (b, n, d); a dropped caption is empty."""
         kept = ["" if lost else caption for caption, lost in zip(captions, drop.tolist(), strict=True)]
-        encoder = self.part("text_encoder")
-        return encoder(tokenize(self.tokenizer, kept).to(encoder.device)).last_hidden_state
+        return text_tokens(self.tokenizer, self.part("text_encoder"), kept)
 
-    def image(self, frame: Tensor, drop: Tensor) -> Tensor:
-        """Image tokens (b, num_frames, q, d) of first frames (b, h, w, 3); a dropped one is mid grey."""
-        from asva_unet import clip_image_pixels
-
-        encoder = self.part("image_encoder")
+    def image(self, frame: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
+        """Image tokens (b, k, q, d) of first frames (b, h, w, 3); a dropped one is mid grey."""
         pixels = to_pixels(frame) * ~drop.view(-1, 1, 1, 1).to(frame.device)
-        tokens = encoder(clip_image_pixels(pixels, encoder.config.image_size)).last_hidden_state
-        return self.part("image_projector")(tokens).unflatten(1, (self.recipe.data.num_frames, -1))
+        tokens = project(self.part("image_projector"), image_tokens(self.part("image_encoder"), pixels))
+        if tokens.shape[1] == 1:
+            return tokens
+        return tokens[torch.arange(len(indices), device=indices.device)[:, None], indices]
 
     def audio(self, mel: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
         """Audio tokens (b, k, l, d) of the frames at ``indices`` (b, k); a dropped sound is a zero spectrogram."""
         from asva_audio import frame_audio_tokens
 
         encoder, recipe = self.part("audio_encoder"), self.recipe
-        tokens = encoder(mel * ~drop.view(-1, 1, 1, 1).to(mel.device)).last_hidden_state
         return frame_audio_tokens(
-            tokens,
+            audio_tokens(encoder, mel * ~drop.view(-1, 1, 1, 1).to(mel.device)),
             indices,
             grid=encoder.grid,
             num_frames=recipe.data.num_frames,
@@ -103,10 +101,9 @@ class DiffusionLoss(nn.Module):
     def prepare(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, tuple]:
         """Latents, condition channels, and what the U-Net takes after the time step."""
         latents, indices = self.encode(batch["frames"], generator), batch["frame_indices"]
-        image = self.image(batch["frames"][:, 0], drop["image"])
         inputs = (
             self.text(batch["caption"], drop["text"]),
-            image[torch.arange(len(indices), device=image.device)[:, None], indices],
+            self.image(batch["frames"][:, 0], drop["image"], indices),
             self.audio(batch["mel"], drop["audio"], indices),
             batch["fps"],
             indices,
@@ -116,7 +113,8 @@ class DiffusionLoss(nn.Module):
     def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
         recipe, device, size = self.recipe, batch["mel"].device, len(batch["mel"])
         latents, condition, inputs = self.prepare(batch, dropped(recipe, size, generator), generator)
-        step = torch.randint(0, len(self.alphas_cumprod), (size,), generator=generator)
+        share = 1 - torch.rand(size, generator=generator, dtype=torch.float64) ** recipe.noise_bias
+        step = (share * len(self.alphas_cumprod)).long().clamp(max=len(self.alphas_cumprod) - 1)
         level = self.alphas_cumprod[step].view(-1, 1, 1, 1, 1).to(device, torch.float32)
         noise = torch.randn(latents.shape, generator=generator).to(device)
         clean = latents

@@ -90,6 +90,8 @@ class VAERecipe:
         frames_per_clip: Frames drawn from each clip.
         kl_weight: Weight of the KL divergence per latent number.
         motion_weight: Extra weight of the pixels of moving objects.
+        tone_weight: Weight of the error of 8x8 averages, so that plain surfaces keep their tone.
+        init: Folder of an autoencoder to start from; random if none.
     """
 
     task: Literal["vae"]
@@ -99,6 +101,8 @@ class VAERecipe:
     frames_per_clip: int = 4
     kl_weight: float = 1e-4
     motion_weight: float = 0.0
+    tone_weight: float = 0.0
+    init: Path | None = None
 
 
 @_strict
@@ -147,6 +151,7 @@ class DiffusionRecipe:
         dropout_rule: ``"official"`` (one draw per sample, ``dropout`` holds p under ``"p"``), or ``"independent"``.
         dropout: Chance that a condition is replaced by its null, by name (``text``, ``image``, ``audio``).
         motion_weight: Extra weight of the latent cells that change during the clip.
+        noise_bias: Time steps are ``1000 * (1 - u^noise_bias)``, u uniform: 1 is uniform, more prefers much noise.
         low_noise_weight: Largest weight of a step with little noise (``residual`` and ``sample`` predictions only).
     """
 
@@ -170,6 +175,7 @@ class DiffusionRecipe:
     dropout_rule: Literal["official", "independent"] = "independent"
     dropout: dict[str, float] = field(default_factory=dict)
     motion_weight: float = 0.0
+    noise_bias: float = 1.0
     low_noise_weight: float = 4.0
 
 

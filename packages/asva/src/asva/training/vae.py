@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from asva.training.clips import TrainingClip, clip_source, collate
+from asva.training.components import start_from
 from asva.training.draws import generator_at
 from asva.training.recipe import VAERecipe
 
@@ -42,8 +44,10 @@ class AutoencoderLoss(nn.Module):
         restored = self.vae.decode(posterior.mean + posterior.std * noise).sample
         error = (restored.float() - pixels).square()
         kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).float().mean()
-        loss = (error * (1 + self.recipe.motion_weight * moving)).mean() + self.recipe.kl_weight * kl
-        return {"loss": loss, "mse": error.mean(), "kl": kl, "psnr": 10 * torch.log10(4 / error.mean())}
+        tone = F.avg_pool2d(restored.float() - pixels, 8).square().mean()
+        loss = (error * (1 + self.recipe.motion_weight * moving)).mean()
+        loss = loss + self.recipe.kl_weight * kl + self.recipe.tone_weight * tone
+        return {"loss": loss, "mse": error.mean(), "tone": tone, "kl": kl, "psnr": 10 * torch.log10(4 / error.mean())}
 
 
 def _start_residuals_at_zero(vae: nn.Module) -> None:
@@ -64,7 +68,10 @@ class VAETask:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.loop.seed)
             self.vae = AutoencoderKL(**recipe.model)
-        _start_residuals_at_zero(self.vae)
+        if recipe.init is None:
+            _start_residuals_at_zero(self.vae)
+        else:
+            start_from(self.vae, AutoencoderKL.from_pretrained(recipe.init))
         self.module = AutoencoderLoss(self.vae, recipe)
         self.view = partial(frames_view, num_frames=recipe.frames_per_clip)
 

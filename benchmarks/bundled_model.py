@@ -1,0 +1,248 @@
+"""Figures of the bundled model on held-out clips of the synthetic world, as tables in Markdown.
+
+    python benchmarks/bundled_model.py                   # 128 clips, every control
+    python benchmarks/bundled_model.py --steps           # steps against F1, PSNR and CPU seconds
+    python benchmarks/bundled_model.py --sheet sheet.png # contact sheet of 16 clips
+
+Everything is generated from the sound: the localizer predicts the curve, the keyframes come from it. A score is an F1
+of events read off the pixels (asva_data.synthetic.detect_events) with a 95 % bootstrap interval over clips.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asva_data.synthetic import CLASSES, EVENT_CLASSES, SyntheticClip, SyntheticWorld, detect_events
+from asva_metrics import (
+    Interval,
+    bootstrap_interval,
+    chance_level,
+    curve_correlation,
+    event_scores,
+    match_events,
+    moving_psnr,
+    psnr,
+)
+
+FRAME = 1 / 24
+HELD_OUT = 1_000_003
+BATCH = 16
+# Keyframe steps, interpolator steps, audio guidance of the keyframes.
+SETTINGS = [
+    (1, 1, 1.0),
+    (2, 1, 1.0),
+    (2, 1, 2.0),
+    (4, 1, 1.0),
+    (4, 1, 2.0),
+    (4, 2, 1.0),
+    (4, 2, 2.0),
+    (8, 2, 2.0),
+    (8, 4, 2.0),
+]
+
+
+@dataclass
+class Sampled:
+    """Generated frames of each clip, and what the localizer heard."""
+
+    frames: list[np.ndarray]
+    curves: list[np.ndarray] | None
+    cpu_seconds: float
+
+
+def sample(pipeline, clips: list[SyntheticClip], sounds: list[np.ndarray], **options) -> Sampled:
+    """One video for each clip's first frame and the given sound."""
+    frames, curves, start = [], [], time.process_time()
+    for first in range(0, len(clips), BATCH):
+        batch = range(first, min(first + BATCH, len(clips)))
+        out = pipeline(
+            [clips[i].frames[0] for i in batch],
+            [torch.as_tensor(sounds[i]) for i in batch],
+            [clips[i].caption for i in batch],
+            sample_rate=clips[0].sample_rate,
+            generator=[torch.Generator().manual_seed(i) for i in batch],
+            **options,
+        )
+        frames += list(out.frames)
+        curves += [] if out.motion_curve is None else list(out.motion_curve)
+    return Sampled(frames, curves or None, (time.process_time() - start) / len(clips))
+
+
+def interval(values: list, statistic: Callable | None = None) -> Interval:
+    return bootstrap_interval(values, statistic, generator=np.random.default_rng(0))
+
+
+def matches(frames: list[np.ndarray], clips: list[SyntheticClip], heard: list[SyntheticClip], tolerance: int) -> list:
+    """Events seen in frames of ``clips``' scenes against the events of the clips that were heard; sides count."""
+    pairs = zip(frames, clips, heard, strict=True)
+    found = [(detect_events(shown, clip.scene), other) for shown, clip, other in pairs]
+    return [
+        match_events(
+            seen.times,
+            other.event_times,
+            tolerance * FRAME,
+            predicted_labels=seen.labels,
+            true_labels=other.event_labels,
+        )
+        for seen, other in found
+    ]
+
+
+def f1(found: list) -> Interval:
+    return interval(found, lambda some: event_scores(some).f1)
+
+
+def partners(clips: list[SyntheticClip]) -> list[SyntheticClip]:
+    """For each clip another one of the same class, whose sound it is given instead."""
+    worlds = {name: SyntheticWorld(HELD_OUT + 1, classes=(name,), two_objects=0.0) for name in CLASSES}
+    return [worlds[clip.class_name][index] for index, clip in enumerate(clips)]
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def controls(pipeline, clips: list[SyntheticClip]) -> str:
+    """The main table: own sound, another's, none, uniform keyframes, a still picture, the truth."""
+    own, others = [clip.waveform for clip in clips], partners(clips)
+    swapped = [clip.waveform for clip in others]
+    runs = {
+        "its own sound": (sample(pipeline, clips, own), clips),
+        "its own sound, uniform keyframes": (sample(pipeline, clips, own, selection="uniform"), clips),
+        "another clip's sound, against the sound given": (sample(pipeline, clips, swapped), others),
+        "no sound": (sample(pipeline, clips, own, no_audio=True), clips),
+        "a still picture": (Sampled([np.repeat(clip.frames[:1], 48, 0) for clip in clips], None, 0.0), clips),
+        "true frames": (Sampled([clip.frames for clip in clips], None, 0.0), clips),
+    }
+    runs["another clip's sound, against the clip's own"] = (
+        runs["another clip's sound, against the sound given"][0],
+        clips,
+    )
+    rows = [("frames from", "F1 within 1 frame", "F1 within 2 frames", "PSNR, moving pixels", "PSNR")]
+    for name, (run, heard) in runs.items():
+        near, far = (f1(matches(run.frames, clips, heard, tolerance)) for tolerance in (1, 2))
+        rows.append((name, f"{near:.3f}", f"{far:.3f}", *quality(run, clips, "another" in name)))
+    run = runs["its own sound"][0]
+    found = matches(run.frames, clips, clips, 1)
+    times = [clip.event_times for clip in clips]
+    seen = [detect_events(shown, clip.scene).times for shown, clip in zip(run.frames, clips, strict=True)]
+    chance = chance_level(seen, times, FRAME, duration=2.0).f1
+    wide = matches(run.frames, clips, clips, 2)
+    error = interval(wide, lambda some: event_scores(some).mean_abs_error_ms)
+    correlation = curve_correlation(
+        run.curves, [clip.motion_score for clip in clips], generator=np.random.default_rng(0)
+    )
+    return "\n\n".join(
+        [
+            table(rows),
+            f"Chance level of F1 within 1 frame (circular shifts): {chance:.3f}. "
+            f"Mean absolute timing error of events matched within 2 frames: {error:.1f} ms. "
+            f"Localizer, correlation of predicted and true motion curve: {correlation.mean:.3f}. "
+            f"CPU seconds per clip, everything included: {run.cpu_seconds:.2f}.",
+            per_class(clips, found, wide),
+            two_objects(clips, run),
+        ]
+    )
+
+
+def quality(run: Sampled, clips: list[SyntheticClip], skip: bool) -> tuple[str, str]:
+    """PSNR over moving pixels and over all pixels; of another clip's sound there is no truth to compare with."""
+    if skip:
+        return "", ""
+    pairs = list(zip(run.frames, clips, strict=True))
+    moving = [moving_psnr(shown, clip.frames, clip.mask) for shown, clip in pairs if clip.mask.any()]
+    whole = [psnr(shown, clip.frames) for shown, clip in pairs]
+    if not np.isfinite(whole).all():
+        return "", ""
+    return f"{interval(moving):.1f}", f"{interval(whole):.1f}"
+
+
+def per_class(clips: list[SyntheticClip], near: list, wide: list) -> str:
+    rows = [("class", "clips", "F1 within 1 frame", "F1 within 2 frames")]
+    for name in EVENT_CLASSES:
+        mine = [i for i, clip in enumerate(clips) if clip.class_name == name]
+        if mine:
+            pair = (f1([found[i] for i in mine]) for found in (near, wide))
+            rows.append((name, str(len(mine)), *(f"{value:.3f}" for value in pair)))
+    return table(rows)
+
+
+def two_objects(clips: list[SyntheticClip], run: Sampled) -> str:
+    right = [
+        float(detect_events(shown, clip.scene).object_index == clip.moving_object)
+        for shown, clip in zip(run.frames, clips, strict=True)
+        if len(clip.scene["objects"]) == 2
+    ]
+    return f"Two objects ({len(right)} clips): the right one moves in {interval(right):.3f}." if right else ""
+
+
+def steps(pipeline, clips: list[SyntheticClip]) -> str:
+    """Steps and guidance against F1, PSNR and CPU seconds."""
+    rows = [
+        ("keyframe steps", "interpolator steps", "audio guidance", "F1 within 1 frame", "moving PSNR", "CPU s/clip")
+    ]
+    sounds = [clip.waveform for clip in clips]
+    for first, second, scale in SETTINGS:
+        run = sample(
+            pipeline,
+            clips,
+            sounds,
+            num_inference_steps=first,
+            interp_num_inference_steps=second,
+            audio_guidance_scale=scale,
+        )
+        score, (moving, _) = f1(matches(run.frames, clips, clips, 1)), quality(run, clips, False)
+        rows.append((str(first), str(second), str(scale), f"{score:.3f}", moving, f"{run.cpu_seconds:.2f}"))
+        print(" | ".join(rows[-1]), flush=True)
+    return table(rows)
+
+
+def sheet(pipeline, clips: list[SyntheticClip], path: Path) -> None:
+    """Every sixth frame of 16 clips: generated above true."""
+    from PIL import Image
+
+    run = sample(pipeline, clips, [clip.waveform for clip in clips])
+    rows = [
+        np.concatenate([np.concatenate(list(frames[::6]), axis=1) for frames in (shown, clip.frames)], axis=0)
+        for shown, clip in zip(run.frames, clips, strict=True)
+    ]
+    columns = [np.concatenate(rows[i::2], axis=0) for i in range(2)]
+    picture = Image.fromarray(np.concatenate(columns, axis=1))
+    picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.NEAREST).save(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=None, help="pipeline folder; the bundled model if not given")
+    parser.add_argument("--clips", type=int, default=128)
+    parser.add_argument("--steps", action="store_true")
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--bf16", action="store_true", help="sample in bfloat16")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+
+    from asva.pipelines import KeyVIDPipeline
+
+    if options.model is None:
+        from asva.models import resolve_model
+
+        options.model = resolve_model("tiny")
+    dtype = torch.bfloat16 if options.bf16 else torch.float32
+    pipeline = KeyVIDPipeline.from_pretrained(options.model, torch_dtype=dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    world = SyntheticWorld(HELD_OUT)
+    if options.sheet:
+        sheet(pipeline, [world[i] for i in range(16)], options.sheet)
+    else:
+        clips = [world[i] for i in range(options.clips)]
+        print((steps if options.steps else controls)(pipeline, clips))
+
+
+if __name__ == "__main__":
+    main()
