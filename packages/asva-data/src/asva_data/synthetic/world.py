@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sounds
 from .catalogue import CLASSES, OBJECT_CLASSES
-from .puppet import ObjectClass
 from .render import render
 from .scenery import caption, draw_scene
-from .timing import event_times, pose_curve
+from .script import draw_script
 
-SPARK_SECONDS = 0.06
 WORLD_VERSION = 1  # changes when the same seed and index give other pixels or samples
 
 
@@ -114,18 +111,16 @@ class SyntheticWorld:
         names, moving = self._choose(rng)
         scene = draw_scene(rng, names)
         kind = OBJECT_CLASSES[names[moving]]
-        events, labels, strengths = _events(rng, kind, self.duration)
+        script = draw_script(rng, kind, self.duration)
         times = np.arange(self.num_frames) / self.fps
-        poses = _poses(kind, times, events, labels, strengths, self.duration)
-        rendering = render(scene, self.size, moving, poses, _sparks(kind, times, events, labels))
-        waveform = self._sound(rng, kind, events, labels, strengths)
+        rendering = render(scene, self.size, moving, script.poses(times), script.sparks(times))
         return SyntheticClip(
             frames=rendering.frames,
             fps=self.fps,
-            waveform=waveform,
+            waveform=script.waveform(rng, self.sample_rate),
             sample_rate=self.sample_rate,
-            event_times=events,
-            event_labels=tuple(labels),
+            event_times=script.times,
+            event_labels=tuple(script.labels),
             class_name=kind.name,
             caption=caption(scene),
             mask=rendering.mask,
@@ -144,58 +139,6 @@ class SyntheticWorld:
         second = others[rng.integers(len(others))]
         moving = int(rng.integers(2))
         return ([first, second] if moving == 0 else [second, first]), moving
-
-    def _sound(
-        self, rng: np.random.Generator, kind: ObjectClass, events: NDArray[np.float64], labels: list[str],
-        strengths: NDArray[np.float64],
-    ) -> NDArray[np.float32]:  # fmt: skip
-        """The clip's waveform (1, s): events, a little noise, a random level."""
-        count = round(self.duration * self.sample_rate)
-        pitch = float(np.exp(rng.uniform(-0.13, 0.13)))
-        if kind.ambient:
-            track = 0.3 * sounds.wind_track(rng, self.sample_rate, count)
-        elif kind.continuous:
-            time = np.arange(count) / self.sample_rate
-            track = sounds.swell_track(pose_curve(time, events, strengths, kind.style), pitch, self.sample_rate)
-        else:
-            track = sounds.hit_track(rng, kind.name, events, labels, strengths, pitch, self.sample_rate, count)
-        level = rng.uniform(0.5, 0.9) / max(float(np.abs(track).max()), 1e-3)
-        noise = 10.0 ** rng.uniform(-3.2, -2.0) * rng.standard_normal(count, dtype=np.float32)
-        return np.clip(np.float32(level) * track + noise, -1.0, 1.0).astype(np.float32)[None]
-
-
-def _events(
-    rng: np.random.Generator, kind: ObjectClass, duration: float
-) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
-    if kind.ambient:
-        return np.zeros(0), [], np.zeros(0)
-    times = event_times(rng, kind.style, duration)
-    labels = [kind.labels[i] for i in rng.integers(len(kind.labels), size=len(times))]
-    return times, labels, rng.uniform(0.55, 1.0, len(times))
-
-
-def _poses(
-    kind: ObjectClass, times: NDArray[np.float64], events: NDArray[np.float64], labels: list[str],
-    strengths: NDArray[np.float64], duration: float,
-) -> NDArray[np.float64]:  # fmt: skip
-    """(t, channels); the ambient class drifts evenly."""
-    if kind.ambient:
-        return (times / duration)[:, None]
-    columns = []
-    for label in kind.labels:
-        own = np.array([word == label for word in labels])
-        columns.append(pose_curve(times, events[own], strengths[own], kind.style))
-    return np.stack(columns, axis=1)
-
-
-def _sparks(
-    kind: ObjectClass, times: NDArray[np.float64], events: NDArray[np.float64], labels: list[str]
-) -> NDArray[np.bool_]:
-    """(t, channels) True on the one or two frames right after an event."""
-    since = times[:, None] - events[None, :]
-    fresh = (since >= 0.0) & (since < SPARK_SECONDS)
-    columns = [fresh[:, [word == label for word in labels]].any(axis=1) for label in kind.labels]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(times), 1), dtype=bool)
 
 
 def _check(
