@@ -41,6 +41,7 @@ class SyntheticClips:
     def __init__(self, recipe: DataRecipe):
         from asva_data import synthetic
 
+        self.recipe = recipe
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
         self.world = synthetic.SyntheticWorld(
@@ -59,7 +60,7 @@ class SyntheticClips:
             frames=clip.frames,
             waveform=clip.waveform[0],
             caption=clip.caption,
-            motion_curve=clip.motion_score,
+            motion_curve=motion_at(self.recipe, clip.motion_score, len(clip.frames)),
             class_index=self.class_names.index(clip.class_name),
             moving=clip.mask,
         )
@@ -76,7 +77,7 @@ class FolderClips:
         self.folder = VideoFolder(
             recipe.root, num_frames=recipe.num_frames, fps=recipe.fps, size=(recipe.height, recipe.width)
         )
-        self.seed, self.duration = recipe.seed, recipe.num_frames / recipe.fps
+        self.recipe, self.duration = recipe, recipe.num_frames / recipe.fps
         self.class_names = tuple(self.folder.classes)
 
     def __getitem__(self, index: int) -> TrainingClip:
@@ -84,8 +85,8 @@ class FolderClips:
         from asva_keyframe import motion_curve
 
         epoch, place = divmod(index, len(self.folder))
-        order = torch.randperm(len(self.folder), generator=generator_at(self.seed, epoch))
-        sample = self.folder.sample(int(order[place]), generator=generator_at(self.seed, epoch, place))
+        order = torch.randperm(len(self.folder), generator=generator_at(self.recipe.seed, epoch))
+        sample = self.folder.sample(int(order[place]), generator=generator_at(self.recipe.seed, epoch, place))
         frames = sample.clip.frames
         sound = resample(torch.from_numpy(sample.clip.waveform), sample.clip.sample_rate, SAMPLE_RATE).mean(0)
         length = round(self.duration * SAMPLE_RATE)
@@ -95,10 +96,16 @@ class FolderClips:
             frames=frames,
             waveform=sound.numpy(),
             caption=sample.caption,
-            motion_curve=np.asarray(curve, np.float32),
+            motion_curve=motion_at(self.recipe, curve, len(frames)),
             class_index=self.class_names.index(sample.class_name),
             moving=np.ones(frames.shape[:3], bool),
         )
+
+
+def motion_at(recipe: DataRecipe, curve: np.ndarray, num_frames: int) -> np.ndarray:
+    """Motion from each frame to the next, counted as the recipe says, (num_frames,) float32."""
+    pairs = np.asarray(curve, np.float32)[: num_frames - 1]
+    return np.r_[pairs, pairs[-1:]] if recipe.motion_at == "start" else np.r_[pairs[:1], pairs]
 
 
 def clip_source(recipe: DataRecipe) -> SyntheticClips | FolderClips:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asva.training.clips import TrainingClip, clip_source
-from asva.training.components import build_component
+from asva.training.components import build_component, read_component, start_from
 from asva.training.recipe import LocalizerRecipe
 
 _BANDS = 16
@@ -65,6 +65,8 @@ class LocalizerTask:
     def __init__(self, recipe: LocalizerRecipe, folder: Path):
         self.recipe = recipe
         self.localizer = build_component("localizer", recipe.model, recipe.loop.seed)
+        if recipe.init is not None:
+            start_from(self.localizer, read_component("localizer", recipe.init))
         with torch.random.fork_rng():
             torch.manual_seed(recipe.loop.seed + 1)
             self.module = LocalizerLoss(self.localizer, recipe, len(clip_source(recipe.data).class_names))

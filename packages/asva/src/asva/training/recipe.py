@@ -32,6 +32,8 @@ class DataRecipe:
         workers: Processes that prepare clips beside the training; 0 prepares them in the training process.
         two_objects: Share of synthetic scenes with a second, silent object.
         classes: Names of the synthetic classes; all of them if empty.
+        motion_at: Whether the motion between two frames counts for its ``"start"``, as in the original code, or for
+            its ``"end"``, so that the peak of a strike is the frame that shows the impact.
     """
 
     kind: Literal["synthetic", "folder"] = "synthetic"
@@ -44,6 +46,7 @@ class DataRecipe:
     workers: int = 1
     two_objects: float = 0.2
     classes: tuple[str, ...] = ()
+    motion_at: Literal["start", "end"] = "end"
 
 
 @_strict
@@ -114,6 +117,7 @@ class LocalizerRecipe:
         aux_weight: Weight of the loudness curve as a second target (official code: 0.3).
         spectrum_weight: Ours. Weight of predicting each frame's spectrum, so that the audio encoder keeps pitch.
         class_weight: Ours. Weight of naming the clip's class from its sound.
+        init: Folder of a localizer to start from; random if none.
         share_encoder: Also export the audio encoder as the one that conditions the U-Nets.
     """
 
@@ -125,6 +129,7 @@ class LocalizerRecipe:
     spectrum_weight: float = 0.0
     class_weight: float = 0.0
     share_encoder: bool = False
+    init: Path | None = None
 
 
 @_strict
