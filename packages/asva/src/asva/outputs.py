@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +26,8 @@ _PACKAGES = (
     "tokenizers torch torchaudio torchvision transformers"
 ).split()
 _STRIP_HEIGHT = 128
+# A list of numbers that was broken into lines; a newline never stands inside a JSON string.
+_NUMBERS = re.compile(r"\[\n([^\[\]{}\"]*)\]")
 
 
 @contextmanager
@@ -42,9 +46,25 @@ def staged(*targets: Path) -> Iterator[list[Path]]:
         drafts = [Path(folder, str(number), target.name) for number, target in enumerate(targets)]
         for draft in drafts:
             draft.parent.mkdir()
-        yield drafts
+        try:
+            yield drafts
+        except (OSError, ValueError) as error:
+            raise _about_targets(error, dict(zip(map(str, drafts), map(str, targets), strict=True))) from None
         for draft, target in zip(drafts, targets, strict=True):
             _move(draft, target)
+
+
+def _about_targets(error: Exception, names: dict[str, str]) -> Exception:
+    """The same error about the final names, which are the ones that the user knows."""
+    if isinstance(error, OSError) and error.errno is not None:
+        name = names.get(str(error.filename), error.filename)
+        return type(error)(error.errno, error.strerror, name)
+    text = str(error)
+    if not any(draft in text for draft in names):
+        return error
+    for draft, target in names.items():
+        text = text.replace(draft, target)
+    return type(error)(text)
 
 
 def _move(draft: Path, target: Path) -> None:
@@ -62,7 +82,11 @@ def _move(draft: Path, target: Path) -> None:
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Write a record as indented UTF-8 JSON; numpy values and paths are turned into plain ones."""
     text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8")
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    return "[" + " ".join(match[1].split()) + "]"
 
 
 def _plain(value: Any) -> Any:
@@ -137,8 +161,10 @@ def plot_keyframes(
     front.legend(loc="upper right", frameon=False, ncols=2, fontsize=8)
     axes.set_xlim(0, len(curve) / fps)
     axes.set_xlabel("seconds")
-    axes.set_title(title, fontsize=10, loc="left")
-    figure.savefig(path, metadata={"Software": None} if Path(path).suffix.lower() == ".png" else None)
+    axes.set_title(title.replace("$", r"\$"), fontsize=10, loc="left")
+    with warnings.catch_warnings():  # a file name may hold letters that the font lacks
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(path)
 
 
 def _draw_waveform(axes: Any, samples: np.ndarray, sample_rate: int) -> None:

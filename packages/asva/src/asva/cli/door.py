@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from typing import Any
 
 import typer
@@ -34,7 +35,10 @@ class Door(TyperGroup):
 
     def _run(self, words: list[str], prog_name: str, debug: bool, extra: dict[str, Any]) -> int:
         try:
-            code = super().main(args=words, prog_name=prog_name, standalone_mode=False, **extra)
+            with warnings.catch_warnings():
+                if not debug:  # remarks of the libraries, of no use to whoever makes a video
+                    warnings.simplefilter("ignore")
+                code = super().main(args=words, prog_name=prog_name, standalone_mode=False, **extra)
             return code if isinstance(code, int) else 0
         except Exception as error:
             if debug:
@@ -52,13 +56,14 @@ class Door(TyperGroup):
 
 def report(error: Exception) -> int:
     """Say one line about an error and return the exit code that goes with it."""
-    say_error(describe(error))
+    if not (_of_the_parser(error) and not error.format_message()):  # no message: the help was shown instead
+        say_error(describe(error))
     return 2 if _is_usage(error) else 1
 
 
 def describe(error: Exception) -> str:
     """One line that names the thing and, where it is known, the mend."""
-    if hasattr(error, "format_message"):
+    if _of_the_parser(error):
         command = getattr(getattr(error, "ctx", None), "command_path", "asva")
         return f"{error.format_message().rstrip('.')}. See `{command} --help`."
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -79,4 +84,9 @@ def say_error(text: str) -> None:
 
 
 def _is_usage(error: Exception) -> bool:
-    return isinstance(error, UsageProblem) or hasattr(error, "format_message")
+    return isinstance(error, UsageProblem) or _of_the_parser(error)
+
+
+def _of_the_parser(error: Exception) -> bool:
+    """Whether the parser of the command line raised it; its classes lie in click or in typer, by version."""
+    return hasattr(error, "format_message")

@@ -22,8 +22,8 @@ def list_models() -> None:
     """List the models that have a name, and whether they are on this machine."""
     from asva.models import MODELS
 
-    rows = [(entry.name, _state(entry.name), entry.summary, entry.licence) for entry in MODELS]
-    table(("name", "here", "what it is", "licence"), rows)
+    for entry in MODELS:
+        typer.echo(f"{entry.name} ({_state(entry.name)}): {entry.summary}\n  licence: {entry.licence}")
 
 
 def _state(name: str) -> str:
@@ -31,8 +31,8 @@ def _state(name: str) -> str:
     from asva.models.resolve import tiny_folder
 
     if name == "tiny":
-        return "yes" if (tiny_folder() / "model_index.json").is_file() else "no"
-    return "no" if cached_keyvid()[1] else "yes"
+        return "here" if (tiny_folder() / "model_index.json").is_file() else "absent"
+    return "not on this machine" if cached_keyvid()[1] else "here"
 
 
 @models_app.command("info")
@@ -58,11 +58,8 @@ def _keyvid_info() -> None:
     from asva.models.hub import cached_keyvid
 
     missing = cached_keyvid()[1]
-    rows = [
-        (file.repo, file.path, f"{file.gigabytes:.3f} GB", "to download" if file in missing else "here", file.licence)
-        for file in KEYVID_FILES + TOKENIZER_FILES
-    ]
-    table(("hub", "file", "size", "state", "licence"), rows)
+    for file in KEYVID_FILES + TOKENIZER_FILES:
+        typer.echo(f"{'to download' if file in missing else 'here'}: {file}")
     typer.echo(
         "The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
         "`--keyframes` or `--uniform` is given. A folder with these files, under these names, works as `--model` too."

@@ -34,7 +34,8 @@ class Stages:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._close()
+        if kind is None:
+            self._close()
         self._bars.stop()
 
     def stage(self, name: str, total: int = 1) -> None:

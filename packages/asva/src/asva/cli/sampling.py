@@ -19,6 +19,7 @@ from asva.outputs import file_digest, keyframe_strip, package_versions, plot_key
 if TYPE_CHECKING:
     from asva_audio import Audio
 
+_NEEDED = ("num_frames", "fps", "num_keyframes", "height", "width", "sample_rate")
 STAGES = {"keyframe": "keyframes", "interp": "frames between", "decode": "decoding"}
 
 
@@ -57,7 +58,7 @@ def run(request: Request, targets: dict[str, Path]) -> dict[str, Any]:
         pipeline, predicted = _load(request, folder, arguments)
         result = _generate(pipeline, picture, sound, request, arguments, stages)
         stages.stage("writing")
-        record = _record(request, pipeline, arguments, result)
+        record = _record(request, folder, pipeline, arguments, result)
         record["memory"] = {"predicted_bytes": predicted, "measured_bytes": _measured(pipeline)}
         record["seconds"] = dict(stages.seconds)
         _write(request, targets, record, result)
@@ -65,8 +66,19 @@ def run(request: Request, targets: dict[str, Path]) -> dict[str, Any]:
 
 
 def model_settings(folder: Path) -> dict[str, Any]:
-    """Settings of a model folder, read without loading any network."""
-    return json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    """Settings of a model folder, read without loading any network.
+
+    Raises:
+        ModelError: If ``model_index.json`` is damaged.
+    """
+    from asva.models import ModelError
+
+    path = folder / "model_index.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        return settings | {name: settings[name] for name in _NEEDED}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"'{path}' is damaged: fetch or convert the model again.") from error
 
 
 def clip_seconds(settings: dict[str, Any]) -> float:
@@ -127,7 +139,7 @@ def _generate(
     )
 
 
-def _record(request: Request, pipeline: Any, arguments: dict[str, Any], result: Any) -> dict[str, Any]:
+def _record(request: Request, folder: Path, pipeline: Any, arguments: dict[str, Any], result: Any) -> dict[str, Any]:
     config = {name: value for name, value in pipeline.config.items() if not name.startswith("_")}
     plain = {name: value for name, value in config.items() if isinstance(value, int | float | str | bool | None)}
     call = {name: value for name, value in arguments.items() if value is not None}
@@ -135,7 +147,7 @@ def _record(request: Request, pipeline: Any, arguments: dict[str, Any], result: 
     chosen_by = "times given" if request.times is not None else call.get("selection", plain.get("selection"))
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": {"name": request.model, "localizer": _localizer(pipeline)},
+        "model": {"name": _model_name(request.model), "localizer": _localizer(folder, pipeline)},
         "seed": request.seed,
         "prompt": request.prompt,
         "inputs": {
@@ -152,9 +164,17 @@ def _record(request: Request, pipeline: Any, arguments: dict[str, Any], result: 
     }
 
 
-def _localizer(pipeline: Any) -> str | None:
-    """Where the motion curve comes from, where the model says it: released KeyVID weights borrow the bundled one."""
-    return None if pipeline.localizer is None else pipeline.config.get("localizer_origin", "the model's own")
+def _model_name(model: str) -> str:
+    """A name or hub id as it is; of a folder its last part, for a record says nothing about the machine."""
+    return Path(model).resolve().name if Path(model).exists() else model
+
+
+def _localizer(folder: Path, pipeline: Any) -> str | None:
+    """Whose localizer heard the motion: released KeyVID weights come without one and borrow another's."""
+    if pipeline.localizer is None:
+        return None
+    source = folder / "source.json"
+    return json.loads(source.read_text(encoding="utf-8"))["localizer"] if source.is_file() else "the model's own"
 
 
 def _write(request: Request, targets: dict[str, Path], record: dict[str, Any], result: Any) -> None:

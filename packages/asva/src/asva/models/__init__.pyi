@@ -8,6 +8,7 @@ from .keyvid import convert_keyvid as convert_keyvid
 from .load import load_pipeline as load_pipeline
 from .memory import measured_peak as measured_peak
 from .memory import predicted_peak as predicted_peak
+from .memory import reset_peak as reset_peak
 from .resolve import cache_folder as cache_folder
 from .resolve import resolve_model as resolve_model
 
@@ -23,5 +24,6 @@ __all__ = [
     "measured_peak",
     "predicted_peak",
     "read_checkpoint",
+    "reset_peak",
     "resolve_model",
 ]

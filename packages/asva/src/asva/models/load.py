@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from asva.models.catalog import ModelError
+from asva.models.memory import stored_names
 from asva.models.resolve import resolve_model
 
 __all__ = ["choose_device", "choose_dtype", "load_localizer", "load_pipeline"]
@@ -99,31 +100,67 @@ def load_localizer(folder: Path) -> Any:
     """
     from asva_keyframe import MotionLocalizer
 
-    if not (folder / "localizer").is_dir():
+    part = folder / "localizer"
+    if not part.is_dir():
         raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
     with _damage_named(folder):
-        return MotionLocalizer.from_pretrained(folder / "localizer", local_files_only=True).eval()
+        localizer = MotionLocalizer.from_pretrained(
+            part, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+        _check_complete(part, localizer)
+    return localizer.eval()
 
 
 def _read(folder: Path, dtype: torch.dtype) -> Any:
     from asva.pipelines import KeyVIDPipeline
 
     with _damage_named(folder):
-        return KeyVIDPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+        # Only safetensors: a pickle could run code.
+        pipeline = KeyVIDPipeline.from_pretrained(
+            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
+        )
+        for name, part in pipeline.components.items():
+            if isinstance(part, torch.nn.Module):
+                _check_complete(folder / name, part)
+    return pipeline
+
+
+def _check_complete(folder: Path, network: torch.nn.Module) -> None:
+    """The libraries fill a missing weight with random numbers and go on; here it is an error."""
+    missing = network.state_dict().keys() - stored_names(folder)
+    if missing:
+        raise ValueError(f"{folder.name} lacks {len(missing)} weights, {', '.join(sorted(missing)[:3])}")
 
 
 @contextmanager
 def _damage_named(folder: Path) -> Iterator[None]:
-    """One clear error for the many ways in which a folder of weights can be broken; no chatter."""
-    logger = logging.getLogger("diffusers")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """One clear error for the many ways in which a folder of weights can be broken."""
     try:
-        yield
+        with _no_chatter():
+            yield
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300].rstrip(".")
         raise ModelError(
             f"Model folder '{folder}' is damaged or incomplete ({reason}): fetch or convert it again."
         ) from error
+
+
+@contextmanager
+def _no_chatter() -> Iterator[None]:
+    """Progress bars and remarks of the libraries would stand between the lines of ours."""
+    import diffusers.utils.logging as diffusers_log
+    import transformers.utils.logging as transformers_log
+
+    logs = (diffusers_log, transformers_log)
+    levels = [log.get_verbosity() for log in logs]
+    bars = [log.is_progress_bar_enabled() for log in logs]
+    for log in logs:
+        log.set_verbosity(logging.CRITICAL)
+        log.disable_progress_bar()
+    try:
+        yield
     finally:
-        logger.setLevel(level)
+        for log, level, bar in zip(logs, levels, bars, strict=True):
+            log.set_verbosity(level)
+            if bar:
+                log.enable_progress_bar()

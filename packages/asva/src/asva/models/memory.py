@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 
-__all__ = ["component_sizes", "measured_peak", "predicted_peak", "reset_peak"]
+__all__ = ["component_sizes", "measured_peak", "predicted_peak", "reset_peak", "stored_names"]
 
+# Python with torch, diffusers, transformers and PyAV, without a model.
+_LIBRARIES = 650_000_000
 # Live values per (frame, row, column, channel of the first level); fitted on CPU runs of two sizes, see the tests.
 _UNET_LIVE = 40
 _VAE_LIVE = 10
+_DECODED_AT_ONCE = 8
 
 
 def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
@@ -27,6 +30,11 @@ def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
         if count:
             parts.append((part.name, count, size))
     return parts
+
+
+def stored_names(folder: Path) -> set[str]:
+    """Names of the weights in the safetensors files of one part of a model."""
+    return {name for file in folder.glob("*.safetensors") for name in _header(file)}
 
 
 def _header(file: Path) -> dict[str, Any]:
@@ -44,7 +52,7 @@ def _numel(shape: list[int]) -> int:
     return count
 
 
-def predicted_peak(pipeline: Any, *, height: int, width: int, branches: int, offload: str = "none") -> int:
+def predicted_peak(pipeline: Any, *, height: int, width: int, offload: str = "none") -> int:
     """Bytes that sampling will need at most.
 
     Weights, plus the activations of the hungriest network, plus on the CPU what this process holds already.
@@ -53,31 +61,26 @@ def predicted_peak(pipeline: Any, *, height: int, width: int, branches: int, off
         pipeline: A loaded :class:`asva.pipelines.KeyVIDPipeline`.
         height: Of the video, in pixels.
         width: Of the video, in pixels.
-        branches: Guidance branches that are evaluated together.
         offload: See :func:`asva.models.load_pipeline`.
     """
     parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     sizes = [sum(value.numel() * value.element_size() for value in part.parameters()) for part in parts]
-    weights = {"none": sum(sizes), "model": max(sizes), "sequential": max(sizes) // 20}[offload]
-    return weights + _activations(pipeline, height, width, branches) + _resident(pipeline)
+    held = {"none": sum(sizes), "model": max(sizes), "sequential": max(sizes) // 20}
+    libraries = _LIBRARIES if pipeline._execution_device.type == "cpu" else 0
+    return held[offload] + _activations(pipeline, height, width) + libraries
 
 
-def _activations(pipeline: Any, height: int, width: int, branches: int) -> int:
+def _activations(pipeline: Any, height: int, width: int) -> int:
+    """Of the interpolator over all frames, or of the decoder over its chunk, in bytes; branches run one by one."""
     unet, vae = pipeline.interp_unet, pipeline.vae
     bytes_each = torch.finfo(unet.dtype).bits // 8
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     frames = pipeline.config.num_frames
     cells = frames * (height // factor) * (width // factor)
-    in_unet = branches * cells * unet.config.block_out_channels[0] * _UNET_LIVE * bytes_each
-    in_vae = frames * height * width * vae.config.block_out_channels[0] * _VAE_LIVE * bytes_each
-    return max(in_unet, in_vae)
-
-
-def _resident(pipeline: Any) -> int:
-    """On the CPU, what the process holds besides the weights: the interpreter and the libraries."""
-    if pipeline.device.type != "cpu":
-        return 0
-    return 600_000_000
+    in_unet = cells * unet.config.block_out_channels[0] * _UNET_LIVE * bytes_each
+    in_vae = _DECODED_AT_ONCE * height * width * vae.config.block_out_channels[0] * _VAE_LIVE * bytes_each
+    pixels = 3 * frames * height * width * 4 * 2
+    return max(in_unet, in_vae) + pixels
 
 
 def reset_peak() -> None:

@@ -20,7 +20,6 @@ State = Mapping[str, Tensor]
 _INIT_HEADS = 8
 _HEAD = 64
 _VISION_HEADS = {1280: 80, 1408: 88, 1664: 104}
-_BANDS = 12
 
 
 def _shape(state: State, name: str, what: str) -> tuple[int, ...]:
@@ -93,11 +92,15 @@ def text_config(state: State) -> dict[str, Any]:
         "vocab_size": vocabulary,
         "hidden_size": width,
         "intermediate_size": _shape(state, "transformer.resblocks.0.mlp.c_fc.weight", what)[0],
-        "num_hidden_layers": _count(state, r"transformer\.resblocks\.(\d+)\."),
+        # KeyVID reads the text before the last block, which therefore is never built.
+        "num_hidden_layers": _count(state, r"transformer\.resblocks\.(\d+)\.") - 1,
         "num_attention_heads": max(width // _HEAD, 1),
         "max_position_embeddings": _shape(state, "positional_embedding", what)[0],
         "projection_dim": _shape(state, "text_projection", what)[1],
         "hidden_act": "gelu",
+        "pad_token_id": 0,
+        "bos_token_id": vocabulary - 2,
+        "eos_token_id": vocabulary - 1,
     }
 
 
