@@ -2,8 +2,11 @@
 
 import json
 import os
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -47,3 +50,56 @@ def pytest_configure(config):
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def write_sound(tmp_path):
+    """Write (c, s) samples with PyAV; the suffix of ``name`` chooses the container."""
+
+    def write(name, waveform, rate, codec, layout=None, start=0.0, video=False):
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            sound = container.add_stream(codec, rate=rate, layout=layout or {1: "mono", 2: "stereo"}[len(waveform)])
+            picture = _picture_stream(container) if video else None
+            form = next(f.name for f in sound.codec.audio_formats if f.name in FORMATS)
+            size, offset = sound.codec_context.frame_size or 1024, round(start * rate)
+            for i in range(0, waveform.shape[1], size):
+                block = np.ascontiguousarray(waveform[:, i : i + size])
+                container.mux(sound.encode(_audio_frame(block, form, sound.layout.name, rate, offset + i)))
+            container.mux(sound.encode(None))
+            if picture:
+                for i in range(round(24 * (start + waveform.shape[1] / rate))):
+                    frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 8 * i % 256, np.uint8))
+                    frame.pts = i
+                    container.mux(picture.encode(frame))
+                container.mux(picture.encode(None))
+        return path
+
+    return write
+
+
+FORMATS = {"u8": ("u1", 128), "s16": ("i2", 32767), "s16p": ("i2", 32767), "s32": ("i4", 2**31 - 1)}
+FORMATS |= {"flt": ("f4", 1), "fltp": ("f4", 1), "dbl": ("f8", 1)}
+
+
+def _audio_frame(block, form, layout, rate, pts):
+    kind, scale = FORMATS[form]
+    block = np.round(block * scale) + (128 if kind == "u1" else 0) if kind[0] != "f" else block
+    block = np.clip(block, 0, 255) if kind == "u1" else block
+    packed = block if form.endswith("p") else block.T.reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(packed.astype(kind)), format=form, layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = rate, pts, Fraction(1, rate)
+    return frame
+
+
+def _picture_stream(container):
+    stream = container.add_stream("libx264" if not container.name.endswith("webm") else "libvpx", rate=24)
+    stream.width = stream.height = 32
+    stream.pix_fmt = "yuv420p"
+    return stream
+
+
+@pytest.fixture
+def clips():
+    paths = sorted(CLIPS.glob("*/*.mp4"))
+    return paths or pytest.skip(f"no real clips under {CLIPS} (set ASVA_CLIPS_DIR)")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from asva_audio import ImageBindAudioEncoder, convert_imagebind_audio, imagebind_mel, null_mel, resize_positions
 
 

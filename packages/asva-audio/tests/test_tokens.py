@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+
 from asva_audio import frame_audio_tokens, split_audio
 
 

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import torch
 
+from asva_audio.headers import mp3_states_length, wav_seconds
 from asva_audio.sound import Audio, AudioError, check_range, resample
 from asva_audio.timeline import Timeline
 
@@ -108,7 +109,7 @@ def _decode(path: Path, mono: bool, start: float, duration: float | None, *, see
         track = Timeline(rate=0)
         for frame in _frames(path, container, stream):
             if not track.rate:
-                track = _window(frame.sample_rate, start, duration, _stated_end(container, stream, origin))
+                track = _window(frame.sample_rate, start, duration, _stated_end(path, container, stream, origin))
             _add(path, track, frame, mono, origin)
             if track.full:
                 return track
@@ -146,9 +147,12 @@ def _frames(path: Path, container: av.container.InputContainer, stream: av.Audio
         logger.warning("%s: %d packets of sound are broken and were left out", path, broken)
 
 
-def _stated_end(container: av.container.InputContainer, stream: av.AudioStream, origin: float) -> float:
+def _stated_end(path: Path, container: av.container.InputContainer, stream: av.AudioStream, origin: float) -> float:
     """Where the file says that its sound ends, in seconds, or 0 where it does not say or only guesses."""
-    if container.format.name.split(",")[0] not in EXACT_CONTAINERS:
+    form = container.format.name.split(",")[0]
+    if form == "wav" and (seconds := wav_seconds(path)):
+        return seconds
+    if form not in EXACT_CONTAINERS and not (form == "mp3" and mp3_states_length(path)):
         return 0.0
     if stream.duration is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - origin
