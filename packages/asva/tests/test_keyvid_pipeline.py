@@ -357,6 +357,25 @@ def test_half_precision_runs():
     assert sample(pipe, picture(), sound()).frames.shape == (FRAMES, SIZE, SIZE, 3)
 
 
+def test_offloaded_networks_give_the_same_video(pipe):
+    from accelerate import cpu_offload
+
+    expected = sample(pipe, picture(), sound()).frames
+    other = build()
+    for part in (other.keyframe_unet, other.interp_unet, other.vae):
+        cpu_offload(part, torch.device("cpu"))
+    assert np.array_equal(sample(other, picture(), sound()).frames, expected)
+
+
+def test_second_stage_may_have_its_own_projector(pipe, tmp_path):
+    other = build(interp_image_projector=wake(ImageResampler.from_config(pipe.image_projector.config), 9))
+    shared, own = (sample(one, picture(), sound()) for one in (pipe, other))
+    assert np.array_equal(shared.keyframe_frames, own.keyframe_frames)
+    assert not np.array_equal(shared.frames, own.frames)
+    other.save_pretrained(tmp_path)
+    assert np.array_equal(sample(KeyVIDPipeline.from_pretrained(tmp_path), picture(), sound()).frames, own.frames)
+
+
 def test_no_localizer_needs_keyframes():
     pipe = build()
     pipe.localizer = None
@@ -381,7 +400,7 @@ def test_no_localizer_needs_keyframes():
         ({"keyframe_indices": [0.2, 0.9]}, "must be whole numbers"),
         ({"keyframe_indices": []}, "must be whole numbers"),
         ({"keyframe_indices": [[0, 1], [0]]}, "must be whole numbers"),
-        ({"selection": "best"}, "`rule` must be one of"),
+        ({"selection": "best"}, "`selection` must be one of"),
         ({"latents": torch.zeros(2, 12, 4, 8, 8)}, "`latents` must have shape"),
         ({"interp_latents": torch.zeros(1, 12, 4, 8, 8)}, "`interp_latents` must have shape"),
         ({"audio_guidance_scale": float("nan")}, "`audio` must be a finite number"),

@@ -12,6 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from asva_audio import Audio, fit, load_audio, resample
+from asva_data import read_image, resize_crop
+
 
 def as_batch(image: Any, audio: Any, prompt: Any) -> tuple[list, list, list, bool]:
     """Lists of equal length from single things or lists, and whether none was a list.
@@ -43,8 +46,6 @@ def read_picture(image: Any, size: tuple[int, int]) -> Tensor:
     Raises:
         ValueError: If it is none of these (also from asva_data, for a file that cannot be read).
     """
-    from asva_data import read_image, resize_crop
-
     if isinstance(image, Tensor) and image.is_floating_point():
         if tuple(image.shape) != (3, *size) or not image.isfinite().all() or image.abs().max() > 1:
             raise ValueError(
@@ -86,10 +87,18 @@ def read_sound(audio: Any, sample_rate: int | None, seconds: float, network_rate
     Raises:
         ValueError: If it is none of these, empty or not finite (also from asva_audio, for a file).
     """
-    from asva_audio import load_audio, resample
-
     if isinstance(audio, str | os.PathLike):
-        audio = load_audio(audio, sample_rate=None, mono=False, duration=seconds)
+        whole = load_audio(audio, sample_rate=None, mono=False, duration=seconds)
+        mono = load_audio(audio, sample_rate=network_rate, duration=seconds)
+    else:
+        whole = _samples(audio, sample_rate)
+        mono = Audio(resample(whole.waveform.mean(0, keepdim=True), whole.sample_rate, network_rate), network_rate)
+    whole, mono = fit(whole, seconds), fit(mono, seconds)
+    return Sound(whole.waveform, whole.sample_rate, mono.waveform[0])
+
+
+def _samples(audio: Any, sample_rate: int | None) -> Audio:
+    """Samples in memory as a sound."""
     if hasattr(audio, "waveform"):
         audio, sample_rate = audio.waveform, audio.sample_rate
     if not isinstance(audio, Tensor | np.ndarray):
@@ -101,15 +110,7 @@ def read_sound(audio: Any, sample_rate: int | None, seconds: float, network_rate
         raise ValueError(f"`audio` must be float samples (s,) or (c, s), got {waveform.dtype} {tuple(waveform.shape)}.")
     if not waveform.isfinite().all():
         raise ValueError("`audio` must hold finite samples, got NaN or infinity. Repair the sound file.")
-    waveform = fit(torch.atleast_2d(waveform).float().cpu(), round(seconds * sample_rate))
-    mono = fit(resample(waveform.mean(0), sample_rate, network_rate), round(seconds * network_rate))
-    return Sound(waveform, sample_rate, mono)
-
-
-def fit(waveform: Tensor, num_samples: int) -> Tensor:
-    """Cut, or pad with silence at the end, to a number of samples."""
-    waveform = waveform[..., :num_samples]
-    return torch.nn.functional.pad(waveform, (0, num_samples - waveform.shape[-1]))
+    return Audio(torch.atleast_2d(waveform).float().cpu(), sample_rate)
 
 
 def read_keyframes(keyframe_indices: Any, batch_size: int, num_frames: int) -> Tensor:
@@ -120,17 +121,16 @@ def read_keyframes(keyframe_indices: Any, batch_size: int, num_frames: int) -> T
     """
     try:
         indices = np.asarray(keyframe_indices)
-    except ValueError:
+    except ValueError:  # lists of unequal length
         indices = np.empty(0)
+    given = f"got {' '.join(str(keyframe_indices).split())}."
     if indices.ndim not in (1, 2) or indices.size == 0 or not np.issubdtype(indices.dtype, np.integer):
-        raise ValueError(
-            f"`keyframe_indices` must be whole numbers, (k,) or equally many for every sample, got {keyframe_indices}."
-        )
+        raise ValueError(f"`keyframe_indices` must be whole numbers, (k,) or equally many for every sample, {given}")
     indices = np.atleast_2d(indices).astype(np.int64)
     if len(indices) not in (1, batch_size):
         raise ValueError(f"`keyframe_indices` must be for 1 or {batch_size} samples, got {len(indices)}.")
     if indices.min() < 0 or indices.max() >= num_frames or (np.diff(indices) <= 0).any():
-        raise ValueError(f"`keyframe_indices` must rise and lie in [0, {num_frames - 1}], got {keyframe_indices}.")
+        raise ValueError(f"`keyframe_indices` must rise and lie in [0, {num_frames - 1}], {given}")
     return torch.from_numpy(indices.repeat(batch_size // len(indices), axis=0))
 
 

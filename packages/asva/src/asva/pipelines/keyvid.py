@@ -14,14 +14,14 @@ from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture, read_sound
 from asva.pipelines.output import KeyVIDOutput
-from asva.pipelines.stages import StageNetwork, decode_latents, encode_pixels, latent_shape
-from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, text_tokens
+from asva.pipelines.settings import Settings, check_settings
+from asva.pipelines.stages import StageNetwork, decode_latents, encode_pixels, latent_shape, quantise
+from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
 from asva_unet import Guidance
 from asva_unet.denoise import denoise, draw_noise
 from asva_unet.guidance import BRANCHES
 
-OUTPUT_TYPES = ("np", "pt", "pil", "latent")
-INTERP_NOISES = ("official", "linear", "none", "freenoise")
+STAGES = ("keyframe", "interp")
 Callback = Callable[[str, int, int, Tensor], None]
 
 
@@ -43,6 +43,7 @@ class KeyVIDPipeline(DiffusionPipeline):
         interp_unet: Second stage.
         localizer: Mel spectrogram to motion curve; None where keyframes are always given.
         scheduler: See :func:`asva_unet.make_scheduler`; its prediction type follows the networks.
+        interp_image_projector: The second stage's projector, where it has its own (the released weights do).
         num_frames: Frames of the video.
         fps: Frames per second of the video.
         num_keyframes: Keyframes chosen.
@@ -74,9 +75,10 @@ class KeyVIDPipeline(DiffusionPipeline):
     """
 
     model_cpu_offload_seq = (
-        "text_encoder->image_encoder->image_projector->audio_encoder->localizer->keyframe_unet->interp_unet->vae"
+        "text_encoder->image_encoder->image_projector->interp_image_projector->audio_encoder->localizer->"
+        "keyframe_unet->interp_unet->vae"
     )
-    _optional_components: ClassVar[list[str]] = ["localizer"]
+    _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector"]
 
     def __init__(
         self,
@@ -88,8 +90,9 @@ class KeyVIDPipeline(DiffusionPipeline):
         audio_encoder: torch.nn.Module,
         keyframe_unet: torch.nn.Module,
         interp_unet: torch.nn.Module,
-        localizer: torch.nn.Module,
+        localizer: torch.nn.Module | None,
         scheduler: Any,
+        interp_image_projector: torch.nn.Module | None = None,
         num_frames: int = 48,
         fps: int | float = 24,
         num_keyframes: int = 12,
@@ -123,7 +126,7 @@ class KeyVIDPipeline(DiffusionPipeline):
         super().__init__()
         modules = (
             "vae tokenizer text_encoder image_encoder image_projector audio_encoder keyframe_unet interp_unet "
-            "localizer scheduler"
+            "localizer scheduler interp_image_projector"
         ).split()
         self.register_modules(**{name: given.pop(name) for name in modules})
         self.register_to_config(**given)
@@ -213,78 +216,46 @@ class KeyVIDPipeline(DiffusionPipeline):
         Raises:
             ValueError: If an argument cannot be used.
         """
-        config = _Settings(self.config, locals())
+        settings = Settings(self, locals())
         images, audios, prompts, single = as_batch(image, audio, prompt)
-        size = (config.height, config.width)
-        self.check_inputs(config, images, audios, latents, interp_latents)
+        size = (settings.height, settings.width)
+        self.check_inputs(settings, images, audios)
         pixels = torch.stack([read_picture(entry, size) for entry in images])
         sounds = [self._read_sound(entry, sample_rate) for entry in audios]
         fixed = None
         if keyframe_indices is not None:
-            fixed = read_keyframes(keyframe_indices, len(images), config.num_frames)
+            fixed = read_keyframes(keyframe_indices, len(images), settings.num_frames)
+
+        hears = sounds[0] is not None and not no_audio
+        guidance = {stage: settings.guidance(stage, hears=hears) for stage in STAGES}
 
         with self._ready():
             # 1. the first frame's latents
-            first = self._encode_frames(pixels[:, None], config)
+            first = self._encode_frames(pixels[:, None], settings)
             # 2. where something moves
-            mel = None if no_audio or sounds[0] is None else self._mel(sounds)
-            indices, curve = self._choose_keyframes(fixed, mel, config, len(images))
+            mel = self._mel(sounds) if hears else None
+            indices, curve = self._choose_keyframes(fixed, mel, settings, len(images))
             # 3. what the networks look at
-            guidance, interp_guidance = config.guidance("", mel), config.guidance("interp_", mel)
-            tokens = self._encode_tokens(pixels, prompts, mel, {*guidance.branches, *interp_guidance.branches})
+            tokens = self._encode_tokens(pixels, prompts, mel, guidance)
             # 4. keyframes, then the frames between them
-            keyframe_latents = self._keyframes(first, tokens, indices, guidance, config)
-            if handover == "pixels":
-                decoded = self._quantise(decode_latents(self.vae, keyframe_latents, decode_chunk_size))
-                keyframe_latents = self._encode_frames(decoded.float() / 127.5 - 1, config)
-            frame_latents = self._between(keyframe_latents, tokens, indices, interp_guidance, config)
+            keyframe_latents = self._keyframes(first, tokens["keyframe"], indices, guidance["keyframe"], settings)
+            handed = self._hand_over(keyframe_latents, settings)
+            frame_latents = self._between(handed, tokens["interp"], indices, guidance["interp"], settings)
             # 5. pixels
-            frames = self._finish(frame_latents, config, callback_on_step_end)
-            keyframes = self._finish(keyframe_latents, config, None)
-        return _output(frames, keyframes, indices, curve, sounds, config.fps, single)
+            frames = self._finish(frame_latents, settings, callback_on_step_end)
+            keyframes = self._finish(keyframe_latents, settings, None)
+        return _output(frames, keyframes, indices, curve, sounds, settings.fps, single)
 
-    def check_inputs(self, config, images, audios, latents, interp_latents) -> None:
-        """Refuse at the door what would fail later.
-
-        Raises:
-            ValueError: Naming the argument, the rule and the value.
-        """
-        unets = (self.keyframe_unet, self.interp_unet)
-        depth = max(len(unet.config.block_out_channels) for unet in unets) + len(self.vae.config.block_out_channels) - 2
-        for name in ("height", "width"):
-            value = getattr(config, name)
-            if not isinstance(value, int) or value < 1 or value % 2**depth:
-                raise ValueError(f"`{name}` must be a positive multiple of {2**depth}, got {value}.")
-        choices = {
-            "output_type": OUTPUT_TYPES,
-            "interp_noise": INTERP_NOISES,
-            "vae_sample": ("sample", "mode"),
-            "handover": ("latents", "pixels"),
-        }
-        for name, allowed in choices.items():
-            if getattr(config, name) not in allowed:
-                raise ValueError(f"`{name}` must be one of {', '.join(allowed)}, got {getattr(config, name)}.")
-        for name in ("num_inference_steps", "interp_num_inference_steps"):
-            value = getattr(config, name)
-            if not isinstance(value, int) or not 1 <= value <= 1000:
-                raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")
-        if not isinstance(config.decode_chunk_size, int) or config.decode_chunk_size < 1:
-            raise ValueError(
-                f"`decode_chunk_size` must be a whole number of at least 1, got {config.decode_chunk_size}."
-            )
+    def check_inputs(self, settings: Settings, images: list, audios: list) -> None:
+        """Refuse at the door what would fail later; see :func:`asva.pipelines.settings.check_settings`."""
+        shape = latent_shape(self.vae, (settings.height, settings.width))
+        depths = [len(part.config.block_out_channels) - 1 for part in (self.vae, self.keyframe_unet, self.interp_unet)]
+        check_settings(settings, len(images), shape, 2 ** (depths[0] + max(depths[1:])))
         if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
             raise ValueError("`audio` must be given for every sample or for none, got some of each.")
-        hears = audios[0] is not None and not config.no_audio and config.selection != "uniform"
-        if self.localizer is None and hears and config.keyframe_indices is None:
+        hears = audios[0] is not None and not settings.no_audio and settings.selection != "uniform"
+        if self.localizer is None and hears and settings.keyframe_indices is None:
             raise ValueError("`keyframe_indices` must be given: this model has no localizer to find them.")
-        shape = latent_shape(self.vae, (config.height, config.width))
-        wanted = {"latents": (latents, None), "interp_latents": (interp_latents, config.num_frames)}
-        for name, (value, count) in wanted.items():
-            if value is not None and (
-                value.shape[0] != len(images) or value.shape[2:] != shape or count not in (None, value.shape[1])
-            ):
-                expected = (len(images), count or "k", *shape)
-                raise ValueError(f"`{name}` must have shape {expected}, got {tuple(value.shape)}.")
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
@@ -302,8 +273,7 @@ class KeyVIDPipeline(DiffusionPipeline):
     def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
         if audio is None:
             return None
-        config = self.config
-        return read_sound(audio, sample_rate, config.num_frames / config.fps, config.sample_rate)
+        return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
 
     def _mel(self, sounds: Sequence[Sound]) -> Tensor:
         from asva_audio import imagebind_mel
@@ -316,12 +286,12 @@ class KeyVIDPipeline(DiffusionPipeline):
             num_frames=shape.num_frames,
         )
 
-    def _encode_frames(self, frames: Tensor, config: _Settings) -> Tensor:
+    def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
         """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
         shape = latent_shape(self.vae, frames.shape[-2:])
         noise = None
-        if config.vae_sample == "sample":
-            noise = draw_noise((*frames.shape[:2], *shape), config.generator, device=self._execution_device)
+        if settings.vae_sample == "sample":
+            noise = draw_noise((*frames.shape[:2], *shape), settings.generator, device=self._execution_device)
         frames = frames.to(self._execution_device)
         encoded = [
             encode_pixels(self.vae, frames[:, place], None if noise is None else noise[:, place])
@@ -330,7 +300,7 @@ class KeyVIDPipeline(DiffusionPipeline):
         return torch.stack(encoded, dim=1)
 
     def _choose_keyframes(
-        self, fixed: Tensor | None, mel: Tensor | None, config: _Settings, batch_size: int
+        self, fixed: Tensor | None, mel: Tensor | None, settings: Settings, batch_size: int
     ) -> tuple[Tensor, np.ndarray | None]:
         """Keyframes (b, k) and motion curves (b, t)."""
         from asva_keyframe import select_keyframes, uniform_keyframes
@@ -340,75 +310,85 @@ class KeyVIDPipeline(DiffusionPipeline):
             curves = self.localizer.predict(mel.to(self._execution_device, self.localizer.dtype)).numpy()
         if fixed is not None:
             return fixed, curves
-        if curves is None or config.selection == "uniform":
-            uniform = uniform_keyframes(config.num_frames, config.num_keyframes)
+        if curves is None or settings.selection == "uniform":
+            uniform = uniform_keyframes(settings.num_frames, settings.num_keyframes)
             return torch.from_numpy(uniform).expand(batch_size, -1), curves
         chosen = [
             select_keyframes(
                 curve,
-                config.num_keyframes,
-                rule=config.selection,
-                fps=config.fps,
-                generator=per_sample(config.generator, place),
+                settings.num_keyframes,
+                rule=settings.selection,
+                fps=settings.fps,
+                generator=per_sample(settings.generator, place),
             )
             for place, curve in enumerate(curves)
         ]
         return torch.from_numpy(np.stack(chosen)), curves
 
-    def _encode_tokens(self, pixels: Tensor, prompts: list[str], mel: Tensor | None, branches: set[str]) -> ClipTokens:
-        """Tokens of the clips and, where a branch wants them, of nothing: "", a grey picture, zeros as mel."""
+    def _encode_tokens(
+        self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance]
+    ) -> dict[str, ClipTokens]:
+        """Tokens for each stage, of the clips and, where a branch wants them, of nothing: "", grey, a mel of zeros."""
         from asva_audio import null_mel
 
-        lacks = [any(not BRANCHES[branch][place] for branch in branches) for place in range(3)]
-        device = self._execution_device
-        text = text_tokens(self.tokenizer, self.text_encoder, prompts)
-        image = image_tokens(self.image_encoder, self.image_projector, pixels.to(device))
-        no_text = text_tokens(self.tokenizer, self.text_encoder, [""]) if lacks[0] else None
-        no_image = None
-        if lacks[1]:
-            no_image = image_tokens(self.image_encoder, self.image_projector, torch.zeros_like(pixels[:1]).to(device))
-        shape = self.audio_encoder.config
-        no_audio = None
-        if lacks[2] or mel is None:
-            silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames, device=device)
-            no_audio = audio_tokens(self.audio_encoder, silence)
-        if mel is None:
-            audio = no_audio.expand(len(pixels), -1, -1)
-        else:
-            audio = audio_tokens(self.audio_encoder, mel.to(device))
-        return ClipTokens(
-            text=both(text, no_text),
-            image=both(image, no_image),
-            audio=both(audio, no_audio),
-            grid=self.audio_encoder.grid,
-            num_frames=self.config.num_frames,
-            alignment=self.config.alignment,
+        branches = {branch for scales in guidance.values() for branch in scales.branches}
+        lacks_text, lacks_image, lacks_audio = (any(not BRANCHES[b][place] for b in branches) for place in range(3))
+        device, shape = self._execution_device, self.audio_encoder.config
+        text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
+        towers = both(
+            lambda pictures: image_tokens(self.image_encoder, pictures.to(device)),
+            pixels,
+            torch.zeros_like(pixels[:1]),
+            lacks_image,
         )
+        silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
+        heard = silence.expand(len(pixels), -1, -1, -1) if mel is None else mel
+        audio = both(lambda mels: audio_tokens(self.audio_encoder, mels), heard, silence, lacks_audio)
+        projectors = {"keyframe": self.image_projector, "interp": self.interp_image_projector or self.image_projector}
+        projected = {id(one): {k: project(one, v) for k, v in towers.items()} for one in projectors.values()}
+        return {
+            stage: ClipTokens(
+                text=text,
+                image=projected[id(projector)],
+                audio=audio,
+                grid=self.audio_encoder.grid,
+                num_frames=self.config.num_frames,
+                alignment=self.config.alignment,
+            )
+            for stage, projector in projectors.items()
+        }
 
     def _keyframes(
-        self, first: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, config: _Settings
+        self, first: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, settings: Settings
     ) -> Tensor:
         """First stage: latents (b, k, c, h, w) of the keyframes."""
         shape = (*indices.shape, *first.shape[2:])
-        noise = draw_noise(shape, config.generator) if config.latents is None else config.latents
+        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
         indices = indices.to(first.device)
         return denoise(
-            StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, config.keyframe_fps),
+            StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, settings.keyframe_fps),
             noise.to(first),
             self._scheduler_for(self.keyframe_unet),
-            config.num_inference_steps,
+            settings.num_inference_steps,
             guidance=guidance,
             condition_latents=first.expand(shape),
             prediction_type=self.keyframe_unet.config.prediction_type,
-            eta=config.eta,
-            generator=config.generator,
-            step_noise=config.step_noise,
-            batched=config.batched_guidance,
-            callback_on_step_end=config.report("keyframe"),
+            eta=settings.eta,
+            generator=settings.generator,
+            step_noise=settings.step_noise,
+            batched=settings.batched_guidance,
+            callback_on_step_end=settings.report("keyframe"),
         )
 
+    def _hand_over(self, keyframe_latents: Tensor, settings: Settings) -> Tensor:
+        """The keyframes as the second stage gets them."""
+        if settings.handover == "latents":
+            return keyframe_latents
+        pixels = quantise(decode_latents(self.vae, keyframe_latents, settings.decode_chunk_size))
+        return self._encode_frames(pixels.float() / 127.5 - 1, settings)
+
     def _between(
-        self, keyframe_latents: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, config: _Settings
+        self, keyframe_latents: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, settings: Settings
     ) -> Tensor:
         """Second stage: latents (b, t, c, h, w) of all frames."""
         from asva_interp import KeyframeInjection, masked_condition, window_views, windowed
@@ -418,43 +398,43 @@ class KeyVIDPipeline(DiffusionPipeline):
         condition = masked_condition(
             keyframe_latents,
             indices,
-            config.num_frames,
-            fill=config.interp_fill,
-            mask_channel=config.interp_mask_channel,
+            settings.num_frames,
+            fill=settings.interp_fill,
+            mask_channel=settings.interp_mask_channel,
         )
-        all_frames = torch.arange(config.num_frames, device=indices.device).expand(b, -1)
-        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, config.fps)
-        if config.interp_window_size:
-            views = window_views(config.num_frames, config.interp_window_size, config.interp_window_stride)
+        all_frames = torch.arange(settings.num_frames, device=indices.device).expand(b, -1)
+        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, settings.fps)
+        if settings.interp_window_size:
+            views = window_views(settings.num_frames, settings.interp_window_size, settings.interp_window_stride)
             network = windowed(network, views)
         return denoise(
             network,
-            self._interp_noise((b, config.num_frames, *latent), indices, config).to(keyframe_latents),
+            self._interp_noise((b, settings.num_frames, *latent), indices, settings).to(keyframe_latents),
             self._scheduler_for(self.interp_unet),
-            config.interp_num_inference_steps,
+            settings.interp_num_inference_steps,
             guidance=guidance,
             condition_latents=condition,
             prediction_type=self.interp_unet.config.prediction_type,
-            eta=config.eta,
-            generator=config.generator,
-            step_noise=config.interp_step_noise,
-            batched=config.batched_guidance,
-            after_step=KeyframeInjection(keyframe_latents, indices) if config.interp_injection else None,
-            callback_on_step_end=config.report("interp"),
+            eta=settings.eta,
+            generator=settings.generator,
+            step_noise=settings.interp_step_noise,
+            batched=settings.batched_guidance,
+            after_step=KeyframeInjection(keyframe_latents, indices) if settings.interp_injection else None,
+            callback_on_step_end=settings.report("interp"),
         )
 
-    def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, config: _Settings) -> Tensor:
+    def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, settings: Settings) -> Tensor:
         from asva_interp import blend_noise, shuffle_noise
 
-        given = config.interp_latents
-        noise = draw_noise(shape, config.generator) if given is None else given.cpu()
-        if config.interp_noise == "none":
+        given = settings.interp_latents
+        noise = draw_noise(shape, settings.generator) if given is None else given.cpu()
+        if settings.interp_noise == "none":
             return noise
-        if config.interp_noise in ("official", "linear"):
-            return blend_noise(noise, indices.cpu(), config.interp_noise)
-        window = (config.interp_window_size or 12, config.interp_window_stride)
+        if settings.interp_noise in ("official", "linear"):
+            return blend_noise(noise, indices.cpu(), settings.interp_noise)
+        window = (settings.interp_window_size or 12, settings.interp_window_stride)
         shuffled = [
-            shuffle_noise(one[None], *window, generator=per_sample(config.generator, place))
+            shuffle_noise(one[None], *window, generator=per_sample(settings.generator, place))
             for place, one in enumerate(noise)
         ]
         return torch.cat(shuffled)
@@ -469,50 +449,19 @@ class KeyVIDPipeline(DiffusionPipeline):
             )
         return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
 
-    def _quantise(self, pixels: Tensor) -> Tensor:
-        return ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-    def _finish(self, latents: Tensor, config: _Settings, report: Callback | None) -> Any:
+    def _finish(self, latents: Tensor, settings: Settings, report: Callback | None) -> Any:
         """Latents (b, t, c, h, w) as frames of the wanted type."""
-        if config.output_type == "latent":
+        if settings.output_type == "latent":
             return latents.cpu()
-        pixels = decode_latents(self.vae, latents, config.decode_chunk_size, report)
-        if config.output_type == "pt":
+        pixels = decode_latents(self.vae, latents, settings.decode_chunk_size, report)
+        if settings.output_type == "pt":
             return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
-        frames = self._quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
-        if config.output_type == "np":
+        frames = quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
+        if settings.output_type == "np":
             return frames
         from PIL import Image
 
         return [[Image.fromarray(frame) for frame in video] for video in frames]
-
-
-class _Settings:
-    """Settings of one call: an argument where it was given, the pipeline's configuration otherwise."""
-
-    def __init__(self, config: Any, arguments: dict[str, Any]) -> None:
-        self._values = dict(config)
-        for name, value in arguments.items():
-            if name not in ("self", "sample_rate") and (value is not None or name not in self._values):
-                self._values[name] = value
-        if self._values["generator"] is None:
-            self._values["generator"] = torch.Generator()
-            self._values["generator"].seed()
-        if arguments["eta"] is None and not hasattr(arguments["self"].scheduler, "grid_sigmas"):
-            self._values["eta"] = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        return self._values[name]
-
-    def guidance(self, prefix: str, mel: Tensor | None) -> Guidance:
-        """Guidance of one stage; without a sound its scale is the text's, so that their common branch cancels."""
-        text, image, audio = (self._values[f"{prefix}{name}_guidance_scale"] for name in ("text", "image", "audio"))
-        return Guidance(text, image, text if mel is None else audio, self._values[f"{prefix}guidance_rescale"])
-
-    def report(self, stage: str) -> Callable[[int, int, Tensor], None] | None:
-        """The callback of one stage."""
-        callback = self._values["callback_on_step_end"]
-        return None if callback is None else lambda step, total, latents: callback(stage, step, total, latents)
 
 
 def _output(frames, keyframes, indices, curve, sounds, fps, single) -> KeyVIDOutput:

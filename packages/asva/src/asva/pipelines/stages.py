@@ -53,11 +53,12 @@ class StageNetwork:
         return self._encoded[branches, view]
 
 
-def onload(module: Any) -> None:
-    """Bring an offloaded network to its device before anything but its `forward` is used."""
-    hook = getattr(module, "_hf_hook", None)
-    if hook is not None and hasattr(hook, "pre_forward"):
-        hook.pre_forward(module)
+def onload(network: Any) -> None:
+    """Bring an offloaded network, or what it holds besides layers, to its device: hooks only know of `forward`."""
+    for module in network.modules():
+        hook = getattr(module, "_hf_hook", None)
+        if hook is not None and hasattr(module, "encode_conditions"):
+            hook.pre_forward(module)
 
 
 def encode_pixels(vae: Any, pixels: Tensor, noise: Tensor | None) -> Tensor:
@@ -82,3 +83,8 @@ def decode_latents(vae: Any, latents: Tensor, chunk_size: int, report: Any = Non
         if report is not None:
             report("decode", number, len(chunks), chunk)
     return torch.cat(pixels).unflatten(0, latents.shape[:2])
+
+
+def quantise(pixels: Tensor) -> Tensor:
+    """Pixels in [-1, 1] as uint8, the nearest of 256 values."""
+    return ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

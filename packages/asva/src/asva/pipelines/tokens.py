@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,14 +60,18 @@ def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str]) -> Te
     return text_encoder(ids.input_ids.to(text_encoder.device)).last_hidden_state
 
 
-def image_tokens(image_encoder: Any, image_projector: Any, pixels: Tensor) -> Tensor:
-    """(b, t, q, d) tokens of pictures (b, 3, h, w) in [-1, 1]; the tower's last block, without its final norm."""
+def image_tokens(image_encoder: Any, pixels: Tensor) -> Tensor:
+    """(b, n, d) tokens of pictures (b, 3, h, w) in [-1, 1]: the tower's last block, without its final norm."""
     from asva_unet import clip_image_pixels
 
     squares = clip_image_pixels(pixels, image_encoder.config.image_size)
-    hidden = image_encoder(squares.to(image_encoder.dtype)).last_hidden_state
-    tokens = image_projector(hidden.to(image_projector.dtype))
-    return tokens if tokens.ndim == 4 else tokens.unflatten(1, (image_projector.config.num_frames, -1))
+    return image_encoder(squares.to(image_encoder.dtype)).last_hidden_state
+
+
+def project(image_projector: Any, tokens: Tensor) -> Tensor:
+    """(b, t, q, d) tokens of each frame, t = 1 where all frames share them, from a picture's (b, n, d)."""
+    frames = image_projector(tokens.to(image_projector.dtype))
+    return frames.unflatten(1, (image_projector.config.num_frames, -1))
 
 
 def audio_tokens(audio_encoder: Any, mel: Tensor) -> Tensor:
@@ -75,6 +79,9 @@ def audio_tokens(audio_encoder: Any, mel: Tensor) -> Tensor:
     return audio_encoder(mel.to(audio_encoder.device)).last_hidden_state
 
 
-def both(given: Tensor, nothing: Tensor | None) -> dict[bool, Tensor]:
-    """The two versions of a condition; `nothing` (1, ...) is shared by the batch."""
-    return {True: given} if nothing is None else {True: given, False: nothing.expand_as(given)}
+def both(encode: Callable[[Any], Tensor], given: Any, nothing: Any, wanted: bool) -> dict[bool, Tensor]:
+    """A condition as given (True) and, if wanted, left out (False): one of nothing, shared by the batch."""
+    encoded = {True: encode(given)}
+    if wanted:
+        encoded[False] = encode(nothing).expand_as(encoded[True])
+    return encoded
