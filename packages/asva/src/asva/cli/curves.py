@@ -24,7 +24,7 @@ def origin_of(source: Path) -> str:
 
 
 def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
-    """Motion of the pictures, scaled to [0, 1]: value i is the motion from frame i to the next.
+    """Motion of the pictures, scaled to [0, 1]: value i is the motion that leads to frame i.
 
     Returns:
         (t,) curve, its frames per second, and the sound for the plot, if there is one.
@@ -37,17 +37,15 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
     from asva_keyframe import motion_curve, scale_curve
 
     with naming("SOURCE"):
-        clip = read_video(source, start=start, duration=(NUM_FRAMES + 1) / FPS, fps=FPS)
+        clip = read_video(source, start=start, duration=NUM_FRAMES / FPS, fps=FPS)
     if len(clip.frames) < 3:
         raise MediaError(f"`SOURCE` must hold at least three frames from {start:g} s on, got {source}.")
-    scores = motion_curve(clip.frames)
-    if len(scores) < NUM_FRAMES:  # the video ends here: nothing follows its last frame
-        scores = np.append(scores, scores[-1])
+    pairs = motion_curve(clip.frames)
+    curve = scale_curve(torch.from_numpy(np.append(pairs[:1], pairs))).numpy()  # nothing leads to the first frame
     audio = None
     if clip.waveform is not None:
-        length = round(len(scores) / FPS * clip.sample_rate)
-        audio = Audio(waveform=torch.from_numpy(clip.waveform[:, :length]), sample_rate=clip.sample_rate)
-    return scale_curve(torch.from_numpy(scores)).numpy(), FPS, audio
+        audio = Audio(waveform=torch.from_numpy(clip.waveform), sample_rate=clip.sample_rate)
+    return curve, FPS, audio
 
 
 def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
