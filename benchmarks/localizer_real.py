@@ -66,13 +66,13 @@ def read_recording(path: Path) -> Recording | None:
     clip = read_video(path)
     if clip.waveform is None or clip.duration < SECONDS:
         return None
-    scale = 128 / min(clip.frames.shape[1:3])
+    scale = 96 / min(clip.frames.shape[1:3])
     frames = np.stack([cv2.resize(f, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for f in clip.frames])
     sound = resample(torch.from_numpy(clip.waveform).mean(0), clip.sample_rate, RATE).numpy()
     if np.abs(sound).max() < 1e-4:
         return None
     gaps = np.diff(clip.times)
-    motion = motion_curve(frames) / scale / np.maximum(gaps, 1e-3)
+    motion = motion_curve(frames, preset="fast") / scale / np.maximum(gaps, 1e-3)
     name = re.sub(r"_[a-z]$", "", path.stem)
     return Recording(name, sound, clip.times[:-1] + gaps / 2, motion)
 
@@ -115,6 +115,8 @@ def train(recordings: list[Recording], arguments: argparse.Namespace, seed: int)
     """Train on random windows with the published loss."""
     rng = np.random.default_rng(seed)
     model = new_localizer(arguments.weights, seed).train()
+    if arguments.steps == 0:
+        return model.eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, arguments.learning_rate, arguments.steps)
     for _ in range(arguments.steps):
@@ -151,7 +153,7 @@ def main() -> None:
     """Train and test five folds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, help="folder of a MotionLocalizer to start from; random without it")
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=80, help="0 tests the weights as they are")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--aux-weight", type=float, default=0.3)
