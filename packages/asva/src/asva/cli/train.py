@@ -17,6 +17,10 @@ train_app = typer.Typer(
 
     asva train interp --recipe tiny-interp --folder runs/tiny
 
+    asva train assemble --folder runs/tiny --output runs/my-model
+
+    asva sample --model runs/my-model --image PICTURE --audio SOUND
+
 Each writes its checkpoints and log to FOLDER/training/<part> and its weights to FOLDER when it is done. Several
 processes: torchrun --nproc-per-node 2 -m asva train ...""",
 )
@@ -145,3 +149,15 @@ def interp(
 ) -> None:
     """The interpolator from keyframes to every frame."""
     _train("interp", recipe, folder, data, resume, steps, fields, device)
+
+
+@train_app.command()
+def assemble(
+    folder: Folder,
+    output: Annotated[Path, typer.Option(help="Folder to write, for --model of asva sample.")],
+    settings: Annotated[str, typer.Option(help="How the model samples: a bundled name, or a YAML file.")] = "tiny",
+) -> None:
+    """Put the trained parts together into a model that asva sample loads."""
+    from asva.training.assemble import assemble as put_together
+
+    typer.echo(f"The model is in {put_together(folder, output, settings)}.")

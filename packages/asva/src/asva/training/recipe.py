@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 RECIPES = files("asva") / "recipes"
+# YAML reads a bare `no` as false.
+Precision = Annotated[Literal["no", "bf16", "fp16"], BeforeValidator(lambda value: "no" if value is False else value)]
 _strict = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 
 
@@ -76,7 +78,7 @@ class LoopRecipe:
     weight_decay: float = 0.01
     max_grad_norm: float | None = 1.0
     ema_decay: float | None = None
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    mixed_precision: Precision = "no"
     gradient_checkpointing: bool = False
     seed: int = 0
     log_every: int = 10

@@ -1,0 +1,47 @@
+"""``asva train``: what it writes, and one line for what cannot be trained."""
+
+import pytest
+
+SMALL = (
+    "data.height=32",
+    "data.width=32",
+    "data.workers=0",
+    "loop.batch_size=1",
+    "loop.mixed_precision=no",
+    "model.block_out_channels=[8, 8]",
+    "model.down_block_types=[DownEncoderBlock2D, DownEncoderBlock2D]",
+    "model.up_block_types=[UpDecoderBlock2D, UpDecoderBlock2D]",
+)
+
+
+def _vae(asva, folder, *more):
+    fields = [word for field in SMALL for word in ("--set", field)]
+    return asva("train", "vae", "--folder", folder, "--steps", 1, "--device", "cpu", *fields, *more)
+
+
+def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
+    done = _vae(asva, tmp_path)
+    assert done.code == 0, done.err
+    assert (tmp_path / "vae" / "config.json").is_file() and "vae 1/1" in done.out
+    again = _vae(asva, tmp_path)
+    assert again.code == 1 and "--resume" in again.complaint
+    assert _vae(asva, tmp_path, "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("vae", "--recipe", "tiny-keyframe"), "recipe for vae"),
+        (("vae", "--recipe", "nothing"), "tiny-vae"),
+        (("vae", "--set", "loop.speed=3"), "loop.speed"),
+        (("vae", "--set", "speed"), "NAME=VALUE"),
+        (("interp",), "Convert a model first"),
+        (("vae", "--data", "no-such-folder"), "no-such-folder"),
+        (("assemble", "--output", "out"), "vae"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(asva, tmp_path, words, message):
+    failed = asva("train", words[0], "--folder", tmp_path / "model", *words[1:])
+    assert failed.code != 0 and message in failed.complaint
+    assert len(failed.err.strip().splitlines()) == 1, failed.err
+    assert not (tmp_path / "model" / "vae").exists()
