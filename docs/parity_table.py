@@ -1,72 +1,115 @@
-"""Writes the ledger of docs/numerics.md from what the parity tests record.
+"""Writes the ledger of docs/numerics.md from a run of the parity tests.
 
-A parity test calls ``record_property("parity:<fixture>", difference)``, and for exact fixtures records 0.0.
+Every test whose id names a fixture counts. Its differences are those that ``torch.testing.assert_close`` sees, and
+those that the test records itself with ``record_property("parity:<fixture>", difference)``.
 """
 
 import datetime
-import subprocess
+import os
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from unittest import mock
+
+import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
+FIXTURES = Path(os.environ.get("ASVA_PARITY_DIR", ROOT.parent / "shared" / "parity"))
 LEDGER = ROOT / "docs" / "numerics.md"
 BEGIN, END = "<!-- parity table -->\n", "<!-- end of parity table -->"
 # The longest prefix that fits a fixture's name counts.
 TOLERANCES = {
-    "a_unet": "1e-5", "a2_unet": "1e-5", "b_unet": "1e-5", "c_resampler": "1e-5", "d_audio": "1e-5", "d2_audio": "1e-5",
-    "e_vae": "2e-5", "f_ddim": "1e-4", "f2_ddim": "1e-4", "g_keyframe_select": "exact", "h_localizer": "1e-5",
-    "i_noise": "1e-6", "j_imagebind": "2e-5", "j2_imagebind": "2e-5", "j3_posembed": "2e-5", "k_openclip": "2e-5",
-    "l_openclip": "2e-5", "m_stage": "1e-4", "full_keys": "exact",
-}  # fmt: skip
+    "a_unet": "1e-5",
+    "a2_unet": "1e-5",
+    "b_unet": "1e-5",
+    "c_resampler": "1e-5",
+    "d_audio": "1e-5",
+    "d2_audio": "1e-5",
+    "e_vae": "2e-5",
+    "f_ddim": "1e-4",
+    "f2_ddim": "1e-4",
+    "full_keys": "exact",
+    "g_keyframe_select": "exact",
+    "h_localizer": "1e-5",
+    "i_noise": "1e-6",
+    "j_imagebind": "2e-5",
+    "j2_imagebind": "2e-5",
+    "j3_posembed": "2e-5",
+    "k_openclip": "2e-5",
+    "l_openclip": "2e-5",
+    "m_stage": "1e-4",
+}
+
+
+class Ledger:
+    """A pytest plugin that keeps the parity tests alone and notes their largest differences."""
+
+    def __init__(self, fixtures: set[str]) -> None:
+        self.fixtures = fixtures
+        self.largest: dict[tuple[str, str], float] = {}
+
+    def fixture_of(self, item: pytest.Item) -> str | None:
+        named = [name for name in self.fixtures if f"[{name}" in item.name or f"-{name}" in item.name]
+        return max(named, key=len, default=None)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self.fixture_of(item)]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        key = (item.path.relative_to(ROOT / "packages").parts[0], self.fixture_of(item))
+        compare = torch.testing.assert_close
+
+        def noting(actual, expected, **options):
+            compare(actual, expected, **options)
+            self.note(key, torch.as_tensor(actual), torch.as_tensor(expected))
+
+        self.largest.setdefault(key, 0.0)
+        with mock.patch("torch.testing.assert_close", noting):
+            result = yield
+        recorded = [value for name, value in item.user_properties if name == f"parity:{key[1]}"]
+        self.largest[key] = max([self.largest[key], *recorded])
+        return result
+
+    def note(self, key: tuple[str, str], actual: torch.Tensor, expected: torch.Tensor) -> None:
+        if actual.numel():
+            difference = (actual.double() - expected.double()).abs().nan_to_num(0.0).max().item()
+            self.largest[key] = max(self.largest[key], difference)
 
 
 def main() -> None:
-    """Run the tests of the packages that are named, all by default, and rewrite the table."""
-    targets = sys.argv[1:] or ["packages"]
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        code = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *targets], cwd=ROOT
-        ).returncode
-        found = read_report(report)
-    if not found:
-        sys.exit("No test recorded a parity property: is `ASVA_PARITY_DIR` set to the folder of the fixtures?")
+    """Run the parity tests of the packages that are named, of all by default, and rewrite the table."""
+    ledger = Ledger({path.stem for path in FIXTURES.glob("keyvid/*.json")})
+    if not ledger.fixtures:
+        sys.exit(f"{FIXTURES} holds no fixtures: set `ASVA_PARITY_DIR` to their folder.")
+    code = pytest.main(["-q", *(sys.argv[1:] or [str(ROOT / "packages")])], plugins=[ledger])
+    if code:
+        sys.exit(f"The tests failed ({code}): {LEDGER.name} stays as it is.")
     text = LEDGER.read_text()
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    LEDGER.write_text(head + BEGIN + table(found) + END + tail)
-    sys.exit(code)
+    LEDGER.write_text(text.split(BEGIN)[0] + BEGIN + table(ledger) + END + text.split(END)[1])
 
 
-def read_report(path: Path) -> dict[tuple[str, str], float]:
-    """The largest difference of each fixture by package; a fixture may be recorded by several tests."""
-    largest: dict[tuple[str, str], float] = {}
-    for case in ElementTree.parse(path).iter("testcase"):
-        package = case.get("classname", "").split(".")[1]
-        for entry in case.iter("property"):
-            name, value = entry.get("name", ""), entry.get("value", "")
-            if name.startswith("parity:"):
-                key = (package, name.removeprefix("parity:"))
-                largest[key] = max(largest.get(key, 0.0), float(value))
-    return largest
-
-
-def table(found: dict[tuple[str, str], float]) -> str:
-    """The rows in Markdown, by package and fixture."""
+def table(ledger: Ledger) -> str:
+    """The rows in Markdown, by fixture and package, and the fixtures that no test has read."""
     today = datetime.date.today().isoformat()
     rows = [
-        f"| {package} | {fixture} | {tolerance(fixture)} | {difference:.1e} | {today} |"
-        for (package, fixture), difference in sorted(found.items())
+        f"| `{fixture}` | {package} | {tolerance(fixture)} | {shown(difference)} | {today} |"
+        for (package, fixture), difference in sorted(ledger.largest.items(), key=lambda entry: entry[0][::-1])
     ]
-    return "\n".join(
-        ["| package | fixture | tolerance | largest difference | date |", "|---|---|---|---|---|", *rows, ""]
-    )
+    unread = sorted(ledger.fixtures - {fixture for _, fixture in ledger.largest})
+    rows += [f"| `{fixture}` | | {tolerance(fixture)} | not tested | {today} |" for fixture in unread]
+    head = ["| fixture | package | tolerance | largest difference | date |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def shown(difference: float) -> str:
+    return "0" if difference == 0 else f"{difference:.1e}"
 
 
 def tolerance(fixture: str) -> str:
-    """What the fixture's test asserts, largest absolute difference."""
-    fitting = [prefix for prefix in TOLERANCES if fixture.removeprefix("keyvid/").startswith(prefix)]
+    """What the fixture's tests assert, largest absolute difference."""
+    fitting = [prefix for prefix in TOLERANCES if fixture.startswith(prefix)]
     return TOLERANCES[max(fitting, key=len)] if fitting else "see its test"
 
 
