@@ -172,8 +172,8 @@ def watch_first_step(monkeypatch, unet_index):
 
         def note(sample, timestep, names):
             answer = predict(sample, timestep, names)
-            if len(stages) == unet_index + 1 and len(answers) < len(CALLS):
-                answers[names[0]] = answer
+            if len(stages) == unet_index + 1:
+                answers.setdefault(names[0], answer)
             return answer
 
         return denoise(note, *args, **options)
@@ -183,9 +183,10 @@ def watch_first_step(monkeypatch, unet_index):
 
 
 def check_answers(answers, tensors):
-    for branch, name in CALLS.items():
-        expected = frames_second(tensors[f"out/first_step_{name}"])
-        torch.testing.assert_close(answers[branch], expected, **TOLERANCE, msg=lambda text, b=branch: f"{b}: {text}")
+    assert answers.keys() >= {"none", "image", "full"}  # "image_text" cancels where text and sound weigh the same
+    for branch, answer in answers.items():
+        expected = frames_second(tensors[f"out/first_step_{CALLS[branch]}"])
+        torch.testing.assert_close(answer, expected, **TOLERANCE, msg=lambda text, b=branch: f"{b}: {text}")
 
 
 def check_video(pipe, latents, tensors):
