@@ -48,6 +48,11 @@ def pytest_configure(config):
 
 
 @pytest.fixture
+def parity_folder():
+    return PARITY
+
+
+@pytest.fixture
 def generator():
     return torch.Generator().manual_seed(0)
 

@@ -72,7 +72,7 @@ def fit(audio: Audio, duration: float) -> Audio:
 def resample(waveform: Tensor, orig: int, new: int) -> Tensor:
     """Windowed-sinc resampling, equal to ``torchaudio.functional.resample`` as it comes.
 
-    Rates without a large common divisor (11127 -> 16000) need no large filter bank here.
+    Rates without a common divisor (11127 -> 16000) need no large filter bank here; equal to 1e-4 then.
 
     Args:
         waveform: (..., s) samples at ``orig`` Hz.
