@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import av
 
-from .media import open_media, picture_track, sound_track
+from .media import exact_headers, open_media, picture_track, sound_track
 from .tracks import first_time
 
 
@@ -68,7 +68,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
             duration=_duration(container, video, zero, start),
             has_sound=audio is not None,
             sample_rate=(audio.rate or None) if audio is not None else None,
-            sound_end=_sound_end(audio, zero),
+            sound_end=_sound_end(audio, zero) if exact_headers(container) else None,
             zero=zero,
             start=start,
         )

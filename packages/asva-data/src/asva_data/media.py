@@ -34,6 +34,11 @@ def open_media(path: str | os.PathLike) -> Iterator[av.container.InputContainer]
         raise MediaError(f"`path` must be a whole media file, got {path}: {reason}.") from error
 
 
+def exact_headers(container) -> bool:
+    """Whether the headers hold each track's own length; other containers tell one length for all, or guess."""
+    return "mov" in container.format.name
+
+
 def picture_track(container, path):
     """The video track; the cover of a song is none."""
     if not len(container.streams):  # an mp4 that lost its index opens without an error

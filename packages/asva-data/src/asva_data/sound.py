@@ -47,6 +47,7 @@ def read_sound(
         if pieces and abs(begin - position) < GAP * rate:
             begin = position
         if stop is not None and begin >= stop:
+            position = _place(pieces, samples[:, :0], stop, position, channels)  # the track goes on after the cut
             break
         position = _place(pieces, samples, begin, position, channels)
     if not rate:
@@ -73,7 +74,7 @@ def to_float(frame) -> np.ndarray:
 def _place(pieces, samples, begin, position, channels) -> int:
     """Append what lies at or after `position`, with silence for a gap; returns the new position."""
     end = begin + samples.shape[1]
-    if end <= position:
+    if end < position:
         return position
     if begin > position:
         pieces.append(np.zeros((channels, begin - position), np.float32))

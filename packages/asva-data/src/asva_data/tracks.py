@@ -9,7 +9,7 @@ from typing import NamedTuple
 import av
 
 from .clip import MediaError
-from .media import open_media, picture_track, sound_track
+from .media import exact_headers, open_media, picture_track, sound_track
 
 SEEK_FROM = 10.0  # seconds; before this, decoding from the start is as fast and always exact
 PREROLL = 2.0  # seconds decoded and dropped after a seek, so that codecs find their feet
@@ -76,7 +76,7 @@ def _decode(path, kind, seek) -> Iterator[av.frame.Frame]:
 
 def _check_end(path, track, end) -> None:
     """A download that stopped at a packet's end leaves no other trace than a header that promised more."""
-    if not track.duration or track.container.format.name == "mpegts":
+    if not track.duration or not exact_headers(track.container):
         return
     promised = float((track.duration + (track.start_time or 0)) * track.time_base)
     if end < promised - max(0.5, 0.05 * promised):
