@@ -63,9 +63,10 @@ def parity(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """Print the figures of every script in benchmarks/, or of those named after `--`."""
-    for script in session.posargs or sorted(str(path) for path in ROOT.glob("benchmarks/*.py")):
-        session.run("python", script)
+    """Print the speed of the building blocks, or run the script that is named after `--` with its options."""
+    names = ("unet_forward", "audio_tokens", "flow", "decode")
+    for command in [session.posargs] if session.posargs else [[f"benchmarks/{name}.py"] for name in names]:
+        session.run("python", *command)
 
 
 @nox.session(python=False)
