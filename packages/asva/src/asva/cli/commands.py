@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated
 
@@ -49,4 +50,6 @@ def asva(
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    # Threads that spin while they wait are tens of times slower where other programs use the cores too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

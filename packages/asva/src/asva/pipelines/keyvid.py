@@ -17,9 +17,12 @@ from asva.pipelines.output import KeyVIDOutput
 from asva.pipelines.settings import Settings, check_settings
 from asva.pipelines.stages import StageNetwork, decode_latents, encode_pixels, latent_shape, quantise
 from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
-from asva_unet import Guidance
+from asva_audio import ImageBindAudioEncoder
+from asva_keyframe import MotionLocalizer
+from asva_unet import Guidance, ImageResampler, KeyVIDUNet
 from asva_unet.denoise import denoise, draw_noise
 from asva_unet.guidance import BRANCHES
+from asva_unet.schedulers import KeyVIDDDIMScheduler, KeyVIDDPMSolverScheduler, KeyVIDUniPCScheduler
 
 STAGES = ("keyframe", "interp")
 Callback = Callable[[str, int, int, Tensor], None]
@@ -86,13 +89,13 @@ class KeyVIDPipeline(DiffusionPipeline):
         tokenizer: Any,
         text_encoder: CLIPTextModel,
         image_encoder: CLIPVisionModel,
-        image_projector: torch.nn.Module,
-        audio_encoder: torch.nn.Module,
-        keyframe_unet: torch.nn.Module,
-        interp_unet: torch.nn.Module,
-        localizer: torch.nn.Module | None,
-        scheduler: Any,
-        interp_image_projector: torch.nn.Module | None = None,
+        image_projector: ImageResampler,
+        audio_encoder: ImageBindAudioEncoder,
+        keyframe_unet: KeyVIDUNet,
+        interp_unet: KeyVIDUNet,
+        localizer: MotionLocalizer | None,
+        scheduler: KeyVIDDDIMScheduler | KeyVIDUniPCScheduler | KeyVIDDPMSolverScheduler,
+        interp_image_projector: ImageResampler | None = None,
         num_frames: int = 48,
         fps: int | float = 24,
         num_keyframes: int = 12,

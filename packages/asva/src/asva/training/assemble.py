@@ -43,7 +43,7 @@ def assemble(folder: Path, output: Path, settings: str | Path, *, dtype: torch.d
     if output.exists():
         raise RecipeError(f"`output` must not exist yet, got {output}. Remove it or choose another name.")
     config = _settings(settings)
-    parts = {name: read_component(name, folder / name).to(dtype) for name in _PARTS}
+    parts = {name: read_component(name, folder / name, dtype) for name in _PARTS}
     unet = parts["keyframe_unet"].config
     scheduler = make_scheduler(
         config.pop("scheduler", "ddim"),

@@ -41,15 +41,15 @@ def build_component(name: str, config: dict[str, Any], seed: int) -> nn.Module:
         return component_class(name)(**config)
 
 
-def read_component(name: str, folder: Path) -> nn.Module:
-    """A component of a model folder.
+def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A component of a model folder, its weights in ``dtype`` however they are stored.
 
     Raises:
         RunError: If the folder does not hold it.
     """
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
-    return component_class(name).from_pretrained(folder)
+    return component_class(name).from_pretrained(folder, dtype=dtype)
 
 
 def start_from(component: nn.Module, source: nn.Module) -> None:
