@@ -196,7 +196,7 @@ def test_workers_give_the_same_samples(root, method):
     data = small(root)
     here = [data[index] for index in range(3)]  # decode in the parent first: this is what used to hang after a fork
     loader = DataLoader(
-        data, batch_size=3, num_workers=1, multiprocessing_context=method, timeout=100, persistent_workers=True
+        data, batch_size=3, num_workers=1, multiprocessing_context=method, timeout=400, persistent_workers=True
     )
     (batch,) = loader
     torch.testing.assert_close(batch["frames"], torch.stack([sample["frames"] for sample in here]), rtol=0, atol=0)
