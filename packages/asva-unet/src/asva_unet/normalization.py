@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHUNK = 2**19  # numbers worked on at once: what stays in a core's cache
+CHUNK = 2**20  # numbers worked on at once: what stays in a core's cache
 
 
 class GroupNorm(nn.GroupNorm):
