@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+SHARED = (Path(__file__).parent / "../../../../shared").resolve()
 PARITY = Path(os.environ.get("ASVA_PARITY_DIR", SHARED / "parity"))
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", SHARED / "clips"))
 

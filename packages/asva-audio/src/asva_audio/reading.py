@@ -19,9 +19,10 @@ logger = logging.getLogger(__name__)
 
 # After a seek a decoder needs some packets until its output is right (MP3 reservoir, Opus pre-roll of 80 ms).
 PRE_ROLL, SEEK_FROM = 0.5, 2.0
-# Containers whose stated duration is a fact, not an estimate from the bit rate; and how far it may be off.
+# Containers whose stated duration is a fact, not an estimate from the bit rate; and how far off it may be, in seconds
+# or as a part of the duration.
 EXACT_CONTAINERS = {"mov", "wav", "w64", "flac", "aiff", "au", "caf", "matroska"}
-SLACK = 0.25
+SLACK = (0.5, 0.05)
 # ITU-R BS.775, (left + right) / 2 of surround sound: the subwoofer is left out, unnamed channels count as sides.
 MONO_WEIGHTS = {"FL": 0.5, "FR": 0.5, "FC": math.sqrt(0.5), "LFE": 0.0, "LFE2": 0.0}
 SURROUND_WEIGHT = 0.5 * math.sqrt(0.5)
@@ -114,7 +115,7 @@ def _decode(path: Path, mono: bool, start: float, duration: float | None, *, see
             if track.full:
                 return track
         missing = min(track.end, track.last) - track.cursor
-        if track.rate and missing > SLACK * track.rate:
+        if track.rate and missing > max(SLACK[0] * track.rate, SLACK[1] * track.end):
             raise AudioError(
                 f"{path} is truncated: its sound ends at {track.cursor / track.rate:.2f} s of "
                 f"{track.end / track.rate:.2f} s; copy it again, or cut it before that with `duration`."
