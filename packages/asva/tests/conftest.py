@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory) -> Path:
-    """Folder of a pipeline with random weights: 32x32 pixels, 48 frames, one step of each stage."""
+    """Folder of a pipeline with random weights: 16x16 pixels, 48 frames, one step of each stage."""
     import torch
     from diffusers import AutoencoderKL
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModel
@@ -33,12 +33,12 @@ def small_model(tmp_path_factory) -> Path:
         "norm_num_groups": 8,
         "prediction_type": "residual",
     }
+    stages, conditions = ("", "interp_"), ("text", "image", "audio")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tokenizer = CLIPTokenizer().train_new_from_iterator(["a ball bounces"], 600, show_progress=False)
         tokenizer.model_max_length = 8
         localizer = MotionLocalizer(audio, num_frames=48, head="columns")
-        torch.nn.init.normal_(localizer.predictor.layers[-1].weight, std=0.5)
         pipeline = KeyVIDPipeline(
             vae=AutoencoderKL(
                 block_out_channels=(16, 16),
@@ -46,6 +46,7 @@ def small_model(tmp_path_factory) -> Path:
                 up_block_types=("UpDecoderBlock2D",) * 2,
                 latent_channels=4,
                 norm_num_groups=8,
+                scaling_factor=0.5,
             ),
             tokenizer=tokenizer,
             text_encoder=CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), max_position_embeddings=8, **width)),
@@ -58,8 +59,8 @@ def small_model(tmp_path_factory) -> Path:
             interp_unet=KeyVIDUNet(in_channels=9, **unet),
             localizer=localizer,
             scheduler=make_scheduler("ddim", prediction_type="residual"),
-            height=32,
-            width=32,
+            height=16,
+            width=16,
             interp_fill="linear",
             interp_mask_channel=True,
             interp_noise="none",
@@ -68,7 +69,13 @@ def small_model(tmp_path_factory) -> Path:
             interp_num_inference_steps=1,
             eta=0.0,
             selection="even",
+            **dict.fromkeys((f"{stage}{name}_guidance_scale" for stage in stages for name in conditions), 1.0),
+            **dict.fromkeys((f"{stage}guidance_rescale" for stage in stages), 0.0),
         )
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):  # layers that start at zero shall count
+                for parameter in part.parameters():
+                    parameter.data.add_(0.05 * torch.randn(parameter.shape))
     folder = tmp_path_factory.mktemp("models") / "small"
     pipeline.save_pretrained(folder)
     return folder

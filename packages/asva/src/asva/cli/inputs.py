@@ -25,7 +25,8 @@ def naming(option: str, argument: str = "path") -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise type(error)(str(error).replace(f"`{argument}`", f"`{option}`")) from error
+        text = str(error).replace(f"`{argument}`", f"`{option}`")
+        raise type(error)(text if option in text else f"`{option}`: {text}") from error
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -87,7 +87,7 @@ def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
     wanted = KEYVID_FILES + TOKENIZER_FILES
     try:
         return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in wanted}
-    except (OSError, ValueError) as error:
+    except _hub_errors() as error:
         raise _unreachable(plan.model, error) from error
 
 
@@ -104,7 +104,7 @@ def snapshot(repo: str, confirm: Confirm) -> Path:
         folder = Path(snapshot_download(repo, allow_patterns=_WANTED, local_files_only=True))
     except LocalEntryNotFoundError:
         folder = _fetch(repo, confirm)
-    except (OSError, ValueError) as error:
+    except _hub_errors() as error:
         raise _unreachable(repo, error) from error
     if not (folder / "model_index.json").is_file():
         raise ModelError(f"Hub model '{repo}' has no `model_index.json`: it is not a model of this form.")
@@ -121,7 +121,7 @@ def _fetch(repo: str, confirm: Confirm) -> Path:
         return Path(snapshot_download(repo, allow_patterns=_WANTED))
     except ModelError:
         raise
-    except (OSError, ValueError) as error:
+    except _hub_errors() as error:
         raise _unreachable(repo, error) from error
 
 
@@ -136,6 +136,13 @@ def _listing(repo: str) -> tuple[RemoteFile, ...]:
         RemoteFile(repo=repo, path=file.rfilename, gigabytes=(file.size or 0) / 1e9, licence=str(licence))
         for file in weights
     )
+
+
+def _hub_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises; a broken connection is an error of the HTTP library that it happens to use."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (OSError, ValueError, *HfHubHTTPError.__bases__)
 
 
 def _agree(plan: DownloadPlan, confirm: Confirm) -> None:

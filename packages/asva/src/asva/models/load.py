@@ -105,7 +105,7 @@ def load_localizer(folder: Path) -> Any:
         raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
     with _damage_named(folder):
         localizer = MotionLocalizer.from_pretrained(
-            part, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+            part, dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
         _check_complete(part, localizer)
     return localizer.eval()
