@@ -149,6 +149,18 @@ def correlations(recording: Recording, model: MotionLocalizer, untrained: Motion
     return {name: float(np.nan_to_num(pearson(p, true)).mean()) for name, p in predictions.items()}
 
 
+def report(title: str, rows: list[dict[str, float]]) -> None:
+    """Print the mean correlation of each predictor over recordings."""
+    if not rows:
+        return
+    rng = np.random.default_rng(0)
+    print(f"\n{title}: {len(rows)}")
+    for name in rows[0]:
+        print(f"{name:<20} {bootstrap_interval([row[name] for row in rows], generator=rng, num_samples=4000):.3f}")
+    difference = [row["localizer"] - row["loudness"] for row in rows]
+    print(f"{'localizer - loudness':<20} {bootstrap_interval(difference, generator=rng, num_samples=4000):.3f}")
+
+
 def main() -> None:
     """Train and test five folds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -171,13 +183,9 @@ def main() -> None:
         model = train([r for r in recordings if fold_of[r.name] != fold], arguments, seed=fold)
         given = None if arguments.weights is None else new_localizer(arguments.weights, 0).eval()
         rows |= {r.name: correlations(r, model, given) for r in recordings if fold_of[r.name] == fold}
-    rng = np.random.default_rng(0)
-    print(f"{len(rows)} recordings, {time.process_time() - began:.0f} CPU seconds; mean r [95 %]")
-    for name in next(iter(rows.values())):
-        interval = bootstrap_interval([row[name] for row in rows.values()], generator=rng, num_samples=4000)
-        print(f"{name:<20} {interval:.3f}")
-    difference = [row["localizer"] - row["loudness"] for row in rows.values()]
-    print(f"{'localizer - loudness':<20} {bootstrap_interval(difference, generator=rng, num_samples=4000):.3f}")
+    print(f"{time.process_time() - began:.0f} CPU seconds; mean r [95 %]")
+    report("all recordings", list(rows.values()))
+    report("gallery of AVSync15", [row for name, row in rows.items() if name.startswith("avsync15_")])
     print(json.dumps({k: str(v) for k, v in vars(arguments).items()}))
 
 
