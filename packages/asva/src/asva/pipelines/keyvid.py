@@ -15,7 +15,7 @@ from transformers import CLIPTextModel, CLIPVisionModel
 from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture, read_sound
 from asva.pipelines.output import KeyVIDOutput
 from asva.pipelines.settings import Settings, check_settings
-from asva.pipelines.stages import StageNetwork, decode_latents, encode_pixels, latent_shape, quantise
+from asva.pipelines.stages import StageNetwork, align_weights, decode_latents, encode_pixels, latent_shape, quantise
 from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer
@@ -133,6 +133,18 @@ class KeyVIDPipeline(DiffusionPipeline):
         ).split()
         self.register_modules(**{name: given.pop(name) for name in modules})
         self.register_to_config(**given)
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> KeyVIDPipeline:
+        """Read a folder or a hub id, as :meth:`diffusers.DiffusionPipeline.from_pretrained`.
+
+        A small model gives the same pixels, bit by bit, as the one that was saved.
+        """
+        pipeline = super().from_pretrained(*args, **kwargs)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                align_weights(part)
+        return pipeline
 
     @torch.no_grad()
     def __call__(

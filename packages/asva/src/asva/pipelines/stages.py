@@ -53,6 +53,19 @@ class StageNetwork:
         return self._encoded[branches, view]
 
 
+def align_weights(network: torch.nn.Module) -> None:
+    """Copy weights that do not start at a multiple of 64 bytes, for networks up to a gigabyte on the CPU.
+
+    Memory-mapped files give such addresses; matrix kernels then sum in another order, which is seen in the last bits.
+    """
+    weights = list(network.parameters())
+    if sum(weight.numel() * weight.element_size() for weight in weights) > 2**30:
+        return
+    for weight in weights:
+        if weight.device.type == "cpu" and weight.data_ptr() % 64:
+            weight.data = weight.data.clone()
+
+
 def onload(network: Any) -> None:
     """Bring an offloaded network, or what it holds besides layers, to its device: hooks only know of `forward`."""
     for module in network.modules():
