@@ -44,6 +44,12 @@ def test_keyframes_of_a_video_lie_where_it_moves(asva, jumps):
     assert sorted(np.argsort(record["motion_curve"])[-2:]) == [13, 31]
 
 
+def test_a_video_in_which_nothing_moves(asva, tmp_path_factory):
+    still = write_video(tmp_path_factory.mktemp("still") / "a.mp4", np.full((48, 32, 32, 3), 90, np.uint8), fps=24)
+    ran = asva("keyframes", still)
+    assert ran.code == 0 and "nothing moves" in ran.err
+
+
 def test_keyframes_at_given_times(asva, inputs, small_model):
     ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--keyframes", "0.5,1.0", "--json", "a.json")
     assert ran.code == 0

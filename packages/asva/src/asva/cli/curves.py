@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asva.cli.inputs import has_pictures, naming, read_sound
+from asva.cli.terminal import note
 
 if TYPE_CHECKING:
     from asva_audio import Audio
 
 FPS = 24.0
 NUM_FRAMES = 48
+STILL = 0.02  # pixels per frame, averaged over the picture: noise of the compression
 
 Curve = tuple[np.ndarray, float, "Audio | None"]
 
@@ -24,7 +26,7 @@ def origin_of(source: Path) -> str:
 
 
 def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
-    """Motion of the pictures, scaled to [0, 1]: value i is the motion that leads to frame i.
+    """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i.
 
     Returns:
         (t,) curve, its frames per second, and the sound for the plot, if there is one.
@@ -34,14 +36,16 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
 
     from asva_audio import Audio
     from asva_data import MediaError, read_video
-    from asva_keyframe import motion_curve, scale_curve
+    from asva_keyframe import motion_curve
 
     with naming("SOURCE"):
         clip = read_video(source, start=start, duration=NUM_FRAMES / FPS, fps=FPS)
     if len(clip.frames) < 3:
         raise MediaError(f"`SOURCE` must hold at least three frames from {start:g} s on, got {source}.")
     pairs = motion_curve(clip.frames)
-    curve = scale_curve(torch.from_numpy(np.append(pairs[:1], pairs))).numpy()  # nothing leads to the first frame
+    if pairs.max() < STILL:
+        note(f"Note: nothing moves in '{source}' from second {start:g} on. Choose another part with --start.")
+    curve = np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)  # nothing leads to the first frame
     audio = None
     if clip.waveform is not None:
         audio = Audio(waveform=torch.from_numpy(clip.waveform), sample_rate=clip.sample_rate)
@@ -49,10 +53,9 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
 
 
 def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
-    """Motion that the model's localizer hears, scaled to [0, 1]; shapes as in :func:`from_motion`."""
+    """Motion that the model's localizer hears; shapes as in :func:`from_motion`."""
     from asva.cli.models import agree
     from asva.cli.sampling import clip_seconds, model_settings
-    from asva.cli.terminal import note
     from asva.models import resolve_model
 
     folder = resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note)

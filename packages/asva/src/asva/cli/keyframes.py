@@ -84,17 +84,11 @@ def keyframes(
 
 def _print(curve: np.ndarray, indices: np.ndarray, fps: float) -> None:
     """A row per keyframe, with a bar for its motion."""
-    top = max(float(curve.max()), 1e-9)
-    rows = [
-        (
-            number,
-            index,
-            f"{index / fps:.3f}",
-            f"{curve[index]:.3f}",
-            "#" * round(20 * max(float(curve[index]), 0) / top),
-        )
-        for number, index in enumerate(indices.tolist(), start=1)
-    ]
+    low, high = float(curve.min()), float(curve.max())
+    rows = []
+    for number, index in enumerate(indices.tolist(), start=1):
+        bar = "#" * round(20 * (float(curve[index]) - low) / max(high - low, 1e-9))
+        rows.append((number, index, f"{index / fps:.3f}", f"{curve[index]:.3f}", bar))
     table(("keyframe", "frame", "second", "motion", ""), rows)
 
 
