@@ -103,7 +103,9 @@ def _encode(part, container_format, frames, rate, sound, sample_rate, crf, tags)
 
 
 def _add_picture(container, shape, rate, crf):
-    stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+    # x264's macroblock tree reads memory that nobody wrote: now and then the same frames gave other bytes.
+    options = {"crf": str(crf), "preset": "medium", "x264-params": "mbtree=0"}
+    stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
     context = stream.codec_context
     context.time_base = 1 / rate
