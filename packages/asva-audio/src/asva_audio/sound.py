@@ -63,6 +63,10 @@ def fit(audio: Audio, duration: float) -> Audio:
 
     Raises:
         ValueError: If ``duration`` is not positive.
+
+    Example:
+        >>> fit(Audio(torch.ones(1, 8000), 16000), 2.0).waveform.shape
+        torch.Size([1, 32000])
     """
     check_range(0.0, duration)
     missing = round(duration * audio.sample_rate) - audio.waveform.shape[-1]

@@ -64,6 +64,11 @@ def frame_audio_tokens(
 
     Raises:
         ValueError: If an option is unknown, a frame is outside the clip, or n does not fit ``grid``.
+
+    Example:
+        >>> tokens = torch.randn(1, 577, 64)
+        >>> frame_audio_tokens(tokens, torch.tensor([[0, 7, 26]]), grid=(12, 48)).shape
+        torch.Size([1, 3, 13, 64])
     """
     _check(alignment, stage, frame_indices, len(tokens), num_frames)
     indices = _indices(tokens, num_frames, grid).to(tokens.device)
