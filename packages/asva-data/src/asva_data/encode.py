@@ -42,7 +42,7 @@ def write_video(
 
     The sound is cut or filled with silence to end with the last frame. The file is written under a temporary name in
     the same folder and then moved, so `path` holds a whole file or what it held before. The same input gives the same
-    bytes (one thread, no dates).
+    bytes on the same machine (one thread, no dates).
 
     Args:
         path: Target; the ending chooses the container: .mp4, .m4v, .mov or .mkv. The folder must exist.
