@@ -67,3 +67,14 @@ def test_nan_is_refused(media, tmp_path):
     path = media.write_media(tmp_path / "a.mkv", num_frames=2, audio_codec="pcm_f32le", gain=float("nan"))
     with pytest.raises(MediaError, match="NaN"):
         read_video(path)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
+def test_a_cut_is_a_part_of_the_whole_to_the_sample(media, tmp_path, name):
+    codecs = ("libvpx-vp9", "libopus", 48000) if name == "a.webm" else ("libx264", "aac", 16000)
+    path = media.write_media(tmp_path / name, codec=codecs[0], audio_codec=codecs[1], sample_rate=codecs[2])
+    whole = read_video(path).waveform
+    for start in (0.3, 0.777):
+        part = read_video(path, start=start, duration=1.0).waveform
+        first = round(start * codecs[2])
+        np.testing.assert_array_equal(part, whole[:, first : first + codecs[2]])

@@ -33,7 +33,7 @@ def read_sound(
     """
     pieces: list[np.ndarray] = []
     rate = channels = position = 0
-    first, stop = 0, None
+    first, stop, cursor = 0, None, None
     for frame in decode(path, "audio", info.zero + start):
         samples = to_float(frame)
         if not rate:
@@ -43,9 +43,10 @@ def read_sound(
             position = first
         if (frame.sample_rate, len(samples)) != (rate, channels):
             raise MediaError(f"`path` must keep one sample rate and channel count, got {path}; convert it first.")
-        begin = position if frame.pts is None else round((float(frame.pts * frame.time_base) - info.zero) * rate)
-        if pieces and abs(begin - position) < GAP * rate:
-            begin = position
+        begin = cursor or 0 if frame.pts is None else round((float(frame.pts * frame.time_base) - info.zero) * rate)
+        if cursor is not None and abs(begin - cursor) < GAP * rate:
+            begin = cursor  # blocks follow one another to the sample; their time stamps may be rounded
+        cursor = begin + samples.shape[1]
         if stop is not None and begin >= stop:
             position = _place(pieces, samples[:, :0], stop, position, channels)  # the track goes on after the cut
             break
