@@ -153,6 +153,29 @@ def test_official_samples_are_twelve_frames(task):
     assert strides == {1, 2} if task == "interp" else 1 in strides
 
 
+def test_a_folder_of_videos_gives_clips_too(tmp_path):
+    from asva_data import write_video
+
+    world = clip_source(load_recipe("tiny-vae", VAE).data)
+    for name, index in (("drums/a", 4), ("drums/b", 5), ("red_ball/c", 6)):
+        path = tmp_path / f"{name}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        write_video(path, world[index].frames, fps=24, waveform=world[index].waveform[None], sample_rate=16000)
+    recipe = load_recipe("tiny-keyframe", KEYFRAME | {"data.kind": "folder", "data.root": str(tmp_path)})
+    source = clip_source(recipe.data)
+    clips = [source[index] for index in range(6)]
+    assert [sorted(clip.caption for clip in epoch) for epoch in (clips[:3], clips[3:])] == [
+        ["drums", "drums", "red ball"]
+    ] * 2
+    for clip in clips:
+        assert clip.frames.shape == (48, 32, 32, 3) and clip.waveform.shape == (32000,)
+        assert (
+            clip.motion_curve.shape == (48,) and source.class_names[clip.class_index].replace("_", " ") == clip.caption
+        )
+    again = clip_source(recipe.data)[4]
+    assert np.array_equal(again.frames, clips[4].frames) and np.array_equal(again.waveform, clips[4].waveform)
+
+
 def test_motion_counts_for_the_frame_where_it_ends():
     recipe = load_recipe("tiny-keyframe").data
     curve = np.array([0.0, 5.0, 0.0])

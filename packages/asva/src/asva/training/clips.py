@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,34 +72,39 @@ class FolderClips:
     """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own."""
 
     def __init__(self, recipe: DataRecipe):
+        from asva_audio import load_audio
         from asva_data import VideoFolder
 
         if recipe.root is None:
             raise ValueError("`data.root` must be a folder of videos, got none. Give it with --data.")
+        self.recipe = recipe
         self.folder = VideoFolder(
-            recipe.root, num_frames=recipe.num_frames, fps=recipe.fps, size=(recipe.height, recipe.width)
+            recipe.root,
+            num_frames=recipe.num_frames,
+            fps=recipe.fps,
+            size=(recipe.height, recipe.width),
+            motion_scores=recipe.motion_scores,
+            load_audio=partial(load_audio, sample_rate=SAMPLE_RATE),
+            seed=recipe.seed,
         )
-        self.recipe, self.duration = recipe, recipe.num_frames / recipe.fps
-        self.class_names = tuple(self.folder.classes)
+        self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
 
     def __getitem__(self, index: int) -> TrainingClip:
-        from asva_audio import resample
         from asva_keyframe import motion_curve
 
         epoch, place = divmod(index, len(self.folder))
+        self.folder.set_epoch(epoch)
         order = torch.randperm(len(self.folder), generator=generator_at(self.recipe.seed, epoch))
-        sample = self.folder.sample(int(order[place]), generator=generator_at(self.recipe.seed, epoch, place))
-        frames = sample.clip.frames
-        sound = resample(torch.from_numpy(sample.clip.waveform), sample.clip.sample_rate, SAMPLE_RATE).mean(0)
-        length = round(self.duration * SAMPLE_RATE)
-        sound = torch.nn.functional.pad(sound, (0, max(0, length - len(sound))))[:length]
-        curve = motion_curve(frames) if sample.motion_score is None else sample.motion_score
+        sample = self.folder[int(order[place])]
+        frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        score = sample.get("motion_score")
+        pairs = motion_curve(frames) if score is None else score[1:].numpy()
         return TrainingClip(
             frames=frames,
-            waveform=sound.numpy(),
-            caption=sample.caption,
-            motion_curve=motion_at(self.recipe, curve, len(frames)),
-            class_index=self.class_names.index(sample.class_name),
+            waveform=sample["waveform"][0].numpy(),
+            caption=sample["caption"],
+            motion_curve=motion_at(self.recipe, pairs, len(frames)),
+            class_index=self.class_names.index(Path(sample["path"]).parent.name),
             moving=np.ones(frames.shape[:3], bool),
         )
 

@@ -75,7 +75,7 @@ class Run:
         )
         parameters = [p for p in task.module.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            parameters, self.recipe.learning_rate, self.recipe.betas, weight_decay=self.recipe.weight_decay
+            parameters, self.recipe.learning_rate, self.recipe.betas, weight_decay=self.recipe.weight_decay, fused=True
         )
         self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
         self.parameters, self.ema = parameters, self._averaged(parameters)

@@ -26,6 +26,7 @@ class DataRecipe:
     Attributes:
         kind: ``"synthetic"`` or ``"folder"``.
         root: Folder of videos, for ``kind="folder"``; usually given on the command line.
+        motion_scores: ``"beside"``, or a folder, of stored motion scores; optical flow of each clip if none.
         seed: Seed of the synthetic world, or of the random crops of a folder.
         height: Height of the frames in pixels.
         width: Width of the frames in pixels.
@@ -40,6 +41,7 @@ class DataRecipe:
 
     kind: Literal["synthetic", "folder"] = "synthetic"
     root: Path | None = None
+    motion_scores: Path | None = None
     seed: int = 0
     height: int = 64
     width: int = 64
