@@ -41,6 +41,7 @@ def draw_noise(shape: Sequence[int], generator: Generators = None, *, device=Non
     return noise.to(device=device, dtype=dtype)
 
 
+@torch.no_grad()
 def denoise(
     predict: Callable[[Tensor, Tensor, tuple[str, ...]], Tensor],
     latents: Tensor,

@@ -22,6 +22,9 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
     at ``alpha_bar[0]``; with `dynamic_rescale` the predicted clean latents are carried from one scale to the next;
     the root under the direction term is clamped at 0 (the original becomes NaN for 20, 25 and other step counts).
 
+    With `dynamic_rescale` the result keeps the scale of the grid's last timestep, as in the original: 0.99 of the
+    clean latents after 90 steps, but 0.85 after 5. UniPC and DPM-Solver++ end at scale 1 with any number of steps.
+
     Args:
         num_train_timesteps: Length of the training schedule.
         beta_start: First beta.

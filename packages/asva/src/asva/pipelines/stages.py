@@ -28,13 +28,14 @@ class StageNetwork:
     def __init__(self, unet: Any, tokens: ClipTokens, stage: str, frame_indices: Tensor, fps: float) -> None:
         self.unet, self.tokens, self.stage = unet, tokens, stage
         self.frame_indices, self.fps = frame_indices, int(fps)
+        self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
         self._encoded: dict[tuple[tuple[str, ...], View], UNetConditions] = {}
 
     def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...], view: View | None = None) -> Tensor:
         """Answer for the named branches, laid one behind the other along the batch; `view` is a window of frames."""
         view = view or (0, self.frame_indices.shape[1])
         answer = self.unet(
-            sample.to(self.unet.dtype),
+            sample.to(self.dtype),
             timestep,
             fps=torch.full((len(sample),), self.fps, device=sample.device),
             frame_indices=self.frame_indices[:, slice(*view)].repeat(len(branches), 1),
@@ -47,8 +48,9 @@ class StageNetwork:
         if (branches, view) not in self._encoded:
             indices = self.frame_indices[:, slice(*view)]
             onload(self.unet)
+            tokens = self.tokens.to(self.dtype)
             self._encoded[branches, view] = UNetConditions.cat(
-                [self.tokens.conditions(self.unet, branch, indices, self.stage) for branch in branches]
+                [tokens.conditions(self.unet, branch, indices, self.stage) for branch in branches]
             )
         return self._encoded[branches, view]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -49,8 +49,14 @@ class ClipTokens:
             alignment=self.alignment,
             stage=stage,
         )
-        text = self.text[with_text]
-        return unet.encode_conditions(text.to(unet.dtype), image.to(unet.dtype), audio.to(unet.dtype))
+        return unet.encode_conditions(self.text[with_text], image, audio)
+
+    def to(self, dtype: torch.dtype) -> ClipTokens:
+        """The same in another precision."""
+        cast = {
+            name: {key: x.to(dtype) for key, x in getattr(self, name).items()} for name in ("text", "image", "audio")
+        }
+        return replace(self, **cast)
 
 
 def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str]) -> Tensor:
