@@ -21,6 +21,7 @@ SMALL = {
     "data.width": 32,
     "data.workers": 0,
     "loop.max_steps": 6,
+    "loop.warmup_steps": 0,
     "loop.batch_size": 2,
     "loop.log_every": 1,
     "loop.save_every": 2,

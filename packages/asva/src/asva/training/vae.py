@@ -64,7 +64,7 @@ class VAETask:
     def __init__(self, recipe: VAERecipe, folder: Path):
         from diffusers import AutoencoderKL
 
-        self.recipe = recipe
+        self.recipe, self.source = recipe, clip_source(recipe.data)
         with torch.random.fork_rng():
             torch.manual_seed(recipe.loop.seed)
             self.vae = AutoencoderKL(**recipe.model)
@@ -76,8 +76,7 @@ class VAETask:
         self.view = partial(frames_view, num_frames=recipe.frames_per_clip)
 
     def _clips(self, num: int) -> Tensor:
-        source = clip_source(self.recipe.data)
-        samples = [{"frames": source[10_000_000 + index].frames} for index in range(num)]
+        samples = [{"frames": self.source[10_000_000 + index].frames} for index in range(num)]
         return collate(samples)["frames"].to(self.vae.device)
 
     @torch.no_grad()
