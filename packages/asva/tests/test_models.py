@@ -97,10 +97,7 @@ def test_unreadable_checkpoint(tmp_path, content, words):
 
 @pytest.mark.parametrize("stage", ["keyframe", "interp"])
 def test_configurations_of_the_released_files_from_their_shapes(stage):
-    path = PARITY / "keyvid" / f"full_keys_{stage}.json"
-    if not path.is_file():
-        pytest.skip(f"no {path}: set ASVA_PARITY_DIR")
-    keys = json.loads(path.read_text())["keys"]
+    keys = full_keys(stage)
     state = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
     part = split_checkpoint(state)
     unet = shapes.unet_config(part["unet"])
@@ -117,6 +114,32 @@ def test_configurations_of_the_released_files_from_their_shapes(stage):
     assert (vision["patch_size"], vision["image_size"]) == (14, 224)
     audio = shapes.audio_config(part["audio_encoder"])
     assert (audio["hidden_size"], audio["num_hidden_layers"], audio["num_attention_heads"]) == (768, 12, 12)
+
+
+def test_the_full_size_files_fit_the_networks_built_for_them():
+    """Every key and shape of both released files, through the code that converts them, on the meta device."""
+    from asva.models.released import released_networks
+    from asva_unet import make_scheduler
+
+    stages = {}
+    for name, stage in ((catalog.KEYFRAME_CKPT, "keyframe"), (catalog.INTERP_CKPT, "interp")):
+        keys = full_keys(stage)
+        state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+        stages[name] = split_checkpoint(state | {"alphas_cumprod": make_scheduler("ddim").alphas_cumprod})
+    found = {name: Path(name) for name in stages}
+    sizes = {
+        name: sum(parameter.numel() for parameter in network.parameters())
+        for name, network in released_networks(found, stages).items()
+    }
+    assert sizes["keyframe_unet"] == 1_467_252_052 and sizes["interp_unet"] == 1_465_201_492
+    assert sizes["vae"] == 83_653_863 and sizes["image_projector"] == sizes["interp_image_projector"] == 49_311_744
+
+
+def full_keys(stage):
+    path = PARITY / "keyvid" / f"full_keys_{stage}.json"
+    if not path.is_file():
+        pytest.skip(f"no {path}: set ASVA_PARITY_DIR")
+    return json.loads(path.read_text())["keys"]
 
 
 def test_shapes_of_another_model_are_refused():

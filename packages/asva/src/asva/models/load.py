@@ -116,9 +116,7 @@ def _read(folder: Path, dtype: torch.dtype) -> Any:
 
     with _damage_named(folder):
         # Only safetensors: a pickle could run code.
-        pipeline = KeyVIDPipeline.from_pretrained(
-            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
-        )
+        pipeline = KeyVIDPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):
                 _check_complete(folder / name, part)

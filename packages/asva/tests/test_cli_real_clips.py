@@ -1,0 +1,25 @@
+"""``asva sample`` and ``asva keyframes`` on real recordings of any size and frame rate."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from asva_data import read_video
+
+CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR") or Path(__file__).parents[3].parent / "shared" / "clips")
+TEN = sorted((CLIPS / "real").glob("*.mp4"))[::13][:10]
+
+
+@pytest.mark.skipif(not TEN, reason=f"no clips below {CLIPS}: set ASVA_CLIPS_DIR")
+@pytest.mark.parametrize("clip", TEN, ids=lambda path: path.stem[:30])
+def test_a_real_clip(asva, small_model, clip):
+    ran = asva("sample", "--image", clip, "--audio", clip, "--model", small_model, "--output", "a.mp4")
+    assert ran.code == 0, ran.err
+    made = read_video("a.mp4")
+    assert made.frames.shape == (48, 16, 16, 3)
+    assert abs(made.waveform.shape[1] / made.sample_rate - 2) <= 1 / 24
+    for origin in ("motion", "sound"):
+        ran = asva("keyframes", clip, "--from", origin, "--model", small_model, "--plot", f"{origin}.png")
+        assert ran.code == 0, ran.err
+        assert Path(f"{origin}.png").stat().st_size > 10_000
