@@ -237,7 +237,7 @@ def main() -> None:
 
         options.model = resolve_model("tiny")
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    pipeline = KeyVIDPipeline.from_pretrained(options.model, torch_dtype=dtype)
+    pipeline = KeyVIDPipeline.from_pretrained(options.model, dtype=dtype)
     pipeline.set_progress_bar_config(disable=True)
     world = SyntheticWorld(HELD_OUT)
     if options.sheet:
