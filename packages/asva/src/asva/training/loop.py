@@ -62,10 +62,13 @@ class Run:
 
     def __init__(self, task: Task, folder: Path, *, device: str = "auto"):
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
         from accelerate.utils import DistributedDataParallelKwargs
 
         self.task, self.recipe, self.folder = task, task.recipe.loop, Path(folder)
         self.home = self.folder / "training" / task.recipe.task
+        # One process may train several parts; accelerate would keep the precision of the first.
+        AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             cpu=device == "cpu",
             mixed_precision=self.recipe.mixed_precision,
