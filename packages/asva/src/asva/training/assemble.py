@@ -44,6 +44,9 @@ def assemble(folder: Path, output: Path, settings: str | Path, *, dtype: torch.d
         raise RecipeError(f"`output` must not exist yet, got {output}. Remove it or choose another name.")
     config = _settings(settings)
     parts = {name: read_component(name, folder / name, dtype) for name in _PARTS}
+    for name, part in parts.items():
+        if hasattr(part, "register_to_config"):  # diffusers would store the path that it was read from
+            part.register_to_config(_name_or_path=name)
     unet = parts["keyframe_unet"].config
     scheduler = make_scheduler(
         config.pop("scheduler", "ddim"),
