@@ -230,6 +230,7 @@ def test_trained_parts_become_a_pipeline(folder, tmp_path):
     settings = tmp_path / "pipeline.yaml"
     settings.write_text(yaml.safe_dump(PIPELINE))
     output = assemble(folder, tmp_path / "model", settings)
+    assert not [path for path in output.rglob("*.json") if str(folder) in path.read_text()]
     pipeline = KeyVIDPipeline.from_pretrained(output, torch_dtype=torch.float32)
     clip = clip_source(load_recipe("tiny-vae", VAE).data)[0]
     result = pipeline(clip.frames[0], torch.as_tensor(clip.waveform), sample_rate=16000,
