@@ -236,5 +236,6 @@ def test_trained_parts_become_a_pipeline(folder, tmp_path):
     result = pipeline(clip.frames[0], torch.as_tensor(clip.waveform), sample_rate=16000,
                       generator=torch.Generator().manual_seed(0))  # fmt: skip
     assert result.frames.shape == (48, 32, 32, 3)
+    assert not [path for path in output.rglob("*.json") if str(tmp_path.parent) in path.read_text()]
     with pytest.raises(ValueError, match="exist"):
         assemble(folder, tmp_path / "model", settings)
