@@ -1,6 +1,5 @@
 """A pipeline folder out of a model folder whose parts are trained."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -58,17 +57,8 @@ def assemble(folder: Path, output: Path, settings: str | Path, *, dtype: torch.d
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     KeyVIDPipeline(**parts, tokenizer=tokenizer, scheduler=scheduler, **config).save_pretrained(temporary)
-    _forget_origin(temporary)
     temporary.rename(output)
     return output
-
-
-def _forget_origin(folder: Path) -> None:
-    """Take out where each part lay when it was read: a path of this machine says nothing elsewhere."""
-    for path in folder.glob("*/config.json"):
-        config = json.loads(path.read_text(encoding="utf-8"))
-        config.pop("_name_or_path", None)
-        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _settings(source: str | Path) -> dict[str, Any]:
