@@ -28,7 +28,7 @@ def test_keyframes_of_a_sound(asva, inputs, small_model):
     assert ran.code == 0, ran.err
     assert "predicted from the sound" in ran.err
     record = json.loads(open("a.json").read())
-    assert record["from"] == "sound" and record["chosen_by"] == "inference"
+    assert record["from"] == "sound" and record["chosen_by"] == "even"
     assert len(record["motion_curve"]) == 48 and len(record["keyframes"]["indices"]) == 12
     assert Image.open("a.png").size == (1200, 432)
     shown = [int(match) for match in re.findall(r"^\s*\d+\s+(\d+)\s+\d\.\d{3}", ran.out, flags=re.M)]

@@ -17,7 +17,7 @@ FPS = 24.0
 NUM_FRAMES = 48
 STILL = 0.02  # pixels per frame, averaged over the picture: noise of the compression
 
-Curve = tuple[np.ndarray, float, "Audio | None"]
+Curve = tuple[np.ndarray, float, "Audio | None", str]
 
 
 def origin_of(source: Path) -> str:
@@ -29,7 +29,8 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
     """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i.
 
     Returns:
-        (t,) curve, its frames per second, and the sound for the plot, if there is one.
+        (t,) curve, its frames per second, the sound for the plot, if there is one, and the rule to choose by if none is
+        given.
     """
     del model, yes
     import torch
@@ -49,7 +50,7 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
     audio = None
     if clip.waveform is not None:
         audio = Audio(waveform=torch.from_numpy(clip.waveform), sample_rate=clip.sample_rate)
-    return curve, FPS, audio
+    return curve, FPS, audio, "even"
 
 
 def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
@@ -61,7 +62,8 @@ def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
     folder = resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note)
     settings = model_settings(folder)
     audio = read_sound(source, start, clip_seconds(settings), option="SOURCE")
-    return _predict(folder, audio, settings["sample_rate"], clip_seconds(settings)), settings["fps"], audio
+    curve = _predict(folder, audio, settings["sample_rate"], clip_seconds(settings))
+    return curve, settings["fps"], audio, settings["selection"]
 
 
 def _predict(folder: Path, audio: Audio, sample_rate: int, seconds: float) -> np.ndarray:

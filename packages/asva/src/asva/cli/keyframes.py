@@ -31,8 +31,9 @@ def keyframes(
         Origin, typer.Option("--from", help="motion: optical flow of the pictures; sound: the localizer's guess.")
     ] = Origin.auto,
     rule: Annotated[
-        options.Rule, typer.Option(help="How keyframes are chosen from the curve; even is the paper's.")
-    ] = options.Rule.inference,
+        options.Rule | None,
+        typer.Option(help="How keyframes are chosen from the curve: the model's own rule for a sound, else even."),
+    ] = None,
     num: Annotated[int, typer.Option("--num", min=2, help="How many keyframes.")] = 12,
     times: options.Keyframes = None,
     start: options.Start = 0.0,
@@ -64,9 +65,9 @@ def keyframes(
     seconds = None if times is None else options.parse_times(times)
     kind = origin_of(source) if origin is Origin.auto else str(origin)
     read = from_motion if kind == "motion" else from_sound
-    curve, fps, audio = read(source, start, model, yes)
-    indices = choose(curve, fps, num=num, rule=str(rule), times=seconds, seed=seed)
-    chosen_by = "times given" if seconds is not None else str(rule)
+    curve, fps, audio, usual = read(source, start, model, yes)
+    indices = choose(curve, fps, num=num, rule=str(rule or usual), times=seconds, seed=seed)
+    chosen_by = "times given" if seconds is not None else str(rule or usual)
     record = {
         "source": source.name,
         "start": start,

@@ -19,7 +19,7 @@ from asva.outputs import file_digest, keyframe_strip, package_versions, plot_key
 if TYPE_CHECKING:
     from asva_audio import Audio
 
-_NEEDED = ("num_frames", "fps", "num_keyframes", "height", "width", "sample_rate")
+_NEEDED = ("num_frames", "fps", "num_keyframes", "height", "width", "sample_rate", "selection")
 STAGES = {"keyframe": "keyframes", "interp": "frames between", "decode": "decoding"}
 
 
