@@ -146,12 +146,14 @@ def _hub_errors() -> tuple[type[Exception], ...]:
 
 
 def _agree(plan: DownloadPlan, confirm: Confirm) -> None:
-    if confirm is None or not confirm(plan):
-        listed = "; ".join(str(file) for file in plan.files)
-        raise ModelError(
-            f"Model '{plan.model}' needs a download of {plan.gigabytes:.1f} GB that was not agreed to ({listed}). "
-            f"Pass `--yes`, or put the files in the hub's cache."
-        )
+    if confirm is not None and confirm(plan):
+        return
+    # Whoever was asked has seen the list already.
+    listed = "" if confirm is not None else f" ({'; '.join(str(file) for file in plan.files)})"
+    raise ModelError(
+        f"Model '{plan.model}' needs a download of {plan.gigabytes:.1f} GB that was not agreed to{listed}. "
+        f"Pass `--yes`, or put the files in the hub's cache."
+    )
 
 
 def _unreachable(model: str, error: Exception) -> ModelError:
