@@ -76,21 +76,34 @@ def test_a_run_reports_saves_and_exports(undisturbed):
     assert any((folder / "training" / "vae").rglob("events.out.tfevents*"))
 
 
+class Stop(Exception):
+    """Ends a run in the middle."""
+
+
+def _stop_at_five(progress):
+    if progress.step == 5:
+        raise Stop
+
+
 def test_a_resumed_run_ends_with_the_same_weights(undisturbed, tmp_path):
-    class Stop(Exception):
-        pass
-
-    def stop_at_five(progress):
-        if progress.step == 5:
-            raise Stop
-
     with pytest.raises(Stop):
-        _run(tmp_path).train(stop_at_five)
+        _run(tmp_path).train(_stop_at_five)
     again = _run(tmp_path)
     assert again.resume() == 4
     again.train()
     for name, tensor in _weights(undisturbed[0]).items():
         assert torch.equal(tensor, _weights(tmp_path)[name]), name
+
+
+def test_a_resumed_run_with_muon_ends_with_the_same_weights(tmp_path):
+    _run(tmp_path / "whole", **{"loop.optimizer": "muon"}).train()
+    with pytest.raises(Stop):
+        _run(tmp_path / "parts", **{"loop.optimizer": "muon"}).train(_stop_at_five)
+    again = _run(tmp_path / "parts", **{"loop.optimizer": "muon"})
+    assert again.resume() == 4
+    again.train()
+    for name, tensor in _weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, _weights(tmp_path / "parts")[name]), name
 
 
 def _start(script, folder, *launcher, **overrides):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from asva.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from asva.training.clips import RunClips, RunOrder, run_loader
 from asva.training.draws import generator_at, layer_draws
+from asva.training.optimizer import make_optimizer
 from asva.training.previews import log_previews
 from asva.training.recipe import LoopRecipe, Recipe, recipe_record
 
@@ -77,9 +78,7 @@ class Run:
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
         parameters = [p for p in task.module.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            parameters, self.recipe.learning_rate, self.recipe.betas, weight_decay=self.recipe.weight_decay, fused=True
-        )
+        optimizer = make_optimizer(self.recipe, parameters)
         self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
         self.parameters, self.ema = parameters, self._averaged(parameters)
         self.step = 0

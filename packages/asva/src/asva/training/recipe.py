@@ -61,7 +61,8 @@ class LoopRecipe:
         max_steps: Optimizer steps of the whole run.
         batch_size: Clips per process and micro step.
         gradient_accumulation_steps: Micro steps per optimizer step.
-        learning_rate: Peak learning rate of AdamW.
+        optimizer: ``"adamw"``, or ``"muon"``: Muon for matrices and kernels, AdamW for the rest.
+        learning_rate: Peak learning rate.
         schedule: ``"constant"``, or ``"cosine"`` to a hundredth of the peak at ``max_steps``.
         warmup_steps: Steps of linear warm-up.
         max_grad_norm: The gradient is scaled down to this norm; ``None`` leaves it.
@@ -73,6 +74,7 @@ class LoopRecipe:
     max_steps: int
     batch_size: int
     gradient_accumulation_steps: int = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup_steps: int = 0
