@@ -76,18 +76,11 @@ class ConditionedAttention(nn.Module):
     def forward(self, x: Tensor, conditions: LayerConditions) -> Tensor:
         """``x`` (b*t, n, c) queries of all frames."""
         query = self.to_q(x)
-        out = self._attend(query, conditions.text)
+        out = attend_frames(query, conditions.text, self.num_heads)
         for pair in (conditions.image, conditions.audio):
             if pair is not None:
-                out = out + self._attend(query, pair)
+                out = out + attend_frames(query, pair, self.num_heads)
         return self.to_out(out)
-
-    def _attend(self, query: Tensor, pair: KeysValues) -> Tensor:
-        key, value = (x.squeeze(1) if x.ndim == 5 and x.shape[1] == 1 else x for x in pair)
-        key, value = (x.flatten(0, 1) if x.ndim == 5 else x for x in (key, value))
-        folded = query.reshape(key.shape[0], -1, query.shape[-1])  # with one key per clip, its frames become one row
-        out = attend(split_heads(folded, self.num_heads), key, value)
-        return join_heads(out).view_as(query)
 
 
 class FeedForward(nn.Module):
@@ -103,8 +96,22 @@ class FeedForward(nn.Module):
         return self.proj_out(value * F.gelu(gate))
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """``softmax(q k^T / sqrt(d)) v`` for (b, m, n, d), through PyTorch's fused attention.
+def attend_frames(query: Tensor, pair: KeysValues, num_heads: int, bias: Tensor | None = None) -> Tensor:
+    """Attention of the frames (b*t, n, c) of clips to keys and values (b, m, n, d) or (b, t, m, n, d); t = 1: shared.
+
+    ``bias`` (b, t, n) is added to the scores.
+    """
+    key, value = (x.squeeze(1) if x.ndim == 5 and x.shape[1] == 1 else x for x in pair)
+    key, value = (x.flatten(0, 1) if x.ndim == 5 else x for x in (key, value))
+    folded = query.reshape(key.shape[0], -1, query.shape[-1])  # with one key per clip, its frames become one row
+    if bias is not None:
+        bias = bias.flatten(0, 1)[:, None, None]
+    out = attend(split_heads(folded, num_heads), key, value, bias)
+    return join_heads(out).view_as(query)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``softmax(q k^T / sqrt(d) + bias) v`` for (b, m, n, d), through PyTorch's fused attention.
 
     One case is written out: short sequences in half precision on the CPU, where three plain products take half the
     time of the fused kernel, and its backward pass five to ten times longer than theirs.
@@ -112,8 +119,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     short = query.shape[-2] * key.shape[-2] <= 128 * 128
     if short and query.device.type == "cpu" and _compute_dtype(query) != torch.float32:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-        return scores.softmax(-1) @ value
-    return F.scaled_dot_product_attention(query, key, value)
+        return (scores if bias is None else scores + bias).softmax(-1) @ value
+    return F.scaled_dot_product_attention(query, key, value, None if bias is None else bias.to(query.dtype))
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from asva_unet.attention import ConditionedAttention
+from asva_unet.audio_window import AudioWindowAttention
 from asva_unet.conditions import UNetConditions
 from asva_unet.resnet import Downsample, ResnetBlock, TemporalConv, Upsample
 from asva_unet.transformer import SpatialTransformer, TemporalTransformer
@@ -23,29 +24,35 @@ class LayerConfig:
     context_dim: int
     audio: bool
     audio_zero_init: bool
+    audio_window_dim: int | None = None  # None: no audio window attention
 
 
 class UNetLayer(nn.Module):
-    """Residual block and temporal convolutions, then, with ``attention``, pixels and frames attend."""
+    """Residual block and temporal convolutions, then, with ``attention``, pixels, audio windows and frames attend."""
 
     def __init__(self, in_channels: int, out_channels: int, attention: bool, config: LayerConfig) -> None:
         super().__init__()
         self.resnet = ResnetBlock(in_channels, out_channels, config.embedding_dim, config.groups, config.dropout)
         self.temporal_conv = TemporalConv(out_channels, config.groups, config.dropout)
-        self.attention = self.temporal_attention = None
+        self.attention = self.audio_window = self.temporal_attention = None
         if attention:
             heads = out_channels // config.head_dim
             cross = ConditionedAttention(
                 out_channels, heads, config.context_dim, audio=config.audio, audio_zero_init=config.audio_zero_init
             )
             self.attention = SpatialTransformer(out_channels, heads, config.groups, cross)
+            if config.audio_window_dim is not None:
+                self.audio_window = AudioWindowAttention(out_channels, heads, config.audio_window_dim)
             self.temporal_attention = TemporalTransformer(out_channels, heads, config.groups)
 
     def forward(self, x: Tensor, emb: Tensor, conditions: UNetConditions, num_frames: int) -> Tensor:
         """``x`` (b*t, c, h, w), ``emb`` (b*t, d)."""
         x = self.temporal_conv(self.resnet(x, emb), num_frames)
         if self.attention is not None:
-            x = self.temporal_attention(self.attention(x, conditions), num_frames)
+            x = self.attention(x, conditions)
+            if self.audio_window is not None:
+                x = self.audio_window(x, conditions)
+            x = self.temporal_attention(x, num_frames)
         return x
 
 

@@ -17,11 +17,14 @@ class LayerConditions:
         text: Keys and values (b, m, n, d), the same for all frames.
         image: Keys and values (b, t, m, n, d), or with t = 1 the same for all frames; None leaves the image out.
         audio: Keys and values (b, t, m, n, d), values already multiplied by the gate; None leaves the sound out.
+        audio_window: Keys and values (b, t, m, w, d) of each frame's audio window, or with t = 1 all tokens for all
+            frames; None leaves the sound out.
     """
 
     text: KeysValues
     image: KeysValues | None = None
     audio: KeysValues | None = None
+    audio_window: KeysValues | None = None
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,25 @@ class UNetConditions:
     Attributes:
         layers: One entry per cross attention, in the order of the network.
         audio_emb: (b, t, d) share of the sound in the time embedding, or None.
+        audio_window_bias: (b, t, w) what is added to the scores of the audio windows: -inf where a window is smaller
+            than the largest; None if all are of the same size.
     """
 
     layers: tuple[LayerConditions, ...]
     audio_emb: Tensor | None = None
+    audio_window_bias: Tensor | None = None
 
     @property
     def batch_size(self) -> int:
         """Number of clips (or of guidance branches) held."""
         return self.layers[0].text[0].shape[0]
+
+    @property
+    def num_frames(self) -> set[int]:
+        """Numbers of frames for which tokens are held; tokens that all frames share fit any number."""
+        layer = self.layers[0]
+        pairs = (pair for pair in (layer.image, layer.audio, layer.audio_window) if pair is not None)
+        return {keys.shape[1] for keys, _ in pairs} - {1}
 
     @staticmethod
     def cat(conditions: Sequence["UNetConditions"]) -> "UNetConditions":
@@ -88,15 +101,25 @@ def _merge(conditions: list[UNetConditions], join: Callable[[list[Tensor]], Tens
         )
         for group in layers
     )
-    embeddings = [entry.audio_emb for entry in conditions]
-    _check_alike("audio_emb", embeddings)
-    return UNetConditions(merged, None if embeddings[0] is None else join(embeddings))
+    shared = {
+        name: _merge_tensors(name, [getattr(entry, name) for entry in conditions], join)
+        for name in ("audio_emb", "audio_window_bias")
+    }
+    return UNetConditions(merged, **shared)
+
+
+def _merge_tensors(name: str, tensors: list[Tensor | None], join: Callable) -> Tensor | None:
+    _check_alike(name, tensors)
+    return None if tensors[0] is None else join(tensors)
 
 
 def _merge_pairs(name: str, pairs: list[KeysValues | None], join: Callable) -> KeysValues | None:
     _check_alike(name, pairs)
     if pairs[0] is None:
         return None
+    sizes = {keys.shape[-2] for keys, _ in pairs}
+    if len(sizes) > 1:
+        raise ValueError(f"`{name}` must hold the same number of tokens in all of the conditions, got {sorted(sizes)}.")
     return join([keys for keys, _ in pairs]), join([values for _, values in pairs])
 
 

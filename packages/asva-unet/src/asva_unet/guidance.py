@@ -77,7 +77,8 @@ class Guidance:
 def rescale_guidance(guided: Tensor, reference: Tensor, share: float) -> Tensor:
     """Give `guided` the standard deviation of `reference`, per sample, and mix it in by `share`.
 
-    The standard deviation is unbiased and over every axis but the first, as in the original.
+    The standard deviation is unbiased and over every axis but the first, as in the original. A sample whose `guided`
+    is the same everywhere, as that of a network that still answers zero, has none and is left as it is.
 
     Args:
         guided: (b, ...) guided prediction.
@@ -85,7 +86,9 @@ def rescale_guidance(guided: Tensor, reference: Tensor, share: float) -> Tensor:
         share: 0 leaves `guided` as it is, 1 replaces it.
     """
     axes = tuple(range(1, guided.ndim))
-    ratio = reference.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)
+    deviation = guided.std(dim=axes, keepdim=True)
+    ratio = reference.std(dim=axes, keepdim=True) / deviation
+    ratio = torch.where(deviation > 0, ratio, torch.ones_like(ratio))
     return guided * (share * ratio + (1 - share))
 
 

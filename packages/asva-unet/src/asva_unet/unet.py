@@ -1,6 +1,6 @@
 """The U-Net of KeyVID's keyframe generator and frame interpolator (KeyVID, section 3; layout of DynamiCrafter)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import ModelMixin
@@ -9,12 +9,13 @@ from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asva_unet.audio_window import AudioWindowAttention, window_index
 from asva_unet.blocks import Block, LayerConfig, UNetLayer, down_blocks, up_blocks
-from asva_unet.conditions import UNetConditions
+from asva_unet.conditions import KeysValues, UNetConditions
 from asva_unet.embeddings import AudioTimeEmbedding, ScalarEmbedding, zero_
 from asva_unet.normalization import GroupNorm
 from asva_unet.transformer import SpatialTransformer, TemporalTransformer
-from asva_unet.validation import check_config, check_inputs
+from asva_unet.validation import check_audio_window, check_config, check_frames, check_inputs
 
 
 @dataclass
@@ -31,7 +32,9 @@ class KeyVIDUNetOutput(BaseOutput):
 class KeyVIDUNet(ModelMixin, ConfigMixin):
     """Predicts the noise of a clip's latents from text, image tokens, sound, frame rate and frame indices.
 
-    The defaults are the released keyframe generator; the interpolator differs by ``frame_index_embedding=False``.
+    The defaults are the released keyframe generator; the interpolator differs by ``frame_index_embedding=False``, and
+    DynamiCrafter's 512 model also by ``audio_cross_attention=False``. ``audio_window_attention`` makes the latter the
+    network of the open-domain paper (section 4), in which only the audio windows learn.
 
     Args:
         in_channels: Channels of noisy latents, condition latents and, if used, the keyframe mask together.
@@ -53,6 +56,10 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         init_attention_heads: Its heads, of ``attention_head_dim`` channels each.
         prediction_type: What the output means: "v_prediction", "epsilon", "sample", or "residual" (clean latents
             minus the condition latents). Read by ``asva_unet.denoise`` and by the training loop.
+        audio_window_attention: Whether each frame attends to the audio tokens of its window before the temporal
+            attention of every layer. Not before ``init_attention``: no text or image attention stands there, and
+            with that seventeenth layer the count would be 56 million, not the paper's 55.
+        audio_window_dim: Width of those tokens.
     """
 
     _supports_gradient_checkpointing = True
@@ -79,6 +86,8 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         init_attention: bool = True,
         init_attention_heads: int = 8,
         prediction_type: str = "v_prediction",
+        audio_window_attention: bool = False,
+        audio_window_dim: int = 1024,
     ) -> None:
         super().__init__()
         check_config(block_out_channels, attention_levels, attention_head_dim, norm_num_groups, prediction_type)
@@ -92,6 +101,7 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             context_dim=cross_attention_dim,
             audio=audio_cross_attention,
             audio_zero_init=audio_zero_init,
+            audio_window_dim=audio_window_dim if audio_window_attention else None,
         )
         layout = tuple(block_out_channels), layers_per_block, tuple(attention_levels), layers
 
@@ -116,11 +126,18 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         self.conv_out = zero_(nn.Conv2d(width, out_channels, 3, padding=1))
 
         self._cross_attentions = [m for m in self.modules() if isinstance(m, SpatialTransformer)]
-        for index, layer in enumerate(self._cross_attentions):
-            layer.layer_index = index
+        self._audio_windows = [m for m in self.modules() if isinstance(m, AudioWindowAttention)]
+        for layers_of_a_kind in (self._cross_attentions, self._audio_windows):
+            for index, layer in enumerate(layers_of_a_kind):
+                layer.layer_index = index
 
     def encode_conditions(
-        self, encoder_hidden_states: Tensor, image_embeds: Tensor | None = None, audio_embeds: Tensor | None = None
+        self,
+        encoder_hidden_states: Tensor,
+        image_embeds: Tensor | None = None,
+        audio_embeds: Tensor | None = None,
+        audio_window_embeds: Tensor | None = None,
+        audio_window_mask: Tensor | None = None,
     ) -> UNetConditions:
         """Keys and values of every cross attention: once per clip instead of once per frame and step.
 
@@ -129,7 +146,14 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             image_embeds: (b, t, q, d) image tokens of each frame, or (b, 1, q, d) the same for all; None leaves the
                 image out of the attention.
             audio_embeds: (b, t, l, da) audio tokens of each frame; None leaves the sound out.
+            audio_window_embeds: (b, n, dw) audio tokens of the clip, with ``audio_window_attention``; None leaves the
+                sound out, to the same effect as tokens of zeros.
+            audio_window_mask: (b, t, n) or (t, n) bool, which of them each frame hears; None: every frame hears all.
+
+        Raises:
+            ValueError: If the sound does not fit the configuration, or a frame is left without a token.
         """
+        windows = self._encode_audio_windows(encoder_hidden_states, audio_window_embeds, audio_window_mask)
         audio = emb = None
         if audio_embeds is not None:
             if self.audio_embedding is not None:
@@ -138,10 +162,23 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
                 audio = F.normalize(self.audio_projection(audio_embeds).float(), dim=-1)
                 audio = audio.to(encoder_hidden_states.dtype)
         layers = (
-            layer.block.attn2.encode_conditions(encoder_hidden_states, image_embeds, audio)
-            for layer in self._cross_attentions
+            replace(layer.block.attn2.encode_conditions(encoder_hidden_states, image_embeds, audio), audio_window=pair)
+            for layer, pair in zip(self._cross_attentions, windows[0], strict=True)
         )
-        return UNetConditions(tuple(layers), emb)
+        return UNetConditions(tuple(layers), emb, windows[1])
+
+    def _encode_audio_windows(
+        self, text: Tensor, tokens: Tensor | None, mask: Tensor | None
+    ) -> tuple[list[KeysValues | None], Tensor | None]:
+        """Keys and values of each layer's audio windows, and the bias of their scores."""
+        check_audio_window(self.config, text.shape[0], tokens, mask)
+        if tokens is None:
+            return [None] * len(self._cross_attentions), None
+        index = bias = None
+        if mask is not None:
+            index, bias = window_index(mask.expand(tokens.shape[0], *mask.shape[-2:]))
+        bias = None if bias is None else bias.to(tokens.dtype)
+        return [layer.encode_conditions(tokens, index) for layer in self._audio_windows], bias
 
     def forward(
         self,
@@ -153,6 +190,8 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         fps: Tensor | int | None = None,
         frame_indices: Tensor | None = None,
         *,
+        audio_window_embeds: Tensor | None = None,
+        audio_window_mask: Tensor | None = None,
         conditions: UNetConditions | None = None,
         return_dict: bool = True,
     ) -> KeyVIDUNetOutput | tuple[Tensor]:
@@ -166,6 +205,8 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             audio_embeds: (b, t, l, da) audio tokens of each frame.
             fps: (b,), (b, t) or one number, frames per second of ``sample``.
             frame_indices: (b, t) place of each frame in the whole clip; needed with ``frame_index_embedding``.
+            audio_window_embeds: (b, n, dw) audio tokens of the clip, with ``audio_window_attention``.
+            audio_window_mask: (b, t, n) or (t, n) bool, which of them each frame hears.
             conditions: Result of ``encode_conditions`` for the same clips, or for a single one.
             return_dict: Whether to return ``KeyVIDUNetOutput`` or a tuple.
 
@@ -176,7 +217,8 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         check_inputs(self.config, sample, *tokens, fps, frame_indices, conditions)
         b, t = sample.shape[:2]
         if conditions is None:
-            conditions = self.encode_conditions(*tokens)
+            conditions = self.encode_conditions(*tokens, audio_window_embeds, audio_window_mask)
+            check_frames(conditions, t)
         conditions = conditions if conditions.batch_size == b else conditions.expand(b)
         emb = F.silu(self._embed(b, t, timestep, fps, frame_indices, conditions.audio_emb, sample.device))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from asva_unet.conditions import UNetConditions
@@ -56,6 +57,7 @@ def check_inputs(
     if conditions is not None:
         if conditions.batch_size not in (1, b):
             raise ValueError(f"`conditions` must hold 1 or {b} clips, got {conditions.batch_size}.")
+        check_frames(conditions, t)
         return
     if text is None:
         raise ValueError("`encoder_hidden_states` must be given unless `conditions` is, got None.")
@@ -65,6 +67,33 @@ def check_inputs(
         _check_tokens("image_embeds", image, (b, 1 if image.shape[1:2] == (1,) else t, None, width))
     if audio is not None:
         _check_tokens("audio_embeds", audio, (b, t, None, config["audio_embed_dim"]))
+
+
+def check_frames(conditions: UNetConditions, num_frames: int) -> None:
+    """Raise ValueError if the conditions were encoded for another number of frames."""
+    if others := conditions.num_frames - {num_frames}:
+        raise ValueError(f"`conditions` must be encoded for {num_frames} frames, got {sorted(others)[0]}.")
+
+
+def check_audio_window(config: Mapping, b: int, tokens: Tensor | None, mask: Tensor | None) -> None:
+    """Raise ValueError if the sound for the audio windows does not fit the configuration or itself."""
+    if tokens is None:
+        if mask is not None:
+            raise ValueError("`audio_window_embeds` must be given with `audio_window_mask`, got None.")
+        return
+    if not config["audio_window_attention"]:
+        raise ValueError(
+            "`audio_window_embeds` must be None unless `audio_window_attention` is True, got tokens: "
+            "see `with_audio_window`."
+        )
+    _check_tokens("audio_window_embeds", tokens, (b, None, config["audio_window_dim"]))
+    if mask is None:
+        return
+    if mask.dtype is not torch.bool:
+        raise ValueError(f"`audio_window_mask` must be bool, True where a frame hears a token, got {mask.dtype}.")
+    n = tokens.shape[1]
+    if mask.ndim not in (2, 3) or mask.shape[-1] != n or (mask.ndim == 3 and mask.shape[0] not in (1, b)):
+        raise ValueError(f"`audio_window_mask` must have shape ({b}, t, {n}) or (t, {n}), got {tuple(mask.shape)}.")
 
 
 def _check_tokens(name: str, tokens: Tensor, shape: tuple[int | None, ...]) -> None:
