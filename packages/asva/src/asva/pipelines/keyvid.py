@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
-from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture, read_sound
+from asva.pipelines.base import Callback, VideoPipeline
+from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture
 from asva.pipelines.output import KeyVIDOutput
 from asva.pipelines.settings import Settings, check_settings
-from asva.pipelines.stages import StageNetwork, align_weights, decode_latents, encode_pixels, latent_shape, quantise
+from asva.pipelines.stages import StageNetwork, decode_latents, latent_shape, quantise
 from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer
@@ -25,10 +25,9 @@ from asva_unet.guidance import BRANCHES
 from asva_unet.schedulers import KeyVIDDDIMScheduler, KeyVIDDPMSolverScheduler, KeyVIDUniPCScheduler
 
 STAGES = ("keyframe", "interp")
-Callback = Callable[[str, int, int, Tensor], None]
 
 
-class KeyVIDPipeline(DiffusionPipeline):
+class KeyVIDPipeline(VideoPipeline):
     """A picture and a sound become a video that moves in time with the sound (KeyVID, figure 2).
 
     The localizer hears where something moves; keyframes are chosen there; the first U-Net makes them from the first
@@ -133,18 +132,6 @@ class KeyVIDPipeline(DiffusionPipeline):
         ).split()
         self.register_modules(**{name: given.pop(name) for name in modules})
         self.register_to_config(**given)
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> KeyVIDPipeline:
-        """Read a folder or a hub id, as :meth:`diffusers.DiffusionPipeline.from_pretrained`.
-
-        A small model gives the same pixels, bit by bit, as the one that was saved.
-        """
-        pipeline = super().from_pretrained(*args, **kwargs)
-        for part in pipeline.components.values():
-            if isinstance(part, torch.nn.Module):
-                align_weights(part)
-        return pipeline
 
     @torch.no_grad()
     def __call__(
@@ -259,36 +246,25 @@ class KeyVIDPipeline(DiffusionPipeline):
             # 5. pixels
             frames = self._finish(frame_latents, settings, callback_on_step_end)
             keyframes = self._finish(keyframe_latents, settings, None)
-        return _output(frames, keyframes, indices, curve, sounds, settings.fps, single)
+        return KeyVIDOutput.of(
+            sounds,
+            settings.fps,
+            single=single,
+            frames=frames,
+            keyframe_frames=keyframes,
+            keyframe_indices=indices.numpy(),
+            motion_curve=curve,
+        )
 
     def check_inputs(self, settings: Settings, images: list, audios: list) -> None:
         """Refuse at the door what would fail later; see :func:`asva.pipelines.settings.check_settings`."""
         shape = latent_shape(self.vae, (settings.height, settings.width))
         depths = [len(part.config.block_out_channels) - 1 for part in (self.vae, self.keyframe_unet, self.interp_unet)]
         check_settings(settings, len(images), shape, 2 ** (depths[0] + max(depths[1:])))
-        if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
-            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
+        self._check_sounds(audios)
         hears = audios[0] is not None and not settings.no_audio and settings.selection != "uniform"
         if self.localizer is None and hears and settings.keyframe_indices is None:
             raise ValueError("`keyframe_indices` must be given: this model has no localizer to find them.")
-
-    @contextmanager
-    def _ready(self) -> Iterator[None]:
-        """Networks in evaluation mode while sampling; on every way out as they were, and offloaded again."""
-        modules = [part for part in self.components.values() if isinstance(part, torch.nn.Module) and part.training]
-        for module in modules:
-            module.eval()
-        try:
-            yield
-        finally:
-            for module in modules:
-                module.train()
-            self.maybe_free_model_hooks()
-
-    def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
-        if audio is None:
-            return None
-        return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
 
     def _mel(self, sounds: Sequence[Sound]) -> Tensor:
         from asva_audio import imagebind_mel
@@ -300,19 +276,6 @@ class KeyVIDPipeline(DiffusionPipeline):
             num_mel_bins=shape.num_mel_bins,
             num_frames=shape.num_frames,
         )
-
-    def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
-        """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
-        shape = latent_shape(self.vae, frames.shape[-2:])
-        noise = None
-        if settings.vae_sample == "sample":
-            noise = draw_noise((*frames.shape[:2], *shape), settings.generator, device=self._execution_device)
-        frames = frames.to(self._execution_device)
-        encoded = [
-            encode_pixels(self.vae, frames[:, place], None if noise is None else noise[:, place])
-            for place in range(frames.shape[1])
-        ]
-        return torch.stack(encoded, dim=1)
 
     def _choose_keyframes(
         self, fixed: Tensor | None, mel: Tensor | None, settings: Settings, batch_size: int
@@ -453,36 +416,3 @@ class KeyVIDPipeline(DiffusionPipeline):
             for place, one in enumerate(noise)
         ]
         return torch.cat(shuffled)
-
-    def _scheduler_for(self, unet: Any) -> Any:
-        """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
-        kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
-        rescale = self.config.dynamic_rescale
-        if rescale and "dynamic_rescale" not in self.scheduler.config:
-            raise ValueError(
-                f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
-            )
-        return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
-
-    def _finish(self, latents: Tensor, settings: Settings, report: Callback | None) -> Any:
-        """Latents (b, t, c, h, w) as frames of the wanted type."""
-        if settings.output_type == "latent":
-            return latents.cpu()
-        pixels = decode_latents(self.vae, latents, settings.decode_chunk_size, report)
-        if settings.output_type == "pt":
-            return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
-        frames = quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
-        if settings.output_type == "np":
-            return frames
-        from PIL import Image
-
-        return [[Image.fromarray(frame) for frame in video] for video in frames]
-
-
-def _output(frames, keyframes, indices, curve, sounds, fps, single) -> KeyVIDOutput:
-    waveforms = [None if sound is None else sound.waveform.numpy() for sound in sounds]
-    rates = [None if sound is None else sound.sample_rate for sound in sounds]
-    fields = [frames, keyframes, indices.numpy(), curve, waveforms, rates]
-    if single:
-        fields = [None if field is None else field[0] for field in fields]
-    return KeyVIDOutput(*fields, fps=fps)

@@ -1,31 +1,52 @@
-"""What the pipeline answers."""
+"""What the pipelines answer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from asva.pipelines.inputs import Sound
 
-@dataclass(frozen=True)
-class KeyVIDOutput:
-    """A video with its sound, and how it came about. Where lists were given, every field has the batch in front.
+
+@dataclass(frozen=True, kw_only=True)
+class VideoOutput:
+    """A video with its sound. Where lists were given, every field but `fps` has the batch in front.
 
     Attributes:
         frames: (t, h, w, 3) uint8 numpy, or what `output_type` asked for.
-        keyframe_frames: (k, h, w, 3), the first stage's frames, of the same type.
-        keyframe_indices: (k,) int64, their places among `frames`.
-        motion_curve: (t,) float32 motion predicted from the sound, in [0, 1], or None where nothing asked for it.
         waveform: (c, s) float32 numpy, the given sound cut or padded to the length of the video, or None.
         sample_rate: Of the waveform in hertz, or None.
         fps: Frames per second of `frames`.
     """
 
     frames: Any
-    keyframe_frames: Any
-    keyframe_indices: np.ndarray
-    motion_curve: np.ndarray | None
     waveform: Any
     sample_rate: Any
     fps: float
+
+    @classmethod
+    def of(cls, sounds: Sequence[Sound | None], fps: float, *, single: bool, **fields: Any) -> Self:
+        """The output of a batch, or with `single` of its only sample."""
+        fields["waveform"] = [None if sound is None else sound.waveform.numpy() for sound in sounds]
+        fields["sample_rate"] = [None if sound is None else sound.sample_rate for sound in sounds]
+        if single:
+            fields = {name: None if value is None else value[0] for name, value in fields.items()}
+        return cls(fps=fps, **fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyVIDOutput(VideoOutput):
+    """A video with its sound, and how it came about.
+
+    Attributes:
+        keyframe_frames: (k, h, w, 3), the first stage's frames, of the same type as `frames`.
+        keyframe_indices: (k,) int64, their places among `frames`.
+        motion_curve: (t,) float32 motion predicted from the sound, in [0, 1], or None where nothing asked for it.
+    """
+
+    keyframe_frames: Any
+    keyframe_indices: np.ndarray
+    motion_curve: np.ndarray | None

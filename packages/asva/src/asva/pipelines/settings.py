@@ -1,4 +1,4 @@
-"""Settings of one call of the pipeline: what was given, and the model's configuration for the rest."""
+"""Settings of one call of a pipeline: what was given, and the model's configuration for the rest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Settings:
         if self.generator is None:
             self.generator = torch.Generator()
             self.generator.seed()
-        if arguments["eta"] is None and not hasattr(pipeline.scheduler, "grid_sigmas"):
+        if arguments.get("eta") is None and not hasattr(pipeline.scheduler, "grid_sigmas"):
             self.eta = 0.0  # only DDIM adds noise
 
     def __getattr__(self, name: str) -> Any:
@@ -71,10 +71,10 @@ def check_settings(settings: Settings, batch_size: int, latent: tuple[int, int, 
         if not isinstance(value, int) or value < 1 or value % multiple:
             raise ValueError(f"`{name}` must be a positive multiple of {multiple}, got {value}.")
     for name, allowed in CHOICES.items():
-        if getattr(settings, name) not in allowed:
+        if getattr(settings, name, allowed[0]) not in allowed:
             raise ValueError(f"`{name}` must be one of {', '.join(allowed)}, got {getattr(settings, name)}.")
     for name in ("num_inference_steps", "interp_num_inference_steps", "decode_chunk_size"):
-        value = getattr(settings, name)
+        value = getattr(settings, name, 1)
         if not isinstance(value, int) or not 1 <= value <= 1000:
             raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")
     if not 0.0 <= settings.eta <= 1.0:
@@ -84,7 +84,7 @@ def check_settings(settings: Settings, batch_size: int, latent: tuple[int, int, 
             f"`generator` must be one or as many as samples ({batch_size}), got {len(settings.generator)}."
         )
     for name, count in (("latents", None), ("interp_latents", settings.num_frames)):
-        value = getattr(settings, name)
+        value = getattr(settings, name, None)
         if value is None:
             continue
         if (

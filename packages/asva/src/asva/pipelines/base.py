@@ -1,0 +1,94 @@
+"""What all pipelines share: frames in and out, the sound, networks ready for sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor
+
+from asva.pipelines.inputs import Sound, read_sound
+from asva.pipelines.settings import Settings
+from asva.pipelines.stages import align_weights, decode_latents, encode_pixels, latent_shape, quantise
+from asva_unet.denoise import draw_noise
+
+Callback = Callable[[str, int, int, Tensor], None]
+
+
+class VideoPipeline(DiffusionPipeline):
+    """A pipeline with a ``vae`` and a ``scheduler``, and ``num_frames``, ``fps`` and ``sample_rate`` in its config."""
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
+        """Read a folder or a hub id, as :meth:`diffusers.DiffusionPipeline.from_pretrained`.
+
+        A small model gives the same pixels, bit by bit, as the one that was saved.
+        """
+        pipeline = super().from_pretrained(*args, **kwargs)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                align_weights(part)
+        return pipeline
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """Networks in evaluation mode while sampling; on every way out as they were, and offloaded again."""
+        modules = [part for part in self.components.values() if isinstance(part, torch.nn.Module) and part.training]
+        for module in modules:
+            module.eval()
+        try:
+            yield
+        finally:
+            for module in modules:
+                module.train()
+            self.maybe_free_model_hooks()
+
+    @staticmethod
+    def _check_sounds(audios: list) -> None:
+        if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
+            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
+
+    def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
+        if audio is None:
+            return None
+        return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
+
+    def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
+        """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
+        shape = latent_shape(self.vae, frames.shape[-2:])
+        noise = None
+        if settings.vae_sample == "sample":
+            noise = draw_noise((*frames.shape[:2], *shape), settings.generator, device=self._execution_device)
+        frames = frames.to(self._execution_device)
+        encoded = [
+            encode_pixels(self.vae, frames[:, place], None if noise is None else noise[:, place])
+            for place in range(frames.shape[1])
+        ]
+        return torch.stack(encoded, dim=1)
+
+    def _scheduler_for(self, unet: Any) -> Any:
+        """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
+        kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
+        rescale = self.config.get("dynamic_rescale", False)
+        if rescale and "dynamic_rescale" not in self.scheduler.config:
+            raise ValueError(
+                f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
+            )
+        return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
+
+    def _finish(self, latents: Tensor, settings: Settings, report: Callback | None) -> Any:
+        """Latents (b, t, c, h, w) as frames of the wanted type."""
+        if settings.output_type == "latent":
+            return latents.cpu()
+        pixels = decode_latents(self.vae, latents, settings.decode_chunk_size, report)
+        if settings.output_type == "pt":
+            return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
+        frames = quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
+        if settings.output_type == "np":
+            return frames
+        from PIL import Image
+
+        return [[Image.fromarray(frame) for frame in video] for video in frames]
