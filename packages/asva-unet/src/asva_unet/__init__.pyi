@@ -4,7 +4,11 @@ from .audio_window import AudioWindowAttention as AudioWindowAttention
 from .audio_window import audio_window_parameters as audio_window_parameters
 from .audio_window import freeze_all_but_audio_windows as freeze_all_but_audio_windows
 from .audio_window import with_audio_window as with_audio_window
+from .avsyncd.conditions import AVSyncDConditions as AVSyncDConditions
+from .avsyncd.unet import AVSyncDUNet as AVSyncDUNet
+from .avsyncd.unet import AVSyncDUNetOutput as AVSyncDUNetOutput
 from .checkpoint import read_checkpoint as read_checkpoint
+from .components import checkpoint_family as checkpoint_family
 from .components import convert_component as convert_component
 from .components import join_checkpoint as join_checkpoint
 from .components import load_component as load_component
