@@ -1,34 +1,55 @@
 """Sound for audio-synchronized video models: reading, mel spectrograms, encoders and tokens aligned to video frames."""
 
+from .beats import BEATsEncoder, beats_fbank
+from .beats_convert import convert_beats, invert_beats
 from .convert import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
 from .embedding import ImageBindAudioHead, convert_imagebind_head
+from .features import audio_features, multi_feature_tokens, null_feature_tokens
 from .imagebind import AudioEncoderOutput, ImageBindAudioEncoder
 from .mel import imagebind_mel, null_mel
 from .positions import resize_positions
 from .reading import load_audio
+from .segments import avsyncd_mel, segment_mask, segment_tokens
 from .sound import Audio, AudioError, cut, fit, official_stereo_scramble, resample
+from .taps import AudioTap, MultiFeatureEncoder
 from .tokens import frame_audio_tokens, split_audio
 from .weights import load_imagebind_audio
+from .windows import TimedTokens, frame_times, window_mask
 
 __all__ = [
     "Audio",
     "AudioEncoderOutput",
     "AudioError",
+    "AudioTap",
+    "BEATsEncoder",
     "ImageBindAudioEncoder",
     "ImageBindAudioHead",
+    "MultiFeatureEncoder",
+    "TimedTokens",
+    "audio_features",
+    "avsyncd_mel",
+    "beats_fbank",
+    "convert_beats",
     "convert_imagebind_audio",
     "convert_imagebind_head",
     "cut",
     "fit",
     "frame_audio_tokens",
+    "frame_times",
     "imagebind_mel",
+    "invert_beats",
     "invert_imagebind_audio",
     "load_audio",
     "load_imagebind_audio",
+    "multi_feature_tokens",
+    "null_feature_tokens",
     "null_mel",
     "official_stereo_scramble",
     "resample",
     "resize_positions",
+    "segment_mask",
+    "segment_tokens",
     "split_audio",
     "split_imagebind",
+    "window_mask",
 ]

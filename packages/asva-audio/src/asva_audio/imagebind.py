@@ -9,6 +9,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
+from asva_audio.mel import imagebind_mel, null_mel
+from asva_audio.windows import patch_times
+
 
 @dataclass
 class AudioEncoderOutput(BaseOutput):
@@ -139,6 +142,21 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
         """Number of patches as (frequency, time)."""
         size, (step_f, step_t) = self.config.patch_size, self.strides
         return (self.config.num_mel_bins - size) // step_f + 1, (self.config.num_frames - size) // step_t + 1
+
+    def spectrogram(self, waveform: Tensor) -> Tensor:
+        """(b, s) sound at 16 kHz -> (b, 1, num_mel_bins, num_frames), :func:`asva_audio.imagebind_mel`."""
+        return imagebind_mel(waveform, num_mel_bins=self.config.num_mel_bins, num_frames=self.config.num_frames)
+
+    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
+        """The "no sound" input, :func:`asva_audio.null_mel`; it is of one length, whatever ``seconds``."""
+        shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
+        return null_mel(batch, **shape, device=self.device)
+
+    def token_times(self, mel: Tensor) -> Tensor:
+        """(f * t, 2) float64 seconds that each patch token hears; the class token, in front of them, hears all."""
+        frequency, time = self.grid
+        times = patch_times(time, size=self.config.patch_size, stride=self.strides[1])
+        return times.repeat(frequency, 1).to(mel.device)
 
     def forward(self, mel: Tensor, output_hidden_states: bool = False) -> AudioEncoderOutput:
         """Encode normalised mels.
