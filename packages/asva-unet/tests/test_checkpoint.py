@@ -25,6 +25,13 @@ def test_lightning_checkpoint(tmp_path, legacy):
     assert all(torch.equal(state[key], value) for key, value in STATE.items())
 
 
+def test_deepspeed_checkpoint(tmp_path):
+    path = tmp_path / "mp_rank_00_model_states.pt"
+    torch.save({"module": {f"_forward_module.{key}": value for key, value in STATE.items()}, "epoch": 1}, path)
+    state = read_checkpoint(path)
+    assert state.keys() == STATE.keys()
+
+
 def test_safetensors(tmp_path):
     save_file(STATE, tmp_path / "weights.safetensors")
     assert torch.equal(read_checkpoint(tmp_path / "weights.safetensors")["a.bias"], STATE["a.bias"])

@@ -55,3 +55,14 @@ def test_joining_checks_what_it_is_given(make_unet, make_inputs, conditions):
     silent = model.encode_conditions(make_inputs(model)["encoder_hidden_states"])
     with pytest.raises(ValueError, match="`image` must be given in all of the conditions or in none"):
         UNetConditions.cat([conditions, silent])
+    longer = model.encode_conditions(torch.zeros(2, 9, 24))
+    with pytest.raises(ValueError, match=r"`text` must hold the same number of tokens in all of .*, got \[5, 9\]"):
+        UNetConditions.cat([silent, longer])
+
+
+def test_conditions_of_other_frames_are_refused(make_unet, make_inputs, conditions):
+    model = make_unet(audio_in_time_embedding=True)
+    assert conditions.num_frames == {3}
+    given = {**make_inputs(model, t=2), "conditions": conditions}
+    with pytest.raises(ValueError, match="`conditions` must be encoded for 2 frames, got 3"):
+        model(**given)

@@ -94,6 +94,17 @@ def test_rescaled_prediction_has_the_reference_deviation():
     torch.testing.assert_close(rescaled.std((1, 2, 3, 4)), given["full"].std((1, 2, 3, 4)), rtol=1e-9, atol=1e-9)
 
 
+def test_rescaling_stays_finite_where_nothing_varies():
+    given = outputs()
+    still = given["none"].clone()
+    still[0] = 0.25
+    rescaled = rescale_guidance(still, given["full"], 0.7)
+    assert torch.equal(rescaled[0], still[0])
+    torch.testing.assert_close(rescaled[1:], rescale_guidance(given["none"], given["full"], 0.7)[1:], rtol=0, atol=0)
+    untrained = {name: torch.zeros(2, 3) for name in BRANCHES}
+    assert torch.equal(combine(untrained, Guidance(7.5, 2.0, 7.5, 0.7)), torch.zeros(2, 3))
+
+
 def test_one_branch_is_returned_as_it_is():
     full = torch.ones(1, 2)
     assert combine({"full": full}, Guidance(1, 1, 1, 0.7)) is full

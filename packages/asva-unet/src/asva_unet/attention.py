@@ -119,7 +119,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     short = query.shape[-2] * key.shape[-2] <= 128 * 128
     if short and query.device.type == "cpu" and _compute_dtype(query) != torch.float32:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-        return (scores if bias is None else scores + bias).softmax(-1) @ value
+        return (scores if bias is None else scores + bias.to(scores.dtype)).softmax(-1) @ value
     return F.scaled_dot_product_attention(query, key, value, None if bias is None else bias.to(query.dtype))
 
 

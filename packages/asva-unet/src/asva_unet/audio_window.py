@@ -132,10 +132,9 @@ def with_audio_window(
     """
     if unet.config["audio_window_attention"]:
         raise ValueError("`unet` must have `audio_window_attention=False`, got a network that has audio windows.")
+    arguments = {name: value for name, value in unet.config.items() if not name.startswith("_")}
     with torch.device("meta"):
-        extended = type(unet).from_config(
-            {**unet.config, "audio_window_attention": True, "audio_window_dim": audio_window_dim}
-        )
+        extended = type(unet)(**{**arguments, "audio_window_attention": True, "audio_window_dim": audio_window_dim})
     pretrained = dict(unet.named_parameters())
     like = next(iter(pretrained.values()))
     new = _first_weights(audio_window_parameters(extended), generator)

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from asva_unet.key_table import ConversionError
 
+DEEPSPEED = "_forward_module."  # before every name in the files of Lightning's DeepSpeed strategy
+
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The tensors of a ``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors`` file by name.
@@ -19,7 +21,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     taken apart (``split_checkpoint``) and converted one network at a time.
 
     Args:
-        path: The file. Of a Lightning checkpoint only ``state_dict`` is returned.
+        path: The file. Of a Lightning checkpoint only ``state_dict`` is returned, of a DeepSpeed one ``module``.
 
     Raises:
         ConversionError: If the file is missing or damaged, would run code, or holds no weights.
@@ -35,8 +37,9 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         ) from error
     except (SafetensorError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise ConversionError(f"`path` must be a whole checkpoint file, got '{path}', which is damaged.") from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    state = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    content = content if isinstance(content, dict) else {}
+    content = content.get("state_dict", content.get("module", content))
+    state = {name.removeprefix(DEEPSPEED): value for name, value in content.items() if isinstance(value, Tensor)}
     if not state:
         raise ConversionError(f"`path` must hold a state dict, got '{path}' without a single tensor.")
     return state

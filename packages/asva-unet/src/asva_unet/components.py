@@ -1,7 +1,7 @@
-"""A whole KeyVID checkpoint as its parts, strict both ways: every key belongs to a part or is an error."""
+"""A whole KeyVID or DynamiCrafter checkpoint as its parts, strict both ways: a key of no part is an error."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -16,6 +16,12 @@ PREFIXES: dict[str, str] = {
     "image_projector": "image_proj_model.",
     "audio_encoder": "imagebind_model.",  # all of ImageBind's modalities; asva_audio knows which are its tower's
     "audio_projector": "audio_proj_model.",  # dead: the original never calls it
+}
+# (audio attention, frame index embedding) in the U-Net -> family; the two DynamiCrafter 512 models have the same keys
+FAMILIES = {
+    (True, True): "keyvid-keyframe",
+    (True, False): "keyvid-interp",
+    (False, False): "dynamicrafter",
 }
 SCHEDULE = (
     "betas",
@@ -38,14 +44,47 @@ _IMAGE_REMAINS = (*_TEXT_REMAINS, r"token_embedding\.weight", r"positional_embed
 State = dict[str, Tensor]
 
 
+def checkpoint_family(keys: Iterable[str]) -> str:
+    """Which released model a checkpoint holds, by the names of its weights alone.
+
+    Args:
+        keys: Names as in the file, for example the result of ``read_checkpoint``.
+
+    Returns:
+        "keyvid-keyframe", "keyvid-interp" or "dynamicrafter" (the 512 model or its interpolator).
+
+    Raises:
+        ConversionError: If it is none of them.
+
+    >>> checkpoint_family(["model.diffusion_model.out.2.weight", "model.diffusion_model.fps_embedding.0.weight"])
+    'dynamicrafter'
+    """
+    prefix = PREFIXES["unet"]
+    unet = {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}
+    if any(key.startswith("framestride_embed.") for key in unet):
+        raise ConversionError(
+            "The checkpoint must be of DynamiCrafter's 512 models, got the 256 model (framestride_embed.*), which has "
+            "gates on its image attention, takes a stride for the frame rate and predicts noise."
+        )
+    audio = any(key.startswith("audio_proj_2.") or ".to_k_ap." in key for key in unet)
+    family = FAMILIES.get((audio, any(key.startswith("frame_idx_embedding.") for key in unet)))
+    if family is None or not any(key.startswith("fps_embedding.") for key in unet):
+        raise ConversionError(
+            f"The checkpoint must be one of {', '.join(FAMILIES.values())}, got none of them: its U-Net "
+            f"({prefix}*) " + (f"has {first_names(unet)}." if unet else "is missing.")
+        )
+    return family
+
+
 def split_checkpoint(state: Mapping[str, Tensor]) -> dict[str, State]:
-    """Part the state dict of a KeyVID checkpoint by component; nothing is copied.
+    """Part the state dict of a KeyVID or DynamiCrafter checkpoint by component; nothing is copied.
 
     Args:
         state: The ``state_dict`` of the Lightning checkpoint, best memory-mapped (``read_checkpoint``).
 
     Returns:
-        Component name -> its original keys without prefix: the names of ``PREFIXES``, and "schedule".
+        Component name -> its original keys without prefix: the names of ``PREFIXES``, and "schedule". DynamiCrafter's
+        have nothing under "audio_encoder" and "audio_projector".
 
     Raises:
         ConversionError: If a key belongs to no component, or a component has no key.
@@ -62,7 +101,8 @@ def split_checkpoint(state: Mapping[str, Tensor]) -> dict[str, State]:
             unknown.add(key)
     if unknown:
         raise ConversionError(
-            f"The checkpoint must hold KeyVID's weights only, {len(unknown)} unknown: {first_names(unknown)}."
+            f"The checkpoint must hold KeyVID's or DynamiCrafter's weights only, {len(unknown)} unknown: "
+            f"{first_names(unknown)}."
         )
     if absent := [PREFIXES[name] + "*" for name in ("unet", "vae", "text_encoder", "image_encoder") if not parts[name]]:
         raise ConversionError(f"The checkpoint must hold every part of KeyVID, missing: {first_names(absent)}.")
@@ -115,6 +155,11 @@ def _table(name: str, model: nn.Module) -> tuple[KeyTable, Sequence[str]]:
     """The component's table, and patterns of the original's keys that our network has no use for."""
     config = model.config
     if name == "unet":
+        if config["audio_window_attention"]:
+            raise ConversionError(
+                "unet must be a network that was released, got one with audio windows, which no original has a name "
+                "for: convert the pretrained network and extend it (`with_audio_window`)."
+            )
         return unet_table(config["layers_per_block"], config["attention_levels"]), ()
     if name == "vae":
         return vae_table(len(config["block_out_channels"])), ()

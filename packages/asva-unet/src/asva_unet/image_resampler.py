@@ -63,6 +63,29 @@ class ImageResampler(ModelMixin, ConfigMixin):
             latents = layer(latents, tokens)
         return self.norm_out(self.proj_out(latents))
 
+    def with_num_frames(self, num_frames: int) -> "ImageResampler":
+        """The same projector for clips of another length (KeyVID code, which takes DynamiCrafter's from 16 to 48).
+
+        The queries are blended linearly along the frames (bilinear, corners not aligned); the other weights are
+        shared with this network, not copied.
+
+        Args:
+            num_frames: Frames of a whole clip, at least 1.
+
+        Raises:
+            ValueError: If ``num_frames`` is below 1.
+        """
+        if num_frames < 1:
+            raise ValueError(f"`num_frames` must be at least 1, got {num_frames}.")
+        arguments = {name: value for name, value in self.config.items() if not name.startswith("_")}
+        with torch.device("meta"):
+            other = ImageResampler(**{**arguments, "num_frames": num_frames})
+        queries = self.latents.detach().unflatten(1, (self.config["num_frames"], -1)).flatten(2)  # (1, t, q*d)
+        queries = F.interpolate(queries.transpose(1, 2), size=num_frames, mode="linear", align_corners=False)
+        latents = queries.transpose(1, 2).unflatten(2, (self.config["num_queries"], -1)).flatten(1, 2)
+        other.load_state_dict({**dict(self.named_parameters()), "latents": latents.contiguous()}, assign=True)
+        return other.train(self.training)
+
 
 class ResamplerLayer(nn.Module):
     """Queries look at the picture and at one another, then pass a feed-forward layer."""
