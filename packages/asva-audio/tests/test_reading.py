@@ -87,8 +87,8 @@ def test_surround_is_mixed_by_the_usual_weights(write_sound):
 def test_a_late_cut_is_found_by_searching(write_sound, monkeypatch, name, codec):
     path = write_sound(name, tone(20, burst=15.3), RATE, codec)
     decoded = []
-    to_float = reading._to_float
-    monkeypatch.setattr(reading, "_to_float", lambda frame: decoded.append(frame.samples) or to_float(frame))
+    to_float = reading.to_float
+    monkeypatch.setattr(reading, "to_float", lambda frame: decoded.append(frame.samples) or to_float(frame))
     audio = load_audio(path, start=15, duration=0.5)
     assert audio.waveform.shape == (1, 8000)
     assert onset(audio) == pytest.approx(0.3, abs=2e-3)  # WebM rounds to milliseconds
@@ -104,8 +104,8 @@ def test_two_seconds_of_an_hour_are_read_without_the_hour(tmp_path, monkeypatch)
     with path.open("r+b") as file:
         file.truncate(44 + 3600 * rate)
     blocks = []
-    to_float = reading._to_float
-    monkeypatch.setattr(reading, "_to_float", lambda frame: blocks.append(frame.samples) or to_float(frame))
+    to_float = reading.to_float
+    monkeypatch.setattr(reading, "to_float", lambda frame: blocks.append(frame.samples) or to_float(frame))
     assert load_audio(path, start=1800, duration=2).waveform.shape == (1, 32000)
     assert sum(blocks) < 4 * rate
 

@@ -1,24 +1,20 @@
 """Sound from any file that FFmpeg reads, through PyAV: exact times, any channels, no more decoded than is asked for."""
 
-import logging
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 import torch
 
+from asva_audio.decoding import SEEK_FROM, decoded_frames, existing_file, open_sound, seek_before, to_float
 from asva_audio.headers import mp3_states_length, wav_seconds
+from asva_audio.packets import read_official
 from asva_audio.sound import Audio, AudioError, check_range, resample
 from asva_audio.timeline import Timeline
 
-logger = logging.getLogger(__name__)
-
-# After a seek a decoder needs some packets until its output is right (MP3 reservoir, Opus pre-roll of 80 ms).
-PRE_ROLL, SEEK_FROM = 0.5, 2.0
 # Containers whose stated duration is a fact, not an estimate from the bit rate; and how far off it may be, in seconds
 # or as a part of the duration.
 EXACT_CONTAINERS = {"mov", "wav", "w64", "flac", "aiff", "au", "caf", "matroska"}
@@ -35,6 +31,7 @@ def load_audio(
     mono: bool = True,
     start: float = 0.0,
     duration: float | None = None,
+    stereo: Literal["correct", "official"] = "correct",
 ) -> Audio:
     """Read the sound of an audio or video file.
 
@@ -42,12 +39,19 @@ def load_audio(
     encoder priming is trimmed. Only the wanted seconds are decoded. The result is shorter than ``duration`` where the
     sound ends earlier; :func:`asva_audio.fit` pads it.
 
+    ``stereo="official"`` reads as the original AVSyncD loader does, for its released weights: the packets that begin in
+    the clip, whole, and each one's interleaved samples taken for consecutive channels, of which ``mono`` keeps the
+    first. Then time 0 is that of the time stamps, ``start`` may be negative, and the length is near ``duration`` only
+    (:func:`asva_audio.avsyncd_mel` takes the middle of it). A mono file comes out unscrambled. The original does so to
+    the track of a video; it reads sounds of their own (WAV) correctly.
+
     Args:
         path: File in any format that FFmpeg reads.
         sample_rate: Rate wanted in Hz, or None for the rate of the file.
         mono: Whether to mix the channels down to one: the mean of stereo, the usual weights for surround sound.
         start: First second wanted.
         duration: Seconds wanted, or None for all.
+        stereo: Whether channels are kept apart, or scrambled as the released AVSyncD weights were trained on.
 
     Returns:
         Sound (c, s), c = 1 if ``mono``.
@@ -55,60 +59,52 @@ def load_audio(
     Raises:
         AudioError: If the file is missing, empty, truncated, not media, without a sound track, holds samples that are
             not finite, or ends before ``start``.
-        ValueError: If ``start``, ``duration`` or ``sample_rate`` is out of range.
+        ValueError: If ``start``, ``duration`` or ``sample_rate`` is out of range, or ``stereo`` is unknown.
     """
-    check_range(start, duration)
-    path = _existing_file(Path(path))
-    with _one_line(path):
-        track = _decode(path, mono, start, duration, seek=start > SEEK_FROM)
-        if start > SEEK_FROM and (track.begin is None or track.begin > track.first):
-            track = _decode(path, mono, start, duration, seek=False)
-    if not track.length:
-        _raise_empty(path, track, start)
-    waveform = torch.from_numpy(track.samples())
+    official = _check_clip(start, duration, stereo)
+    path = existing_file(Path(path))
+    samples, rate = _read_official(path, mono, start, duration) if official else _read(path, mono, start, duration)
+    waveform = torch.from_numpy(samples)
     if not torch.isfinite(waveform).all():
         raise AudioError(f"{path} holds samples that are NaN or infinite; export it again.")
     if sample_rate is None:
-        return Audio(waveform, track.rate)
-    waveform = resample(waveform, track.rate, sample_rate)
-    return Audio(waveform if duration is None else waveform[:, : round(duration * sample_rate)], sample_rate)
+        return Audio(waveform, rate)
+    waveform = resample(waveform, rate, sample_rate)
+    whole = duration is None or official
+    return Audio(waveform if whole else waveform[:, : round(duration * sample_rate)], sample_rate)
 
 
-def _existing_file(path: Path) -> Path:
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder; name a sound or video file in it.")
-    if not path.exists():
-        raise AudioError(f"{path} does not exist; check the path.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty (0 bytes); copy or export it again.")
-    return path
+def _read(path: Path, mono: bool, start: float, duration: float | None) -> tuple[np.ndarray, int]:
+    track = _decode(path, mono, start, duration, seek=start > SEEK_FROM)
+    if start > SEEK_FROM and (track.begin is None or track.begin > track.first):
+        track = _decode(path, mono, start, duration, seek=False)
+    if not track.length:
+        _raise_empty(path, track, start)
+    return track.samples(), track.rate
 
 
-@contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Turn what FFmpeg and the system say into one line that names the file."""
-    try:
-        yield
-    except AudioError:
-        raise
-    except av.error.InvalidDataError as error:
-        raise AudioError(f"{path} is truncated or not a sound or video file; export it again, as WAV say.") from error
-    except (av.error.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AudioError(f"{path} cannot be read: {reason}.") from error
+def _read_official(path: Path, mono: bool, start: float, duration: float | None) -> tuple[np.ndarray, int]:
+    samples, rate = read_official(path, start, duration)
+    return samples[: 1 if mono else None], rate
+
+
+def _check_clip(start: float, duration: float | None, stereo: str) -> bool:
+    if stereo not in ("correct", "official"):
+        raise ValueError(f'`stereo` must be "correct" or "official", got {stereo!r}.')
+    if stereo == "official" and not math.isfinite(start):
+        raise ValueError(f"`start` must be a finite number of seconds, got {start}.")
+    # The original gives negative starts to videos shorter than its clips.
+    check_range(max(0.0, start) if stereo == "official" else start, duration)
+    return stereo == "official"
 
 
 def _decode(path: Path, mono: bool, start: float, duration: float | None, *, seek: bool) -> Timeline:
-    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise AudioError(f"{path} has no sound track; give a sound of its own.")
-        stream.codec_context.thread_count = 1
+    with open_sound(path) as (container, stream):
         origin = max(0, container.start_time or 0) / av.time_base
         if seek:
-            _seek(container, stream, origin + start - PRE_ROLL)
+            seek_before(container, stream, origin + start)
         track = Timeline(rate=0)
-        for frame in _frames(path, container, stream):
+        for frame in decoded_frames(path, container, stream):
             if not track.rate:
                 track = _window(frame.sample_rate, start, duration, _stated_end(path, container, stream, origin))
             _add(path, track, frame, mono, origin)
@@ -129,25 +125,6 @@ def _window(rate: int, start: float, duration: float | None, end: float) -> Time
     return Timeline(rate=rate, first=first, last=last, end=end * rate)
 
 
-def _seek(container: av.container.InputContainer, stream: av.AudioStream, seconds: float) -> None:
-    try:
-        container.seek(int(max(0.0, seconds) / stream.time_base), stream=stream)
-    except av.error.FFmpegError:
-        logger.debug("%s cannot be searched, it is read from its start", container.name)
-
-
-def _frames(path: Path, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Decoded frames; broken packets are left out (their time becomes silence) and counted in a warning."""
-    broken = 0
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            broken += 1
-    if broken:
-        logger.warning("%s: %d packets of sound are broken and were left out", path, broken)
-
-
 def _stated_end(path: Path, container: av.container.InputContainer, stream: av.AudioStream, origin: float) -> float:
     """Where the file says that its sound ends, in seconds, or 0 where it does not say or only guesses."""
     form = container.format.name.split(",")[0]
@@ -163,24 +140,13 @@ def _stated_end(path: Path, container: av.container.InputContainer, stream: av.A
 
 
 def _add(path: Path, track: Timeline, frame: av.AudioFrame, mono: bool, origin: float) -> None:
-    block = _to_float(frame)
+    block = to_float(frame)
     if mono:
         block = _mono_weights(frame)[None] @ block
     if frame.sample_rate != track.rate or (track.blocks and len(block) != len(track.blocks[0])):
         raise AudioError(f"{path} changes its rate or channels on the way; convert it to one format first.")
     seconds = None if frame.pts is None else float(frame.pts * frame.time_base) - origin
     track.add(block, None if seconds is None else round(seconds * track.rate))
-
-
-def _to_float(frame: av.AudioFrame) -> np.ndarray:
-    """(c, s) float32, full scale [-1, 1]."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(frame.samples, -1).T
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    scale = -float(np.iinfo(samples.dtype).min) if samples.dtype.kind == "i" else 1.0
-    return samples.astype(np.float32) / np.float32(scale)
 
 
 def _mono_weights(frame: av.AudioFrame) -> np.ndarray:

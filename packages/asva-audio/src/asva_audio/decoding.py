@@ -1,0 +1,78 @@
+"""A file's sound track opened, searched and decoded block by block; what FFmpeg says becomes one line."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+
+from asva_audio.sound import AudioError
+
+logger = logging.getLogger(__name__)
+
+# After a seek a decoder needs some packets until its output is right (MP3 reservoir, Opus pre-roll of 80 ms).
+PRE_ROLL, SEEK_FROM = 0.5, 2.0
+
+
+def existing_file(path: Path) -> Path:
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder; name a sound or video file in it.")
+    if not path.exists():
+        raise AudioError(f"{path} does not exist; check the path.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise AudioError(f"{path} is empty (0 bytes); copy or export it again.")
+    return path
+
+
+@contextmanager
+def open_sound(path: Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+    """The file and its best sound track, errors in one line that names the file."""
+    try:
+        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+            stream = container.streams.best("audio")
+            if stream is None:
+                raise AudioError(f"{path} has no sound track; give a sound of its own.")
+            stream.codec_context.thread_count = 1
+            yield container, stream
+    except AudioError:
+        raise
+    except av.error.InvalidDataError as error:
+        raise AudioError(f"{path} is truncated or not a sound or video file; export it again, as WAV say.") from error
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudioError(f"{path} cannot be read: {reason}.") from error
+
+
+def seek_before(container: av.container.InputContainer, stream: av.AudioStream, seconds: float) -> None:
+    """Search for a place early enough to decode ``seconds`` well, or stay at the start."""
+    try:
+        container.seek(int(max(0.0, seconds - PRE_ROLL) / stream.time_base), stream=stream)
+    except av.error.FFmpegError:
+        logger.debug("%s cannot be searched, it is read from its start", container.name)
+
+
+def decoded_frames(
+    path: Path, container: av.container.InputContainer, stream: av.AudioStream
+) -> Iterator[av.AudioFrame]:
+    """Decoded frames; broken packets are left out (their time becomes silence) and counted in a warning."""
+    broken = 0
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            broken += 1
+    if broken:
+        logger.warning("%s: %d packets of sound are broken and were left out", path, broken)
+
+
+def to_float(frame: av.AudioFrame) -> np.ndarray:
+    """(c, s) float32, full scale [-1, 1]."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(frame.samples, -1).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    scale = -float(np.iinfo(samples.dtype).min) if samples.dtype.kind == "i" else 1.0
+    return samples.astype(np.float32) / np.float32(scale)
