@@ -1,22 +1,28 @@
 """Parts of a checkpoint through the strict tables: parity of each tower, full-size key lists, clear errors."""
 
+import doctest
+import re
+
 import pytest
 import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
+import asva_unet.components
 from asva_unet import (
     OPENCLIP_TEXT_CONFIG,
     OPENCLIP_VISION_CONFIG,
     ConversionError,
     ImageResampler,
     KeyVIDUNet,
+    checkpoint_family,
     clip_image_pixels,
     convert_component,
     join_checkpoint,
     load_component,
     restore_component,
     split_checkpoint,
+    with_audio_window,
 )
 
 
@@ -107,11 +113,18 @@ def test_vae(parity, assert_parity):
     assert_returns("vae", model, unused, parity.state)
 
 
-def full_size(frame_index_embedding):
+UNETS = {
+    "keyvid-keyframe": {},
+    "keyvid-interp": {"frame_index_embedding": False},
+    "dynamicrafter": {"frame_index_embedding": False, "audio_cross_attention": False},
+}
+
+
+def full_size(family, num_frames=48):
     """Every network of the released checkpoints, without memory."""
     with torch.device("meta"):
         return {
-            "unet": KeyVIDUNet(frame_index_embedding=frame_index_embedding),
+            "unet": KeyVIDUNet(**UNETS[family]),
             "vae": AutoencoderKL(
                 block_out_channels=(128, 256, 512, 512),
                 down_block_types=("DownEncoderBlock2D",) * 4,
@@ -120,16 +133,13 @@ def full_size(frame_index_embedding):
             ),
             "text_encoder": CLIPTextModel(CLIPTextConfig(**OPENCLIP_TEXT_CONFIG)),
             "image_encoder": CLIPVisionModel(CLIPVisionConfig(**OPENCLIP_VISION_CONFIG)),
-            "image_projector": ImageResampler(),
+            "image_projector": ImageResampler(num_frames=num_frames),
         }
 
 
-@pytest.mark.parity("keyvid/full_keys_*.json")
-def test_full_size_keys_both_ways(parity, parity_path, record_property):
-    theirs = {key: tuple(shape) for key, shape in parity["keys"].items()}
+def assert_fits_both_ways(theirs, networks):
+    """Split, convert, restore and join a list of names and shapes."""
     parts = split_checkpoint({key: torch.empty(shape, device="meta") for key, shape in theirs.items()})
-    networks = full_size(frame_index_embedding="model.diffusion_model.frame_idx_embedding.0.weight" in theirs)
-    assert sum(p.numel() for p in networks["unet"].parameters()) == parity["unet_params"]
     for name, network in networks.items():
         ours, unused = convert_component(name, parts[name], network)
         assert {key: value.shape for key, value in ours.items()} == {
@@ -137,7 +147,62 @@ def test_full_size_keys_both_ways(parity, parity_path, record_property):
         }
         parts[name] = restore_component(name, network, unused)
     assert {key: tuple(value.shape) for key, value in join_checkpoint(parts).items()} == theirs
+
+
+@pytest.mark.parity("keyvid/full_keys_*.json")
+def test_full_size_keys_both_ways(parity, parity_path, record_property):
+    theirs = {key: tuple(shape) for key, shape in parity["keys"].items()}
+    networks = full_size(checkpoint_family(theirs))
+    assert sum(p.numel() for p in networks["unet"].parameters()) == parity["unet_params"]
+    assert_fits_both_ways(theirs, networks)
     record_property(f"parity:{parity_path.stem}", 0.0)
+
+
+@pytest.mark.parity("keyvid/full_keys_*.json")
+def test_dynamicrafter_is_keyvid_less_sound_and_frame_indices(parity):
+    """Its projector holds 16 frames of 16 queries, and there is no sound at all in the file."""
+    silent = re.compile(
+        r"imagebind_model\.|audio_proj_model\.|.*\.(frame_idx_embedding|audio_proj_2)\.|.*(_ap\.weight|\.beta)$"
+    )
+    theirs = {key: tuple(shape) for key, shape in parity["keys"].items() if not silent.match(key)}
+    theirs["image_proj_model.latents"] = (1, 16 * 16, 1024)
+    assert checkpoint_family(theirs) == "dynamicrafter"
+    assert sum(key.startswith("model.diffusion_model.") for key in theirs) == 1516
+    networks = full_size("dynamicrafter", num_frames=16)
+    assert sum(p.numel() for p in networks["unet"].parameters()) == 1_438_854_980
+    assert_fits_both_ways(theirs, networks)
+
+
+@pytest.mark.parametrize("family", UNETS)
+def test_families_are_told_apart_by_their_names(make_unet, family):
+    model = make_unet(**UNETS[family])
+    keys = {f"model.diffusion_model.{key}": value for key, value in restore_component("unet", model).items()}
+    assert checkpoint_family(keys) == family
+    stride = {key.replace("fps_embedding", "framestride_embed"): value for key, value in keys.items()}
+    with pytest.raises(ConversionError, match=r"must be of DynamiCrafter's 512 models, got the 256 model"):
+        checkpoint_family(stride)
+    lacking = {key: value for key, value in keys.items() if "fps_embedding" not in key}
+    with pytest.raises(ConversionError, match=r"one of keyvid-keyframe, keyvid-interp, dynamicrafter, got none"):
+        checkpoint_family(lacking)
+
+
+def test_family_of_something_else():
+    with pytest.raises(ConversionError, match=r"its U-Net \(model\.diffusion_model\.\*\) is missing"):
+        checkpoint_family(["transformer.wte.weight"])
+    assert doctest.testmod(asva_unet.components).failed == 0
+
+
+@torch.no_grad()
+def test_dynamicrafter_weights_return_unchanged_and_take_audio_windows(make_unet, small_config):
+    state = restore_component("unet", make_unet(**UNETS["dynamicrafter"]))
+    with torch.device("meta"):
+        model = KeyVIDUNet(**{**small_config, **UNETS["dynamicrafter"]})
+    assert_returns("unet", model, load_component("unet", state, model), state)
+    extended = with_audio_window(model, audio_window_dim=12)
+    assert extended.conv_in.weight.data_ptr() == state["input_blocks.0.0.weight"].data_ptr()
+    for convert in (lambda: convert_component("unet", state, extended), lambda: restore_component("unet", extended)):
+        with pytest.raises(ConversionError, match="unet must be a network that was released, got one with audio win"):
+            convert()
 
 
 def test_unused_weights_are_only_those_known_by_name():
