@@ -1,4 +1,6 @@
+from .avsyncd import AVSyncDPipeline as AVSyncDPipeline
 from .keyvid import KeyVIDPipeline as KeyVIDPipeline
 from .output import KeyVIDOutput as KeyVIDOutput
+from .output import VideoOutput as VideoOutput
 
-__all__ = ["KeyVIDOutput", "KeyVIDPipeline"]
+__all__ = ["AVSyncDPipeline", "KeyVIDOutput", "KeyVIDPipeline", "VideoOutput"]
