@@ -5,6 +5,7 @@ from .audio_window import audio_window_parameters as audio_window_parameters
 from .audio_window import freeze_all_but_audio_windows as freeze_all_but_audio_windows
 from .audio_window import with_audio_window as with_audio_window
 from .avsyncd.conditions import AVSyncDConditions as AVSyncDConditions
+from .avsyncd.pndm import AVSyncDPNDMScheduler as AVSyncDPNDMScheduler
 from .avsyncd.unet import AVSyncDUNet as AVSyncDUNet
 from .avsyncd.unet import AVSyncDUNetOutput as AVSyncDUNetOutput
 from .checkpoint import read_checkpoint as read_checkpoint
