@@ -1,5 +1,6 @@
 """Sound for audio-synchronized video models: reading, mel spectrograms, encoders and tokens aligned to video frames."""
 
+from .avsyncd import convert_avsyncd_audio, invert_avsyncd_audio
 from .beats import BEATsEncoder, beats_fbank
 from .beats_convert import convert_beats, invert_beats
 from .convert import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
@@ -13,7 +14,7 @@ from .segments import avsyncd_mel, segment_mask, segment_tokens
 from .sound import Audio, AudioError, cut, fit, official_stereo_scramble, resample
 from .taps import AudioTap, MultiFeatureEncoder
 from .tokens import frame_audio_tokens, split_audio
-from .weights import load_imagebind_audio
+from .weights import load_beats, load_imagebind_audio
 from .windows import TimedTokens, frame_times, window_mask
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "audio_features",
     "avsyncd_mel",
     "beats_fbank",
+    "convert_avsyncd_audio",
     "convert_beats",
     "convert_imagebind_audio",
     "convert_imagebind_head",
@@ -37,9 +39,11 @@ __all__ = [
     "frame_audio_tokens",
     "frame_times",
     "imagebind_mel",
+    "invert_avsyncd_audio",
     "invert_beats",
     "invert_imagebind_audio",
     "load_audio",
+    "load_beats",
     "load_imagebind_audio",
     "multi_feature_tokens",
     "null_feature_tokens",

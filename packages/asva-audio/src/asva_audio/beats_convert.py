@@ -111,7 +111,11 @@ def _config(cfg: Mapping[str, Any]) -> dict[str, Any]:
     for name, (needed, default) in FIXED.items():
         if (value := cfg.get(name, default)) != needed:
             raise ValueError(f"`checkpoint` must have {name} = {needed!r} as the released BEATs, got {value!r}.")
-    return {ours: cfg.get(theirs, default) for ours, (theirs, default) in CONFIG.items()}
+    config = {ours: cfg.get(theirs, default) for ours, (theirs, default) in CONFIG.items()}
+    for ours, value in config.items():
+        if not isinstance(value, int) or (value < 1 and ours != "deep_norm"):
+            raise ValueError(f"`checkpoint` must state a positive whole {CONFIG[ours][0]}, got {value!r}.")
+    return {**config, "deep_norm": bool(config["deep_norm"])}
 
 
 def _table(num_layers: int) -> dict[str, str]:

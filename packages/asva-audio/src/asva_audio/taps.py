@@ -63,7 +63,7 @@ class MultiFeatureEncoder(ModelMixin, ConfigMixin):
         return {name: [int(layer) for layer in modules] for name, modules in self.projections.items()}
 
     def forward(self, features: Mapping[str, Sequence[Tensor]], token_times: Mapping[str, Tensor]) -> TimedTokens:
-        """Project features and put them one after the other, encoder by encoder and layer by layer.
+        """Project features and put them one after the other, encoders by name and then layer by layer.
 
         Args:
             features: For each encoder its tapped layers in order, each (b, n, width), without class tokens.
@@ -111,7 +111,8 @@ def _taps(sources: Mapping[str, Mapping[str, int | Sequence[int]]]) -> tuple[Aud
     if not sources:
         raise ValueError("`sources` must name at least one encoder, got none.")
     taps = []
-    for name, source in sources.items():
+    # By name, for a saved configuration forgets another order.
+    for name, source in sorted(sources.items()):
         if not str(name).isidentifier():
             raise ValueError(f"`sources` must be named by plain words, got {name!r}.")
         if set(source) != {"width", "layers"}:

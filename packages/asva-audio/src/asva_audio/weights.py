@@ -4,12 +4,15 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from asva_audio.beats import BEATsEncoder
+from asva_audio.beats_convert import convert_beats
 from asva_audio.convert import EMBEDDING, convert_imagebind_audio
 from asva_audio.imagebind import ImageBindAudioEncoder
 
@@ -42,7 +45,7 @@ def load_imagebind_audio(
     Raises:
         ValueError: If the file is missing or damaged, would run code, or its keys or shapes are not ImageBind's.
     """
-    state = _read(Path(path))
+    state = _weights_of(path)
     prefix = next((p for p in PREFIXES if p + EMBEDDING["positions"] in state), "")
     weights = convert_imagebind_audio(state, prefix=prefix)
     width, _, patch_size, _ = weights["patch.weight"].shape
@@ -61,6 +64,25 @@ def load_imagebind_audio(
     return encoder.eval()
 
 
+def load_beats(path: str | os.PathLike[str]) -> BEATsEncoder:
+    """The encoder of a released BEATs checkpoint (``BEATs_iter3.pt``, finetuned or not), configured by the file.
+
+    Args:
+        path: ``.pt`` with ``cfg`` and ``model``.
+
+    Returns:
+        The encoder in float32 and evaluation mode.
+
+    Raises:
+        ValueError: If the file is missing or damaged, would run code, or its keys or shapes are not those of BEATs.
+    """
+    config, weights = convert_beats(_read(Path(path)))
+    encoder = BEATsEncoder(**config)
+    _check_shapes(path, weights, encoder.state_dict())
+    encoder.load_state_dict(weights)
+    return encoder.eval()
+
+
 def _check_shapes(path: str | os.PathLike[str], weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     for key, value in weights.items():
         if value.shape != expected[key].shape:
@@ -70,7 +92,15 @@ def _check_shapes(path: str | os.PathLike[str], weights: Mapping[str, Tensor], e
             )
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def _weights_of(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
+    content = _read(Path(path))
+    state = content.get("state_dict", content)
+    if not isinstance(state, Mapping) or not state:
+        raise ValueError(f"`path` must hold weights by name, got {type(state).__name__} in {path}.")
+    return state
+
+
+def _read(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise ValueError(f"`path` must name a checkpoint file, got {path}, which does not exist.")
     try:
@@ -81,7 +111,6 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         ) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise ValueError(f"`path` must hold a whole checkpoint, got {path}, which is damaged; get it again.") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping) or not state:
         raise ValueError(f"`path` must hold weights by name, got {type(state).__name__} in {path}.")
     return state
