@@ -1,4 +1,4 @@
-"""AVSyncD, and its baseline I2VD without sound: a clean first frame among frames that are denoised (AVSyncD, section 4)."""
+"""AVSyncD and, without sound, its baseline I2VD: a clean first frame among denoised ones (AVSyncD, section 4)."""
 
 from __future__ import annotations
 
@@ -153,7 +153,8 @@ class AVSyncDPipeline(VideoPipeline):
     def _network(
         self, first: Tensor, prompts: list[str], sounds: Sequence[Sound | None], guidance: TextAudioGuidance
     ) -> ClipNetwork:
-        lacks_text, lacks_audio = (any(not BRANCHES[name][place] for name in guidance.branches) for place in (0, 1))
+        given = [BRANCHES[branch] for branch in guidance.branches]
+        lacks_text, lacks_audio = (not all(flags) for flags in zip(*given, strict=True))
         text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
         audio: dict[bool, Tensor | None] = {True: None, False: None}
         mask = None
@@ -163,26 +164,16 @@ class AVSyncDPipeline(VideoPipeline):
 
     def _audio(self, sounds: Sequence[Sound | None], lacks_audio: bool) -> tuple[dict[bool, Tensor], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and what each frame attends to (t, n)."""
-        from asva_audio import imagebind_mel, null_mel, segment_mask, segment_tokens
+        from asva_audio import segment_mask, segment_tokens
 
-        encoder, shape = self.audio_encoder, self.audio_encoder.config
-        silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
+        encoder, device = self.audio_encoder, self._execution_device
+        silence = encoder.null_spectrogram()
         mel = silence.expand(len(sounds), -1, -1, -1)
         if sounds[0] is not None:
-            mel = imagebind_mel(
-                torch.stack([sound.mono for sound in sounds]),
-                sample_rate=self.config.sample_rate,
-                num_mel_bins=shape.num_mel_bins,
-                num_frames=shape.num_frames,
-            )
-        tokens = both(
-            lambda mels: segment_tokens(encoder, mels.to(self._execution_device, encoder.dtype)),
-            mel,
-            silence,
-            lacks_audio,
-        )
+            mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]))
+        tokens = both(lambda mels: segment_tokens(encoder, mels.to(device, encoder.dtype)), mel, silence, lacks_audio)
         mask = segment_mask(self.config.num_frames, encoder.grid, window=self.config.segment_window)
-        return tokens, mask.to(self._execution_device)
+        return tokens, mask.to(device)
 
     def _denoise(self, network: ClipNetwork, guidance: TextAudioGuidance, settings: Settings) -> Tensor:
         """Latents (b, t - 1, c, h, w) of the frames after the first."""
