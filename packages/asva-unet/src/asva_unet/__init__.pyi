@@ -6,6 +6,8 @@ from .audio_window import freeze_all_but_audio_windows as freeze_all_but_audio_w
 from .audio_window import with_audio_window as with_audio_window
 from .avsyncd.conditions import AVSyncDConditions as AVSyncDConditions
 from .avsyncd.pndm import AVSyncDPNDMScheduler as AVSyncDPNDMScheduler
+from .avsyncd.release import load_avsyncd_unet as load_avsyncd_unet
+from .avsyncd.release import save_avsyncd_unet as save_avsyncd_unet
 from .avsyncd.unet import AVSyncDUNet as AVSyncDUNet
 from .avsyncd.unet import AVSyncDUNetOutput as AVSyncDUNetOutput
 from .checkpoint import read_checkpoint as read_checkpoint
