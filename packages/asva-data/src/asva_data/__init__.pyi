@@ -1,3 +1,6 @@
+from .avsyncd import clip_frames as clip_frames
+from .avsyncd import clip_pixels as clip_pixels
+from .avsyncd import clip_starts as clip_starts
 from .clip import Clip as Clip
 from .clip import MediaError as MediaError
 from .decode import Decoder as Decoder
