@@ -57,7 +57,7 @@ def test_pixels(path):
         torch.testing.assert_close(pixels, tensors[f"out/{name}"], rtol=0, atol=1e-6)
         torch.testing.assert_close((pixels + 1) / 2, tensors[f"out/{name}_unnorm"], rtol=0, atol=1e-6)
         if f"out/{name}_flip" in tensors:
-            flipped = clip_pixels(frames, size, flip=True)
+            flipped = (clip_pixels(frames, size, flip=True) + 1) / 2
             torch.testing.assert_close(flipped, tensors[f"out/{name}_flip"], rtol=0, atol=1e-6)
 
 
