@@ -36,21 +36,22 @@ class FirstFrameConv(nn.Conv2d):
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """``x`` (b*t, c, h, w)."""
         x = super().forward(x).contiguous(memory_format=torch.channels_last)
-        rows = x.permute(0, 2, 3, 1).unflatten(0, (-1, num_frames))  # (b, t, h, w, c), a view
-        mixed = self._with_first(rows) if self.first_frame else self._with_neighbours(rows)
-        return mixed.flatten(0, 1).permute(0, 3, 1, 2)
+        plane = frame_plane(x, num_frames)
+        mixed = self._with_first(plane) if self.first_frame else self._with_neighbours(plane)
+        return x + frame_images(mixed, x.shape)
 
-    def _with_first(self, rows: Tensor) -> Tensor:
-        first, before, current = self.conv_temp.weight.chunk(3, dim=1)
-        past = F.linear(rows[:, : max(rows.shape[1] - 1, 1)], before) + F.linear(rows[:, :1], first)
-        past = past if past.shape[1] == rows.shape[1] else torch.cat([past[:, :1], past], dim=1)
-        return rows + past + F.linear(rows, current, self.conv_temp.bias)
+    def _with_first(self, plane: Tensor) -> Tensor:
+        first, before, current = self._taps()
+        padded = torch.cat([plane[:, :, :1], plane], dim=2)
+        shares = F.conv2d(padded, torch.cat([before, current], dim=2), self.conv_temp.bias)
+        return shares + F.conv2d(plane[:, :, :1], first)
 
-    def _with_neighbours(self, rows: Tensor) -> Tensor:
-        before, current, after = self.conv_temp.weight.chunk(3, dim=1)
-        past = F.pad(F.linear(rows[:, :-1], before), (0, 0, 0, 0, 0, 0, 1, 0))
-        future = F.pad(F.linear(rows[:, 1:], after), (0, 0, 0, 0, 0, 0, 0, 1))
-        return rows + past + future + F.linear(rows, current, self.conv_temp.bias)
+    def _with_neighbours(self, plane: Tensor) -> Tensor:
+        return F.conv2d(plane, torch.cat(self._taps(), dim=2), self.conv_temp.bias, padding=(1, 0))
+
+    def _taps(self) -> tuple[Tensor, ...]:
+        """The weight of each of the three frames, as kernels of one frame by one pixel."""
+        return self.conv_temp.weight[:, :, None, None].chunk(3, dim=1)
 
 
 class ClipGroupNorm(GroupNorm):

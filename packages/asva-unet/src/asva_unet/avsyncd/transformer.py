@@ -129,11 +129,6 @@ class Transformer(nn.Module):
         text, audio = conditions.text[self.layer_index], None
         if conditions.audio is not None:
             audio = conditions.audio[self.layer_index]
-        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)
-        tokens = self.block(_pixelwise(self.proj_in, tokens), text, audio, conditions.audio_mask, num_frames)
-        return _pixelwise(self.proj_out, tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2) + x
-
-
-def _pixelwise(conv: nn.Conv2d, tokens: Tensor) -> Tensor:
-    """A 1x1 convolution on (..., c) pixels."""
-    return F.linear(tokens, conv.weight.flatten(1), conv.bias)
+        tokens = self.proj_in(self.norm(x)).permute(0, 2, 3, 1).flatten(1, 2)
+        tokens = self.block(tokens, text, audio, conditions.audio_mask, num_frames)
+        return self.proj_out(tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)) + x
