@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from asva.training.optimizer import MuonAdamW, make_optimizer
-from asva.training.recipe import LoopRecipe
+from asva.training.fields import LoopRecipe
 
 
 def _network():

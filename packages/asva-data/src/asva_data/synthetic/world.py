@@ -104,10 +104,18 @@ class SyntheticWorld:
         """The clips of several indices."""
         return [self[index] for index in indices]
 
+    def class_of(self, index: int) -> str:
+        """Class of the clip at ``index``, without making the clip.
+
+        >>> world = SyntheticWorld(seed=0)
+        >>> world.class_of(7) == world[7].class_name
+        True
+        """
+        names, moving = self._choose(self._draws(index))
+        return names[moving]
+
     def __getitem__(self, index: int) -> SyntheticClip:
-        if index < 0:
-            raise IndexError(f"`index` must not be negative, got {index}.")
-        rng = np.random.default_rng([self.seed, int(index)])
+        rng = self._draws(index)
         names, moving = self._choose(rng)
         scene = draw_scene(rng, names)
         kind = OBJECT_CLASSES[names[moving]]
@@ -128,6 +136,11 @@ class SyntheticWorld:
             scene=scene,
             moving_object=moving,
         )
+
+    def _draws(self, index: int) -> np.random.Generator:
+        if index < 0:
+            raise IndexError(f"`index` must not be negative, got {index}.")
+        return np.random.default_rng([self.seed, int(index)])
 
     def _choose(self, rng: np.random.Generator) -> tuple[list[str], int]:
         """Names of the objects from left to right, and which of them moves."""

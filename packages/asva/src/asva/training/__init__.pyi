@@ -1,18 +1,12 @@
+from .fields import DataRecipe, LoopRecipe
 from .loop import Progress, Run, RunError, Task
-from .recipe import (
-    DataRecipe,
-    DiffusionRecipe,
-    LocalizerRecipe,
-    LoopRecipe,
-    RecipeError,
-    VAERecipe,
-    load_recipe,
-    recipe_names,
-    recipe_record,
-)
+from .recipe import RecipeError, load_recipe, recipe_names, recipe_record
+from .task_recipes import AudioWindowRecipe, AVSyncDRecipe, DiffusionRecipe, LocalizerRecipe, VAERecipe
 from .tasks import make_task
 
 __all__ = [
+    "AVSyncDRecipe",
+    "AudioWindowRecipe",
     "DataRecipe",
     "DiffusionRecipe",
     "LocalizerRecipe",

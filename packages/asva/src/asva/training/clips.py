@@ -1,17 +1,17 @@
-"""Training clips in the order of a run: any step's samples can be made without the steps before."""
+"""Clips as every training sees them, from the synthetic world or from a folder of videos with sound."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asva.training.draws import generator_at
-from asva.training.recipe import DataRecipe
+from asva.training.fields import DataRecipe
+from asva.training.shots import choose_shots, endless_draws, epoch_place
+from asva.training.sound_noise import NoisySounds
 
 SAMPLE_RATE = 16000
 
@@ -27,6 +27,7 @@ class TrainingClip:
         motion_curve: (t,) motion score of each frame.
         class_index: Index of the sound's class, -1 if it is not known.
         moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
+        visible: Indices of the classes that can be seen.
     """
 
     frames: np.ndarray
@@ -35,10 +36,26 @@ class TrainingClip:
     motion_curve: np.ndarray
     class_index: int
     moving: np.ndarray
+    visible: tuple[int, ...]
+
+
+class ClipSource(Protocol):
+    """Clips in the order of a run: any of them can be made without those before.
+
+    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
+    """
+
+    class_names: tuple[str, ...]
+    num_clips: int | None
+
+    def __getitem__(self, index: int) -> TrainingClip: ...
+
+    def class_at(self, index: int) -> int:
+        """Class index of a clip, without making the clip."""
 
 
 class SyntheticClips:
-    """Endless clips of the synthetic world."""
+    """Clips of the synthetic world: without end, or some of each class that come again in an order of their own."""
 
     def __init__(self, recipe: DataRecipe):
         from asva_data import synthetic
@@ -55,9 +72,14 @@ class SyntheticClips:
             two_objects=recipe.two_objects,
         )
         self.class_names = tuple(synthetic.CLASSES)
+        self.chosen = None
+        if recipe.shots is not None:
+            draws = endless_draws(recipe.shots_seed, self.world.class_of)
+            self.chosen = choose_shots(draws, self.world.classes, recipe.shots)
+        self.num_clips = None if self.chosen is None else len(self.chosen)
 
     def __getitem__(self, index: int) -> TrainingClip:
-        clip = self.world[index]
+        clip = self.world[self._place(index)]
         return TrainingClip(
             frames=clip.frames,
             waveform=clip.waveform[0],
@@ -65,7 +87,16 @@ class SyntheticClips:
             motion_curve=motion_at(self.recipe, clip.motion_score, len(clip.frames)),
             class_index=self.class_names.index(clip.class_name),
             moving=clip.mask,
+            visible=tuple(self.class_names.index(thing["class"]) for thing in clip.scene["objects"]),
         )
+
+    def class_at(self, index: int) -> int:
+        return self.class_names.index(self.world.class_of(self._place(index)))
+
+    def _place(self, index: int) -> int:
+        if self.chosen is None:
+            return index
+        return self.chosen[epoch_place(index, len(self.chosen), self.recipe.seed)[1]]
 
 
 class FolderClips:
@@ -83,30 +114,47 @@ class FolderClips:
             num_frames=recipe.num_frames,
             fps=recipe.fps,
             size=(recipe.height, recipe.width),
+            framing=recipe.framing,
             motion_scores=recipe.motion_scores,
-            load_audio=partial(load_audio, sample_rate=SAMPLE_RATE),
+            load_audio=partial(load_audio, sample_rate=SAMPLE_RATE, stereo=recipe.stereo),
             seed=recipe.seed,
         )
         self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
+        if recipe.shots is not None:
+            self.folder.entries = self._shots(recipe)
+        self.num_clips = len(self.folder)
+
+    def _shots(self, recipe: DataRecipe) -> list:
+        entries = self.folder.entries
+        order = torch.randperm(len(entries), generator=generator_at(recipe.shots_seed, 5)).tolist()
+        candidates = ((place, entries[place].path.parent.name) for place in order)
+        return [entries[place] for place in sorted(choose_shots(candidates, self.class_names, recipe.shots))]
 
     def __getitem__(self, index: int) -> TrainingClip:
         from asva_keyframe import motion_curve
 
-        epoch, place = divmod(index, len(self.folder))
+        epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
         self.folder.set_epoch(epoch)
-        order = torch.randperm(len(self.folder), generator=generator_at(self.recipe.seed, epoch))
-        sample = self.folder[int(order[place])]
+        sample = self.folder[place]
         frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
+            frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")
         pairs = motion_curve(frames) if score is None else score[1:].numpy()
+        class_index = self.class_names.index(Path(sample["path"]).parent.name)
         return TrainingClip(
             frames=frames,
             waveform=sample["waveform"][0].numpy(),
             caption=sample["caption"],
             motion_curve=motion_at(self.recipe, pairs, len(frames)),
-            class_index=self.class_names.index(Path(sample["path"]).parent.name),
+            class_index=class_index,
             moving=np.ones(frames.shape[:3], bool),
+            visible=(class_index,),
         )
+
+    def class_at(self, index: int) -> int:
+        place = epoch_place(index, len(self.folder), self.recipe.seed)[1]
+        return self.class_names.index(self.folder.entries[place].path.parent.name)
 
 
 def motion_at(recipe: DataRecipe, curve: np.ndarray, num_frames: int) -> np.ndarray:
@@ -115,58 +163,12 @@ def motion_at(recipe: DataRecipe, curve: np.ndarray, num_frames: int) -> np.ndar
     return np.r_[pairs, pairs[-1:]] if recipe.motion_at == "start" else np.r_[pairs[:1], pairs]
 
 
-def clip_source(recipe: DataRecipe) -> SyntheticClips | FolderClips:
-    """The clips that a recipe names."""
-    return SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+def clip_source(recipe: DataRecipe) -> ClipSource:
+    """The clips that a recipe names.
 
-
-class RunClips(Dataset):
-    """Samples by their place in the run, each seen through the task's ``view``."""
-
-    def __init__(self, recipe: DataRecipe, view: Callable[[TrainingClip, torch.Generator], dict[str, Any]]):
-        self.recipe, self.view, self.source = recipe, view, None
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        if self.source is None:
-            self.source = clip_source(self.recipe)
-        return self.view(self.source[index], generator_at(self.recipe.seed, 1, index))
-
-
-class RunOrder(Sampler[list[int]]):
-    """Batches of sample indices for one process, from a step of the run to its end.
-
-    Sample ``i`` of micro step ``m`` in process ``p`` has index ``(m * num_processes + p) * batch_size + i``.
+    Raises:
+        ValueError: If there are none, or fewer of a class than the recipe wants.
     """
-
-    def __init__(self, first: int, last: int, batch_size: int, process: int, num_processes: int):
-        self.micro_steps, self.batch_size = range(first, last), batch_size
-        self.process, self.num_processes = process, num_processes
-
-    def __len__(self) -> int:
-        return len(self.micro_steps)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for micro_step in self.micro_steps:
-            first = (micro_step * self.num_processes + self.process) * self.batch_size
-            yield list(range(first, first + self.batch_size))
-
-
-def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Stack what is numbers; keep the rest as lists."""
-    columns = {name: [sample[name] for sample in samples] for name in samples[0]}
-    return {
-        name: values if isinstance(values[0], str) else torch.stack([torch.as_tensor(value) for value in values])
-        for name, values in columns.items()
-    }
-
-
-def run_loader(clips: RunClips, order: RunOrder, workers: int) -> DataLoader:
-    """Loader of a run's batches. Worker processes are spawned, since decoders do not survive a fork."""
-    spawn = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if workers else {}
-    return DataLoader(
-        clips, batch_sampler=order, num_workers=workers, collate_fn=collate, worker_init_fn=_one_thread, **spawn
-    )
-
-
-def _one_thread(worker: int) -> None:
-    torch.set_num_threads(1)
+    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+    noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
+    return NoisySounds(source, recipe) if noisy else source

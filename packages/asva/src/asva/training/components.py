@@ -18,6 +18,19 @@ _CLASSES = {
     "localizer": ("asva_keyframe", "MotionLocalizer"),
     "keyframe_unet": ("asva_unet", "KeyVIDUNet"),
     "interp_unet": ("asva_unet", "KeyVIDUNet"),
+    "avsyncd_unet": ("asva_unet", "AVSyncDUNet"),
+    "i2vd_unet": ("asva_unet", "AVSyncDUNet"),
+    "audio_window_unet": ("asva_unet", "KeyVIDUNet"),
+    "imagebind": ("asva_audio", "ImageBindAudioEncoder"),
+    "beats": ("asva_audio", "BEATsEncoder"),
+    "taps": ("asva_audio", "MultiFeatureEncoder"),
+}
+# What a component is called in models that are put together, or in those of another family.
+_OTHER_NAMES = {
+    "avsyncd_unet": "unet",
+    "i2vd_unet": "unet",
+    "audio_window_unet": "unet",
+    "imagebind": "audio_encoder",
 }
 _CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
 
@@ -50,6 +63,21 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
     return component_class(name).from_pretrained(folder, dtype=dtype)
+
+
+def find_component(name: str, folders: Iterable[Path | None]) -> Path:
+    """The folder of a component: the first of ``folders`` that holds it.
+
+    Raises:
+        RunError: If none does.
+    """
+    searched = [folder for folder in folders if folder is not None]
+    for folder in searched:
+        for called in filter(None, (name, _OTHER_NAMES.get(name))):
+            if (folder / called / "config.json").is_file():
+                return folder / called
+    where = " or ".join(str(folder / name) for folder in searched)
+    raise RunError(f"`{name}` must be in {where}, found nothing there. Train or convert it first.")
 
 
 def start_from(component: nn.Module, source: nn.Module) -> None:

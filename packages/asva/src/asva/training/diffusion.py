@@ -1,36 +1,60 @@
-"""Loss of the two diffusion stages: keyframes from sound, every frame from keyframes (KeyVID, sections 3.2, 3.3)."""
+"""What the losses of all video networks share: conditions and their dropout, noise, targets, weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from asva.pipelines.tokens import audio_tokens, image_tokens, project, text_tokens
-from asva.training.recipe import DiffusionRecipe
+from asva.pipelines.tokens import image_tokens, project, text_tokens
+from asva.training.task_recipes import DenoiserRecipe
 from asva.training.vae import to_pixels
 
+CONDITIONS = ("text", "image", "audio")
 
-def dropped(recipe: DiffusionRecipe, batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+
+def dropped(recipe: DenoiserRecipe, batch: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Which samples lose which condition, (b,) bool by name.
 
     ``"official"`` is the original code's single draw r: text if r < 2p, image if p <= r < 3p, audio if
     2p <= r < 4p. ``"independent"`` draws each condition by itself.
     """
-    if recipe.dropout_rule == "official":
+    if getattr(recipe, "dropout_rule", "independent") == "official":
         p, r = recipe.dropout["p"], torch.rand(batch, generator=generator)
         return {"text": r < 2 * p, "image": (r >= p) & (r < 3 * p), "audio": (r >= 2 * p) & (r < 4 * p)}
-    return {
-        name: torch.rand(batch, generator=generator) < recipe.dropout.get(name, 0.0)
-        for name in ("text", "image", "audio")
-    }
+    return {name: torch.rand(batch, generator=generator) < recipe.dropout.get(name, 0.0) for name in CONDITIONS}
 
 
-class DiffusionLoss(nn.Module):
-    """One noising step of one stage and the error of the network's answer."""
+@dataclass(frozen=True)
+class Question:
+    """Clips as the network is asked about them.
 
-    def __init__(self, recipe: DiffusionRecipe, parts: dict[str, nn.Module], tokenizer, scheduler):
+    Attributes:
+        latents: (b, t, c, h, w) clean.
+        reference: (b, t, c, h, w) what a residual is added to.
+        answer: ``answer(noisy, step)`` is the network's, for noisy latents (b, t, c, h, w) and time steps (b,).
+    """
+
+    latents: Tensor
+    reference: Tensor
+    answer: Callable[[Tensor, Tensor], Tensor]
+
+
+class DenoisingLoss(nn.Module):
+    """One noising step of a video network and the error of its answer.
+
+    A family says in ``question`` how its network is asked.
+    """
+
+    given_frames: ClassVar[int] = 0  # frames at the start that stay clean and are no part of the loss
+
+    def __init__(
+        self, recipe: DenoiserRecipe, parts: dict[str, nn.Module], tokenizer, scheduler, learning: Sequence[str]
+    ):
         super().__init__()
-        self.recipe, self.tokenizer = recipe, tokenizer
-        self.unet_name = "keyframe_unet" if recipe.task == "keyframe" else "interp_unet"
-        self.learning = nn.ModuleDict({name: parts[name] for name in (self.unet_name, *recipe.train)})
+        self.recipe, self.tokenizer, self.unet_name = recipe, tokenizer, learning[0]
+        self.learning = nn.ModuleDict({name: parts[name] for name in learning})
         self.frozen = {
             name: part.eval().requires_grad_(False) for name, part in parts.items() if name not in self.learning
         }
@@ -43,9 +67,9 @@ class DiffusionLoss(nn.Module):
     def part(self, name: str) -> nn.Module:
         return self.learning[name] if name in self.learning else self.frozen[name]
 
-    def to_device(self, device: torch.device) -> None:
-        for part in self.frozen.values():
-            part.to(device)
+    @property
+    def unet(self) -> nn.Module:
+        return self.learning[self.unet_name]
 
     @torch.no_grad()
     def encode(self, frames: Tensor, generator: torch.Generator) -> Tensor:
@@ -69,89 +93,65 @@ class DiffusionLoss(nn.Module):
             return tokens
         return tokens[torch.arange(len(indices), device=indices.device)[:, None], indices]
 
-    def audio(self, mel: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
-        """Audio tokens (b, k, l, d) of the frames at ``indices`` (b, k); a dropped sound is a zero spectrogram."""
-        from asva_audio import frame_audio_tokens
-
-        encoder, recipe = self.part("audio_encoder"), self.recipe
-        return frame_audio_tokens(
-            audio_tokens(encoder, mel * ~drop.view(-1, 1, 1, 1).to(mel.device)),
-            indices,
-            grid=encoder.grid,
-            num_frames=recipe.data.num_frames,
-            alignment=recipe.alignment,
-            stage="keyframe",
-        )
-
-    def condition(self, latents: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
-        """Condition channels: the first frame everywhere, or the known frames (b, t) among what ``fill`` says."""
-        from asva_interp import masked_condition
-
-        if self.recipe.task == "keyframe":
-            return latents[:, :1].expand_as(latents)
-        spread = torch.rand((len(latents), 1, 1, 1, 1), generator=generator) * self.recipe.keyframe_noise
-        given = latents + (torch.randn(latents.shape, generator=generator) * spread).to(latents)
-        options = {"fill": self.recipe.fill, "mask_channel": self.recipe.mask_channel}
-        conditions = []
-        for clip, mask in zip(given, known, strict=True):
-            indices = mask.nonzero().T
-            conditions.append(masked_condition(clip[None, indices[0]], indices, len(clip), **options))
-        return torch.cat(conditions)
-
-    def prepare(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor, tuple]:
-        """Latents, condition channels, and what the U-Net takes after the time step."""
-        latents, indices = self.encode(batch["frames"], generator), batch["frame_indices"]
-        inputs = (
-            self.text(batch["caption"], drop["text"]),
-            self.image(batch["frames"][:, 0], drop["image"], indices),
-            self.audio(batch["mel"], drop["audio"], indices),
-            batch["fps"],
-            indices,
-        )
-        return latents, self.condition(latents, batch["known"], generator), inputs
+    def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
+        """Latents and conditions of a batch, some of them dropped."""
+        raise NotImplementedError
 
     def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
-        recipe, device, size = self.recipe, batch["mel"].device, len(batch["mel"])
-        latents, condition, inputs = self.prepare(batch, dropped(recipe, size, generator), generator)
+        recipe, size = self.recipe, len(batch["frames"])
+        question = self.question(batch, dropped(recipe, size, generator), generator)
         share = 1 - torch.rand(size, generator=generator, dtype=torch.float64) ** recipe.noise_bias
         step = (share * len(self.alphas_cumprod)).long().clamp(max=len(self.alphas_cumprod) - 1)
+        noise = torch.randn(question.latents.shape, generator=generator)
+        return self.losses(question, step, noise)
+
+    def losses(self, question: Question, step: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Errors of the answer at time steps (b,), one for each clip, with unit noise (b, t, c, h, w)."""
+        latents, device, first = question.latents, question.latents.device, self.given_frames
+        noise, step = noise.to(device), step.cpu()
         level = self.alphas_cumprod[step].view(-1, 1, 1, 1, 1).to(device, torch.float32)
-        noise = torch.randn(latents.shape, generator=generator).to(device)
         clean = latents
-        if recipe.dynamic_rescale:
+        if self.recipe.dynamic_rescale:
             clean = latents * self.scale[step].view(-1, 1, 1, 1, 1).to(latents)
         noisy = level.sqrt() * clean + (1 - level).sqrt() * noise
-        answer = self.part(self.unet_name)(torch.cat([noisy, condition], dim=2), step.to(device), *inputs).sample
-        target, weight = self.target(clean, noise, condition[:, :, : latents.shape[2]], level)
-        error = (answer.float() - target).square()
-        moving = ((latents - latents[:, :1]).abs().amax(dim=(1, 2), keepdim=True) > 0.5).expand_as(error)
+        answer = question.answer(noisy, step.to(device))
+        target, weight = self.target(clean, noise, question.reference, level)
+        error = (answer.float() - target).square()[:, first:]
+        moving = (latents - latents[:, :1]).abs().amax(dim=(1, 2), keepdim=True) > 0.5
+        moving = moving.expand_as(latents)[:, first:]
         return {
-            "loss": (error * weight * (1 + recipe.motion_weight * moving)).mean(),
+            "loss": (error * weight * (1 + self.recipe.motion_weight * moving)).mean(),
             "error": error.mean(),
             "moving_error": (error * moving).sum() / moving.sum().clamp(min=1),
         }
 
-    def first_guess(self, batch: dict, generator: torch.Generator) -> Tensor:
-        """Clean latents that the network sees in pure noise, (b, t, c, h, w)."""
-        size, device = len(batch["mel"]), batch["mel"].device
-        latents, condition, inputs = self.prepare(
-            batch, dict.fromkeys(("text", "image", "audio"), torch.zeros(size, dtype=bool)), generator
-        )
-        noise = torch.randn(latents.shape, generator=generator).to(device)
-        last = torch.full((size,), len(self.alphas_cumprod) - 1, device=device)
-        unet = self.part(self.unet_name)
-        answer = unet(torch.cat([noise, condition], dim=2), last, *inputs).sample.float()
-        if unet.config.prediction_type == "residual":
-            return answer + condition[:, :, : latents.shape[2]]
-        # Without any signal left, v is minus the clean latents; epsilon says nothing about them.
-        return -answer if unet.config.prediction_type == "v_prediction" else answer
-
     def target(self, clean: Tensor, noise: Tensor, reference: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """What the network should answer, and the weight of its error."""
-        kind = self.part(self.unet_name).config.prediction_type
+        kind = self.unet.config.prediction_type
         if kind == "v_prediction":
             return level.sqrt() * noise - (1 - level).sqrt() * clean, torch.ones_like(level)
         if kind == "epsilon":
             return noise, torch.ones_like(level)
         weight = (1 / (1 - level).clamp(min=1e-6)).clamp(max=self.recipe.low_noise_weight)
         return (clean - reference if kind == "residual" else clean), weight
+
+    def first_guess(self, batch: dict, generator: torch.Generator) -> Tensor:
+        """Clean latents that the network sees in pure noise, (b, t, c, h, w)."""
+        size, device = len(batch["frames"]), batch["frames"].device
+        question = self.question(batch, dict.fromkeys(CONDITIONS, torch.zeros(size, dtype=bool)), generator)
+        noise = torch.randn(question.latents.shape, generator=generator).to(device)
+        last = torch.full((size,), len(self.alphas_cumprod) - 1, device=device)
+        answer = question.answer(noise, last).float()
+        guess = self.clean(answer, noise, question.reference, float(self.alphas_cumprod[-1]))
+        if self.recipe.dynamic_rescale:
+            guess = guess / float(self.scale[-1])
+        return torch.cat([question.latents[:, : self.given_frames], guess[:, self.given_frames :]], dim=1)
+
+    def clean(self, answer: Tensor, noisy: Tensor, reference: Tensor, level: float) -> Tensor:
+        """Clean latents by an answer; from pure noise, where epsilon says nothing, by a bounded one."""
+        kind = self.unet.config.prediction_type
+        if kind == "v_prediction":
+            return level**0.5 * noisy - (1 - level) ** 0.5 * answer
+        if kind == "epsilon":
+            return (noisy - (1 - level) ** 0.5 * answer) / max(level, 1e-3) ** 0.5
+        return answer + reference if kind == "residual" else answer

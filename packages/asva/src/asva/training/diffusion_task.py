@@ -1,64 +1,96 @@
-"""Training of one diffusion stage on top of what a model folder holds (KeyVID, section 4)."""
+"""Training of a video network on top of what a model folder, or another model, holds."""
 
 import re
-from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from asva.training.clips import clip_source, collate
-from asva.training.components import build_component, caption_tokenizer, read_component, start_from
-from asva.training.diffusion import DiffusionLoss
+from asva.training.clips import clip_source
+from asva.training.components import build_component, caption_tokenizer, find_component, read_component, start_from
+from asva.training.diffusion import DenoisingLoss
 from asva.training.draws import generator_at
 from asva.training.loop import RunError
-from asva.training.recipe import DiffusionRecipe
+from asva.training.run_order import collate
+from asva.training.task_recipes import DenoiserRecipe
 from asva.training.vae import to_frames
-from asva.training.views import clip_view
-
-_CONDITIONERS = ("text_encoder", "image_encoder", "image_projector", "audio_encoder")
+from asva.training.views import whole_clip
 
 
-class DiffusionTask:
-    """Trains one of the two stages on top of the components that the model folder holds already."""
+class DenoisingTask:
+    """Trains a U-Net and what else a recipe lets learn; a family says which loss and which components.
 
-    def __init__(self, recipe: DiffusionRecipe, folder: Path):
+    Args:
+        recipe: What to train.
+        folder: Model folder; parts are read from it, or else from the recipe's ``base``.
+    """
+
+    loss: ClassVar[type[DenoisingLoss]]
+    conditioners: ClassVar[tuple[str, ...]]
+    view = staticmethod(whole_clip)
+
+    def __init__(self, recipe: DenoiserRecipe, folder: Path):
         from asva_unet import make_scheduler
 
-        self.recipe, self.folder = recipe, Path(folder)
+        self.recipe, self.folder, self.base = recipe, Path(folder), base_folder(recipe.base)
         self.source = clip_source(recipe.data)
         self.tokenizer = self._tokenizer()
-        parts = {name: self._part(name) for name in ("vae", *_CONDITIONERS, self._unet_name())}
-        unet = parts[self._unet_name()]
+        parts = self.parts()
         if recipe.loop.gradient_checkpointing:
-            unet.enable_gradient_checkpointing()
-        for name, parameter in unet.named_parameters():
+            parts[self.unet_name].enable_gradient_checkpointing()
+        for name, parameter in parts[self.unet_name].named_parameters():
             parameter.requires_grad_(not recipe.trainable or any(re.search(p, name) for p in recipe.trainable))
-        self.module = DiffusionLoss(recipe, parts, self.tokenizer, make_scheduler("ddim"))
-        self.view = partial(clip_view, recipe=recipe)
+        schedule = make_scheduler("ddim", zero_terminal_snr=recipe.zero_terminal_snr)
+        self.module = self.loss(recipe, parts, self.tokenizer, schedule, self.learning())
 
-    def _unet_name(self) -> str:
-        return "keyframe_unet" if self.recipe.task == "keyframe" else "interp_unet"
+    @property
+    def unet_name(self) -> str:
+        """Component that is the U-Net."""
+        raise NotImplementedError
 
-    def _part(self, name: str) -> nn.Module:
+    def learning(self) -> tuple[str, ...]:
+        """Components that learn, the U-Net first."""
+        return (self.unet_name, *(name for name in self.recipe.train if name != self.unet_name))
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Every component by name."""
+        return {name: self.part(name) for name in ("vae", *self.conditioners, self.unet_name)}
+
+    def part(self, name: str) -> nn.Module:
+        """A component as this training begins with it."""
         recipe = self.recipe
-        learns = name == self._unet_name() or name in recipe.train
-        if not learns:
-            return read_component(name, self.folder / name)
+        if name not in self.learning():
+            return self.read(name, self.find(name))
         if name not in recipe.models:
-            if name not in recipe.init:
-                raise RunError(f"`models.{name}` must be given, or `init.{name}`, since {name} learns.")
-            return read_component(name, recipe.init[name])
-        part = build_component(name, recipe.models[name], recipe.loop.seed)
+            if name not in recipe.init and recipe.base is None:
+                raise RunError(f"`models.{name}` must be given, or `init.{name}` or `base`, since {name} learns.")
+            return self.read(name, recipe.init.get(name) or find_component(name, [self.base]))
+        part = build_component(name, self.config(name), recipe.loop.seed)
         if name in recipe.init:
-            start_from(part, read_component(name, recipe.init[name]))
+            start_from(part, self.read(name, recipe.init[name]))
         return part
+
+    def config(self, name: str) -> dict[str, Any]:
+        """Config of a component that is built here."""
+        return self.recipe.models[name]
+
+    def read(self, name: str, folder: Path) -> nn.Module:
+        """A component out of its folder."""
+        return read_component(name, folder)
+
+    def find(self, name: str) -> Path:
+        """Where a component lies that does not learn."""
+        if name in self.recipe.init:
+            return self.recipe.init[name]
+        return find_component(name, [self.folder, self.base])
 
     def _tokenizer(self):
         from transformers import CLIPTokenizer
 
-        if (self.folder / "tokenizer").is_dir():
-            return CLIPTokenizer.from_pretrained(self.folder / "tokenizer")
+        for folder in (self.folder, self.base):
+            if folder is not None and (folder / "tokenizer").is_dir():
+                return CLIPTokenizer.from_pretrained(folder / "tokenizer")
         config = self.recipe.models.get("text_encoder")
         if config is None:
             raise RunError(f"`tokenizer` must be in {self.folder}, found nothing there. Convert a model first.")
@@ -69,12 +101,14 @@ class DiffusionTask:
 
     @torch.no_grad()
     def previews(self) -> dict[str, Tensor]:
-        """True frames above the network's answer from pure noise in one step (keyframes) or from true keyframes."""
+        """True frames above the network's answer from pure noise in one step, with what it is given of them."""
         module, device = self.module, next(self.module.parameters()).device
         clip = self.source[10_000_000]
         batch = collate([self.view(clip, generator_at(self.recipe.loop.seed, 4))])
         batch = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+        module.eval()
         answer = module.first_guess(batch, generator_at(self.recipe.loop.seed, 5))
+        module.train()
         vae = module.part("vae")
         pixels = vae.decode(answer[0] / vae.config.scaling_factor).sample
         return {self.recipe.task: torch.cat([batch["frames"][0], to_frames(pixels)], dim=1)}
@@ -83,3 +117,19 @@ class DiffusionTask:
         """Write the components that learned."""
         for name, part in self.module.learning.items():
             part.save_pretrained(folder / name)
+
+
+def base_folder(base: str | None) -> Path | None:
+    """Folder of the model that a recipe builds on; any folder, or a model that :mod:`asva.models` knows by name.
+
+    Raises:
+        RunError: If there is none.
+    """
+    from asva.models import ModelError, resolve_model
+
+    if base is None or Path(base).is_dir():
+        return None if base is None else Path(base)
+    try:
+        return resolve_model(base)
+    except ModelError as error:
+        raise RunError(f"`base` must be a model's folder or name, got {base}: {error}") from error

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from asva.training.clips import TrainingClip, clip_source
 from asva.training.components import build_component, read_component, start_from
-from asva.training.recipe import LocalizerRecipe
+from asva.training.task_recipes import LocalizerRecipe
 
 _BANDS = 16
 
@@ -63,13 +63,13 @@ class LocalizerTask:
     """Trains ``asva_keyframe.MotionLocalizer``; its audio encoder may become that of the U-Nets."""
 
     def __init__(self, recipe: LocalizerRecipe, folder: Path):
-        self.recipe = recipe
+        self.recipe, self.source = recipe, clip_source(recipe.data)
         self.localizer = build_component("localizer", recipe.model, recipe.loop.seed)
         if recipe.init is not None:
             start_from(self.localizer, read_component("localizer", recipe.init))
         with torch.random.fork_rng():
             torch.manual_seed(recipe.loop.seed + 1)
-            self.module = LocalizerLoss(self.localizer, recipe, len(clip_source(recipe.data).class_names))
+            self.module = LocalizerLoss(self.localizer, recipe, len(self.source.class_names))
         self.view = sound_view
 
     def previews(self) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from asva.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from asva.training.clips import RunClips, RunOrder, run_loader
+from asva.training.clips import ClipSource
 from asva.training.draws import generator_at, layer_draws
+from asva.training.fields import LoopRecipe
 from asva.training.optimizer import make_optimizer
 from asva.training.previews import log_previews
-from asva.training.recipe import LoopRecipe, Recipe, recipe_record
+from asva.training.recipe import Recipe, RecipeError, recipe_of_record, recipe_record
+from asva.training.run_order import RunClips, RunOrder, run_loader
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Task(Protocol):
     """
 
     recipe: Recipe
+    source: ClipSource
     view: Callable
     module: nn.Module
 
@@ -49,6 +52,26 @@ class Progress:
     losses: dict[str, float]
 
 
+def with_steps(recipe: LoopRecipe, num_clips: int | None, num_processes: int) -> LoopRecipe:
+    """The same with ``max_steps``: those of its epochs, or its own if they are fewer.
+
+    Raises:
+        RunError: If the recipe has neither, or epochs of clips without end.
+    """
+    if recipe.epochs is None:
+        if recipe.max_steps is None:
+            raise RunError("`loop.max_steps` or `loop.epochs` must be given, got neither.")
+        return recipe
+    if num_clips is None:
+        raise RunError(
+            f"`loop.epochs` must be null where clips have no end, got {recipe.epochs}. Set `loop.max_steps`, or "
+            "`data.shots` for clips that come again."
+        )
+    batch = recipe.batch_size * recipe.gradient_accumulation_steps * num_processes
+    steps = math.ceil(recipe.epochs * num_clips / batch)
+    return replace(recipe, max_steps=steps if recipe.max_steps is None else min(steps, recipe.max_steps))
+
+
 def learning_rate(recipe: LoopRecipe, step: int) -> float:
     """Learning rate of a step: linear warm-up, then constant or a cosine to a hundredth of the peak."""
     warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
@@ -66,18 +89,21 @@ class Run:
         from accelerate.state import AcceleratorState
         from accelerate.utils import DistributedDataParallelKwargs
 
-        self.task, self.recipe, self.folder = task, task.recipe.loop, Path(folder)
+        self.task, self.folder = task, Path(folder)
         self.home = self.folder / "training" / task.recipe.task
         # One process may train several parts; accelerate would keep the precision of the first.
         AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             cpu=device == "cpu",
-            mixed_precision=self.recipe.mixed_precision,
+            mixed_precision=task.recipe.loop.mixed_precision,
             log_with="tensorboard",
             project_dir=self.home,
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
+        self.recipe = with_steps(task.recipe.loop, task.source.num_clips, self.accelerator.num_processes)
         parameters = [p for p in task.module.parameters() if p.requires_grad]
+        self.num_trainable = sum(p.numel() for p in parameters)
+        logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
         optimizer = make_optimizer(self.recipe, parameters)
         self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
         self.parameters, self.ema = parameters, self._averaged(parameters)
@@ -115,7 +141,7 @@ class Run:
         return self.step
 
     def _check(self, record: dict, path: Path) -> None:
-        if record["recipe"] != recipe_record(self.task.recipe):
+        if not self._same_recipe(record["recipe"]):
             raise RunError(
                 f"`recipe` must be the one that {path} was made with. Use another folder for another recipe."
             )
@@ -124,6 +150,12 @@ class Run:
                 f"`num_processes` must be {record['num_processes']} to go on from {path}, "
                 f"got {self.accelerator.num_processes}."
             )
+
+    def _same_recipe(self, record: dict) -> bool:
+        try:
+            return recipe_record(recipe_of_record(record)) == recipe_record(self.task.recipe)
+        except RecipeError:
+            return False
 
     def save(self) -> None:
         """Write a checkpoint (main process only)."""

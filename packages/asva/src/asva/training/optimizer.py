@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from asva.training.recipe import LoopRecipe
+from asva.training.fields import LoopRecipe
 
 
 def make_optimizer(recipe: LoopRecipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -2,13 +2,23 @@
 
 from pathlib import Path
 
-from asva.training.diffusion_task import DiffusionTask
+from asva.training.audio_window import AudioWindowTask
+from asva.training.avsyncd import AVSyncDTask
+from asva.training.keyvid import KeyVIDTask
 from asva.training.localizer import LocalizerTask
 from asva.training.loop import Task
 from asva.training.recipe import Recipe
 from asva.training.vae import VAETask
 
-_TASKS = {"vae": VAETask, "localizer": LocalizerTask, "keyframe": DiffusionTask, "interp": DiffusionTask}
+_TASKS = {
+    "vae": VAETask,
+    "localizer": LocalizerTask,
+    "keyframe": KeyVIDTask,
+    "interp": KeyVIDTask,
+    "avsyncd": AVSyncDTask,
+    "i2vd": AVSyncDTask,
+    "audio-window": AudioWindowTask,
+}
 
 
 def make_task(recipe: Recipe, folder: Path) -> Task:

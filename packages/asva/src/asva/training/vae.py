@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asva.training.clips import TrainingClip, clip_source, collate
+from asva.training.clips import TrainingClip, clip_source
 from asva.training.components import start_from
 from asva.training.draws import generator_at
-from asva.training.recipe import VAERecipe
+from asva.training.run_order import collate
+from asva.training.task_recipes import VAERecipe
 
 
 def frames_view(clip: TrainingClip, generator: torch.Generator, num_frames: int) -> dict:

@@ -1,4 +1,4 @@
-"""Which frames of a clip a diffusion stage trains on, and what it is told about them (KeyVID, sections 3.2 and 4)."""
+"""Which frames of a clip a network trains on, and what it is told about them (KeyVID, sections 3.2 and 4)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import numpy as np
 import torch
 
 from asva.training.clips import TrainingClip
-from asva.training.recipe import DiffusionRecipe
+from asva.training.task_recipes import DiffusionRecipe
+
+
+def whole_clip(clip: TrainingClip, generator: torch.Generator) -> dict:
+    """Every frame of a clip: ``frames`` (t, h, w, 3) uint8, ``waveform`` (s,), ``caption``."""
+    del generator
+    return {"frames": clip.frames, "waveform": clip.waveform, "caption": clip.caption}
 
 
 def clip_view(clip: TrainingClip, generator: torch.Generator, recipe: DiffusionRecipe) -> dict:

@@ -1,0 +1,102 @@
+"""Fields that all recipes share: where clips come from and how the weights move."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+# YAML reads a bare `no` as false.
+Precision = Annotated[Literal["no", "bf16", "fp16"], BeforeValidator(lambda value: "no" if value is False else value)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Shots = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda value: None if value == "all" else value)]
+strict = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+
+
+@strict
+class DataRecipe:
+    """Where clips come from: the synthetic world, or a folder of videos with sound.
+
+    Attributes:
+        kind: ``"synthetic"`` or ``"folder"``.
+        root: Folder of videos, for ``kind="folder"``; usually given on the command line.
+        motion_scores: ``"beside"``, or a folder, of stored motion scores; optical flow of each clip if none.
+        seed: Seed of the synthetic world, or of the random crops of a folder.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+        num_frames: Frames of one clip.
+        fps: Frames per second of one clip.
+        workers: Processes that prepare clips beside the training; 0 prepares them in the training process.
+        two_objects: Share of synthetic scenes with a second, silent object.
+        classes: Names of the synthetic classes; all of them if empty.
+        motion_at: Whether the motion between two frames counts for its ``"start"``, as in the original code, or for
+            its ``"end"``, so that the peak of a strike is the frame that shows the impact.
+        framing: How videos of a folder meet the size, see :func:`asva_data.resize_crop`.
+        flip: Chance that a clip of a folder is mirrored.
+        stereo: How the sound of a folder's videos is read, see :func:`asva_audio.load_audio`.
+        shots: Clips of each class, drawn once and repeated (K of the open-domain paper); ``null`` or ``"all"`` is all.
+        shots_seed: Seed of that draw. With the same seed a smaller draw is a part of a larger one.
+        wrong_sound: Chance that a clip has another clip's sound.
+        off_screen_sound: Chance that a sound that belongs to nothing in the picture is mixed in.
+        shifted_sound: Chance that a clip's sound is shifted around by a random time.
+    """
+
+    kind: Literal["synthetic", "folder"] = "synthetic"
+    root: Path | None = None
+    motion_scores: Path | None = None
+    seed: int = 0
+    height: int = 64
+    width: int = 64
+    num_frames: int = 48
+    fps: float = 24.0
+    workers: int = 1
+    two_objects: float = 0.2
+    classes: tuple[str, ...] = ()
+    motion_at: Literal["start", "end"] = "end"
+    framing: Literal["training", "inference"] = "training"
+    flip: Share = 0.0
+    stereo: Literal["correct", "official"] = "correct"
+    shots: Shots = None
+    shots_seed: int = 0
+    wrong_sound: Share = 0.0
+    off_screen_sound: Share = 0.0
+    shifted_sound: Share = 0.0
+
+
+@strict
+class LoopRecipe:
+    """How the weights move: optimizer, length, precision, what is saved when.
+
+    Attributes:
+        max_steps: Optimizer steps of the whole run, at most; ``epochs`` alone counts if none.
+        epochs: Times that every clip of a finite source is seen; ``max_steps`` alone counts if none.
+        batch_size: Clips per process and micro step.
+        gradient_accumulation_steps: Micro steps per optimizer step.
+        optimizer: ``"adamw"``, or ``"muon"``: Muon for matrices and kernels, AdamW for the rest.
+        learning_rate: Peak learning rate.
+        schedule: ``"constant"``, or ``"cosine"`` to a hundredth of the peak at the last step.
+        warmup_steps: Steps of linear warm-up.
+        max_grad_norm: The gradient is scaled down to this norm; ``None`` leaves it.
+        ema_decay: Decay of the averaged weights, which are the ones exported; ``None`` exports the last ones.
+        mixed_precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
+        seed: Seed of the initial weights and of every draw; a draw depends on it and on the step alone.
+    """
+
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_size: int
+    gradient_accumulation_steps: int = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    learning_rate: float
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: int = 0
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.01
+    max_grad_norm: float | None = 1.0
+    ema_decay: float | None = None
+    mixed_precision: Precision = "no"
+    gradient_checkpointing: bool = False
+    seed: int = 0
+    log_every: int = 10
+    save_every: int = 200
+    preview_every: int = 1000

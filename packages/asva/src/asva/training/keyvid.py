@@ -1,0 +1,73 @@
+"""Losses of KeyVID's two stages: keyframes from sound, every frame from keyframes (KeyVID, sections 3.2 and 3.3)."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from asva.pipelines.tokens import audio_tokens
+from asva.training.diffusion import DenoisingLoss, Question
+from asva.training.diffusion_task import DenoisingTask
+from asva.training.views import clip_view
+
+
+class KeyVIDLoss(DenoisingLoss):
+    """Noising and error of one stage."""
+
+    def audio(self, mel: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
+        """Audio tokens (b, k, l, d) of the frames at ``indices`` (b, k); a dropped sound is a zero spectrogram."""
+        from asva_audio import frame_audio_tokens
+
+        encoder, recipe = self.part("audio_encoder"), self.recipe
+        return frame_audio_tokens(
+            audio_tokens(encoder, mel * ~drop.view(-1, 1, 1, 1).to(mel.device)),
+            indices,
+            grid=encoder.grid,
+            num_frames=recipe.data.num_frames,
+            alignment=recipe.alignment,
+            stage="keyframe",
+        )
+
+    def condition(self, latents: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
+        """Condition channels: the first frame everywhere, or the known frames (b, t) among what ``fill`` says."""
+        from asva_interp import masked_condition
+
+        if self.recipe.task == "keyframe":
+            return latents[:, :1].expand_as(latents)
+        spread = torch.rand((len(latents), 1, 1, 1, 1), generator=generator) * self.recipe.keyframe_noise
+        given = latents + (torch.randn(latents.shape, generator=generator) * spread).to(latents)
+        options = {"fill": self.recipe.fill, "mask_channel": self.recipe.mask_channel}
+        conditions = []
+        for clip, mask in zip(given, known, strict=True):
+            indices = mask.nonzero().T
+            conditions.append(masked_condition(clip[None, indices[0]], indices, len(clip), **options))
+        return torch.cat(conditions)
+
+    def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
+        latents, indices = self.encode(batch["frames"], generator), batch["frame_indices"]
+        tokens = (
+            self.text(batch["caption"], drop["text"]),
+            self.image(batch["frames"][:, 0], drop["image"], indices),
+            self.audio(batch["mel"], drop["audio"], indices),
+        )
+        condition = self.condition(latents, batch["known"], generator)
+
+        def answer(noisy: Tensor, step: Tensor) -> Tensor:
+            return self.unet(torch.cat([noisy, condition], dim=2), step, *tokens, batch["fps"], indices).sample
+
+        return Question(latents, condition[:, :, : latents.shape[2]], answer)
+
+
+class KeyVIDTask(DenoisingTask):
+    """Trains one of the two stages."""
+
+    loss = KeyVIDLoss
+    conditioners = ("text_encoder", "image_encoder", "image_projector", "audio_encoder")
+
+    def __init__(self, recipe, folder):
+        super().__init__(recipe, folder)
+        self.view = partial(clip_view, recipe=recipe)
+
+    @property
+    def unet_name(self) -> str:
+        return f"{self.recipe.task}_unet"
