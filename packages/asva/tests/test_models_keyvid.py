@@ -138,7 +138,7 @@ def test_a_folder_with_the_released_files_makes_a_video(asva, released, inputs, 
     assert "unreleased" in record["model"]["localizer"]
     assert record["settings"]["alignment"] == "official" and record["settings"]["eta"] == 1.0
 
-    monkeypatch.setattr("asva.models.keyvid.convert_keyvid", lambda *a, **k: pytest.fail("converted twice"))
+    monkeypatch.setattr("asva.models.convert.convert_files", lambda *a, **k: pytest.fail("converted twice"))
     again = asva(*words)
     assert again.code == 0 and "done once" not in again.err
     assert (read_video("out.mp4").frames == frames).all()
@@ -254,7 +254,7 @@ def test_an_accident_during_conversion_leaves_nothing(asva, released, inputs, mo
     def fail(*args, **kwargs):
         raise accident
 
-    monkeypatch.setattr("asva.models.keyvid._write_index", fail)
+    monkeypatch.setattr("asva.models.convert._write_source", fail)
     ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", released)
     assert ran.code == (130 if accident is KeyboardInterrupt else 1)
     assert list(cache_folder().iterdir()) == []
@@ -264,7 +264,7 @@ def test_a_disk_too_small_is_said_before(released, monkeypatch):
     from shutil import disk_usage
 
     small = disk_usage("/")._replace(free=10)
-    monkeypatch.setattr("asva.models.keyvid.shutil.disk_usage", lambda path: small)
+    monkeypatch.setattr("asva.models.storage.shutil.disk_usage", lambda path: small)
     with pytest.raises(ModelError, match="set ASVA_CACHE"):
         resolve_model(released)
 
@@ -277,4 +277,4 @@ def test_convert_command(asva, released, tmp_path):
     ran = asva("models", "convert", released, "converted")
     assert ran.code == 2 and "'converted' exists" in ran.complaint
     ran = asva("models", "convert", tmp_path, "other")
-    assert ran.code == 1 and "no released KeyVID files" in ran.complaint
+    assert ran.code == 1 and "holds no model" in ran.complaint

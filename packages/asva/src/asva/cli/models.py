@@ -27,12 +27,15 @@ def list_models() -> None:
 
 
 def _state(name: str) -> str:
-    from asva.models.hub import cached_keyvid
+    from asva.models.catalog import HUB_MODELS
+    from asva.models.hub import cached_files
     from asva.models.resolve import tiny_folder
 
     if name == "tiny":
         return "here" if (tiny_folder() / "model_index.json").is_file() else "absent"
-    return "not on this machine" if cached_keyvid()[1] else "here"
+    if name not in HUB_MODELS:
+        return "on no hub"
+    return "not on this machine" if cached_files(name)[1] else "here"
 
 
 @models_app.command("info")
@@ -44,26 +47,39 @@ def info(name: Annotated[str, typer.Argument(help="A name, or a folder of a mode
       asva models info keyvid
     """
     from asva.models import MODELS, resolve_model
+    from asva.models.catalog import HUB_MODELS
 
     entry = next((entry for entry in MODELS if entry.name == name), None)
     if entry is not None:
         typer.echo(f"{entry.name}: {entry.summary}\nlicence: {entry.licence}")
-    if name == "keyvid":
-        return _keyvid_info()
+    if name in HUB_MODELS:
+        return _hub_info(name)
+    if name == "avsyncd":
+        return _avsyncd_info()
     _folder_info(resolve_model(name))
 
 
-def _keyvid_info() -> None:
-    from asva.models.catalog import KEYVID_FILES, TOKENIZER_FILES
-    from asva.models.hub import cached_keyvid
+def _hub_info(name: str) -> None:
+    from asva.models.catalog import HUB_MODELS
+    from asva.models.hub import cached_files
 
-    missing = cached_keyvid()[1]
-    for file in KEYVID_FILES + TOKENIZER_FILES:
+    missing = cached_files(name)[1]
+    for file in HUB_MODELS[name]:
         typer.echo(f"{'to download' if file in missing else 'here'}: {file}")
-    typer.echo(
-        "The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
-        "`--keyframes` or `--uniform` is given. A folder with these files, under these names, works as `--model` too."
-    )
+    if name == "keyvid":
+        typer.echo(
+            "The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
+            "`--keyframes` or `--uniform` is given."
+        )
+    typer.echo("A folder with these files, under these names, works as `--model` too.")
+
+
+def _avsyncd_info() -> None:
+    from asva.models.catalog import AVSYNCD_FILES
+
+    for file in AVSYNCD_FILES:
+        typer.echo(f"to fetch by hand: {file}")
+    typer.echo("A folder with these, under these names, works as `--model`.")
 
 
 def _folder_info(folder: Path) -> None:
@@ -75,31 +91,53 @@ def _folder_info(folder: Path) -> None:
 
 @models_app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="Folder with the released files under their names on the hub.")],
-    destination: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder with files under their released names, or one file. With --back: the folder.")
+    ],
+    destination: Annotated[Path, typer.Argument(help="Folder (with --back also: file) to write; it must not exist.")],
+    back: Annotated[
+        bool, typer.Option("--back", help="Give the released files back, with their keys and values.")
+    ] = False,
+    lean: Annotated[
+        bool, typer.Option("--lean", help="Leave out weights that no network uses; such a folder has no way back.")
+    ] = False,
+    imagebind: Annotated[Path | None, typer.Option(help="imagebind_huge.pth, where it is not in the folder.")] = None,
+    stable_diffusion: Annotated[
+        Path | None, typer.Option(help="Folder of Stable Diffusion 1.5 for AVSyncD, where it is not in the folder.")
+    ] = None,
 ) -> None:
-    """Convert released KeyVID checkpoints to a folder that `--model` loads.
+    """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own; and back.
 
-    Every key and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written.
+    KeyVID, DynamiCrafter 512, AVSyncD, ImageBind's audio encoder and BEATs are told apart by their files. Every key
+    and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written.
 
     Example:
 
       hf download RyanWW/KeyVID --local-dir KeyVID
 
       asva models convert KeyVID keyvid-converted
+
+      asva models convert --back keyvid-converted KeyVID-again
     """
-    from asva.models import ModelError, convert_keyvid
-    from asva.models.hub import keyvid_in_folder
+    from asva.models import ModelError, convert_model, restore_model
+    from asva.models.families import PIPELINES
 
     if destination.exists():
         raise UsageProblem(f"'{destination}' exists: name another folder.")
-    if not source.is_dir():
-        raise ModelError(f"Folder '{source}' does not exist.")
-    found = keyvid_in_folder(source)
-    if found is None:
-        raise ModelError(f"Folder '{source}' holds no released KeyVID files: see `asva models info keyvid`.")
-    convert_keyvid(found, destination, on_progress=note)
-    typer.echo(f"Converted: asva sample --model {destination} ...")
+    given = {"imagebind_huge.pth": imagebind, "stable-diffusion-v1-5": stable_diffusion}
+    given = {name: path for name, path in given.items() if path is not None}
+    if back and (lean or given):
+        raise UsageProblem("`--back` takes no other option: what the folder kept is given back.")
+    for path in (source, *given.values()):
+        if not path.exists():
+            raise ModelError(f"'{path}' does not exist.")
+    if back:
+        files = restore_model(source, destination, on_progress=note)
+        typer.echo(f"Converted back: {', '.join(str(file) for file in files)}")
+        return
+    family = convert_model(source, destination, given=given, keep_unused=not lean, on_progress=note)
+    use = f"asva sample --model {destination} ..." if family in PIPELINES else f"{family.title} in {destination}"
+    typer.echo(f"Converted: {use}")
 
 
 def agree(plan: DownloadPlan, *, yes: bool) -> bool:

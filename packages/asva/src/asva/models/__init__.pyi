@@ -4,7 +4,8 @@ from .catalog import ModelEntry as ModelEntry
 from .catalog import ModelError as ModelError
 from .catalog import RemoteFile as RemoteFile
 from .checkpoint import read_checkpoint as read_checkpoint
-from .keyvid import convert_keyvid as convert_keyvid
+from .convert import convert_model as convert_model
+from .convert import restore_model as restore_model
 from .load import load_pipeline as load_pipeline
 from .memory import measured_peak as measured_peak
 from .memory import predicted_peak as predicted_peak
@@ -19,11 +20,12 @@ __all__ = [
     "ModelError",
     "RemoteFile",
     "cache_folder",
-    "convert_keyvid",
+    "convert_model",
     "load_pipeline",
     "measured_peak",
     "predicted_peak",
     "read_checkpoint",
     "reset_peak",
     "resolve_model",
+    "restore_model",
 ]

@@ -5,28 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "AVSYNCD_FILES",
+    "AVSYNCD_LICENCE",
+    "DYNAMICRAFTER_CKPT",
+    "DYNAMICRAFTER_LICENCE",
+    "HUB_MODELS",
     "IMAGEBIND",
     "INTERP_CKPT",
     "KEYFRAME_CKPT",
-    "KEYVID_FILES",
+    "KEYVID_LICENCE",
     "KEYVID_REPO",
     "MODELS",
+    "STABLE_DIFFUSION",
+    "STABLE_DIFFUSION_REPO",
     "TOKENIZER_FILES",
     "DownloadPlan",
     "ModelEntry",
     "ModelError",
     "RemoteFile",
+    "licence_of",
 ]
 
 KEYVID_REPO = "RyanWW/KeyVID"
 KEYFRAME_CKPT = "keyframe_generation/epoch=859-step=10320.ckpt"
 INTERP_CKPT = "asva_12_kf_interp/epoch=1479-step=17760.ckpt"
+DYNAMICRAFTER_CKPT = "model.ckpt"
 IMAGEBIND = "imagebind_huge.pth"
+STABLE_DIFFUSION = "stable-diffusion-v1-5"
+STABLE_DIFFUSION_REPO = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 _TOKENIZER_REPO = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
-_KEYVID_LICENCE = (
+_IMAGEBIND_LICENCE = "CC BY-NC-SA 4.0 (no commercial use)"
+_STABLE_DIFFUSION_LICENCE = "CreativeML OpenRAIL-M"
+KEYVID_LICENCE = (
     "Apache-2.0 (KeyVID, DynamiCrafter); holds OpenCLIP weights (MIT) "
     "and ImageBind weights (CC BY-NC-SA 4.0: no commercial use)"
+)
+DYNAMICRAFTER_LICENCE = "Apache-2.0 (DynamiCrafter); holds OpenCLIP weights (MIT)"
+AVSYNCD_LICENCE = (
+    "MIT (AVSyncD), on Stable Diffusion 1.5 (CreativeML OpenRAIL-M), "
+    "with ImageBind weights (CC BY-NC-SA 4.0: no commercial use)"
 )
 
 
@@ -70,13 +88,47 @@ class ModelEntry:
     licence: str
 
 
-KEYVID_FILES = (
-    RemoteFile(repo=KEYVID_REPO, path=KEYFRAME_CKPT, gigabytes=15.55, licence=_KEYVID_LICENCE),
-    RemoteFile(repo=KEYVID_REPO, path=INTERP_CKPT, gigabytes=15.54, licence=_KEYVID_LICENCE),
-)
 TOKENIZER_FILES = (
     RemoteFile(repo=_TOKENIZER_REPO, path="vocab.json", gigabytes=0.0009, licence="MIT (OpenCLIP)"),
     RemoteFile(repo=_TOKENIZER_REPO, path="merges.txt", gigabytes=0.0005, licence="MIT (OpenCLIP)"),
+)
+
+
+def _dynamicrafter(repo: str) -> tuple[RemoteFile, ...]:
+    checkpoint = RemoteFile(repo=repo, path=DYNAMICRAFTER_CKPT, gigabytes=10.44, licence=DYNAMICRAFTER_LICENCE)
+    return (checkpoint, *TOKENIZER_FILES)
+
+
+# Names of models that a hub holds in their released form.
+HUB_MODELS = {
+    "keyvid": (
+        RemoteFile(repo=KEYVID_REPO, path=KEYFRAME_CKPT, gigabytes=15.55, licence=KEYVID_LICENCE),
+        RemoteFile(repo=KEYVID_REPO, path=INTERP_CKPT, gigabytes=15.54, licence=KEYVID_LICENCE),
+        *TOKENIZER_FILES,
+    ),
+    "dynamicrafter": _dynamicrafter("Doubiiu/DynamiCrafter_512"),
+    "dynamicrafter-interp": _dynamicrafter("Doubiiu/DynamiCrafter_512_Interp"),
+}
+# No hub holds AVSyncD: what goes into one folder by hand.
+AVSYNCD_FILES = (
+    RemoteFile(
+        repo="Google Drive, linked from the README of lzhangbj/ASVA",
+        path="ckpts/checkpoint-37000/modules/unet (AVSync15; 24000 Landscapes, 16000 TheGreatestHits)",
+        gigabytes=4.68,
+        licence=AVSYNCD_LICENCE,
+    ),
+    RemoteFile(
+        repo=STABLE_DIFFUSION_REPO,
+        path=f"vae, text_encoder, tokenizer and scheduler, as {STABLE_DIFFUSION}/",
+        gigabytes=0.83,
+        licence=_STABLE_DIFFUSION_LICENCE,
+    ),
+    RemoteFile(
+        repo="link in the README of facebookresearch/ImageBind",
+        path=IMAGEBIND,
+        gigabytes=4.8,
+        licence=_IMAGEBIND_LICENCE,
+    ),
 )
 MODELS = (
     ModelEntry(
@@ -87,6 +139,25 @@ MODELS = (
     ModelEntry(
         name="keyvid",
         summary=f"released KeyVID weights ({KEYVID_REPO}), 320x512, 48 frames at 24 fps, AVSync15; 31 GB to download",
-        licence=_KEYVID_LICENCE,
+        licence=KEYVID_LICENCE,
+    ),
+    ModelEntry(
+        name="dynamicrafter",
+        summary="released DynamiCrafter_512, without sound, 320x512, 16 frames told to be at 24 fps; 10 GB to download",
+        licence=DYNAMICRAFTER_LICENCE,
+    ),
+    ModelEntry(
+        name="avsyncd",
+        summary="released AVSyncD weights, 256x256, 12 frames at 6 fps; on no hub, to be put into a folder by hand",
+        licence=AVSYNCD_LICENCE,
     ),
 )
+
+
+def licence_of(name: str) -> str | None:
+    """Licence of one file of a model, where it is not the model's own."""
+    if name == IMAGEBIND:
+        return _IMAGEBIND_LICENCE
+    if name.startswith(f"{STABLE_DIFFUSION}/"):
+        return _STABLE_DIFFUSION_LICENCE
+    return next((file.licence for file in TOKENIZER_FILES if file.path == name), None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from torch import Tensor
 
 from asva.models.catalog import ModelError
 
-__all__ = ["read_checkpoint"]
+__all__ = ["read_checkpoint", "read_content", "weights_in"]
 
 _INERT_HOMES = ("omegaconf.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "typing.", "collections.")
+_HOLDERS = ("state_dict", "module", "model")  # of Lightning, DeepSpeed, BEATs
 
 
 class _Inert:
@@ -44,6 +47,35 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
             return read_weights(path)
     except ConversionError as error:
         raise ModelError(str(error).replace("`path`", "A checkpoint")) from error
+
+
+def read_content(path: str | Path) -> Mapping[str, Any]:
+    """All that a checkpoint holds, memory-mapped; no code in it is run.
+
+    Raises:
+        ModelError: If the file is missing, damaged, would run code, or holds no mapping.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors" or not path.is_file():
+        return read_checkpoint(path)
+    try:
+        with torch.serialization.safe_globals(_stand_ins(path)):
+            content = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"A checkpoint must hold weights only, got '{path}', which would run code when read: it was not loaded."
+        ) from error
+    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise ModelError(f"A checkpoint must be whole, got '{path}', which is damaged: fetch it again.") from error
+    if not isinstance(content, Mapping):
+        raise ModelError(f"A checkpoint must hold weights by name, got '{path}' with {type(content).__name__}.")
+    return content
+
+
+def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights among what a checkpoint holds."""
+    holder = next((name for name in _HOLDERS if isinstance(content.get(name), Mapping)), None)
+    return content if holder is None else content[holder]
 
 
 def _stand_ins(path: Path) -> list[tuple[type, str]]:

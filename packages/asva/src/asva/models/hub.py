@@ -5,44 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from asva.models.catalog import (
-    IMAGEBIND,
-    INTERP_CKPT,
-    KEYFRAME_CKPT,
-    KEYVID_FILES,
-    TOKENIZER_FILES,
-    DownloadPlan,
-    ModelError,
-    RemoteFile,
-)
+from asva.models.catalog import HUB_MODELS, TOKENIZER_FILES, DownloadPlan, ModelError, RemoteFile
 
-__all__ = ["cached_keyvid", "download", "keyvid_in_folder", "snapshot"]
+__all__ = ["cached_files", "cached_folder", "download", "openclip_files", "snapshot"]
 
 _WANTED = ["*.json", "*.safetensors", "*.txt"]
 Confirm = Callable[[DownloadPlan], bool] | None
 
 
-def keyvid_in_folder(folder: Path) -> dict[str, Path] | None:
-    """Find the released KeyVID files below a folder; None if neither stage is there.
-
-    Args:
-        folder: A folder with the hub's file names, for example a copy made with ``hf download --local-dir``.
-
-    Returns:
-        Paths by their names on the hub.
+def openclip_files(folder: Path) -> dict[str, Path]:
+    """OpenCLIP's tokenizer, in the folder itself, in its ``tokenizer``, or in the hub's cache.
 
     Raises:
         ModelError: If one of the files is missing.
     """
-    if not any((folder / name).is_file() for name in (KEYFRAME_CKPT, INTERP_CKPT)):
-        return None
-    found = {name: folder / name for name in (KEYFRAME_CKPT, INTERP_CKPT, IMAGEBIND) if (folder / name).is_file()}
-    for name in (KEYFRAME_CKPT, INTERP_CKPT):
-        if name not in found:
-            raise ModelError(f"Folder '{folder}' lacks '{name}': copy it there under that name.")
-    for file in TOKENIZER_FILES:
-        found[file.path] = _tokenizer_file(folder, file)
-    return found
+    return {file.path: _tokenizer_file(folder, file) for file in TOKENIZER_FILES}
 
 
 def _tokenizer_file(folder: Path, file: RemoteFile) -> Path:
@@ -55,17 +32,23 @@ def _tokenizer_file(folder: Path, file: RemoteFile) -> Path:
     )
 
 
-def cached_keyvid() -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
-    """Look the released files up in the hub's cache: those found, those missing."""
+def cached_files(model: str) -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
+    """Look the released files of a named model up in the hub's cache: those found, those missing."""
     found: dict[str, Path] = {}
     missing: list[RemoteFile] = []
-    for file in KEYVID_FILES + TOKENIZER_FILES:
+    for file in HUB_MODELS[model]:
         path = _cached(file)
         if path is None:
             missing.append(file)
         else:
             found[file.path] = path
     return found, tuple(missing)
+
+
+def cached_folder(repo: str, path: str) -> Path | None:
+    """Folder of a hub model in the hub's cache, if the file of that path below it is there."""
+    file = _cached(RemoteFile(repo=repo, path=path, gigabytes=0.0, licence=""))
+    return None if file is None else file.parents[path.count("/")]
 
 
 def _cached(file: RemoteFile) -> Path | None:
@@ -84,9 +67,8 @@ def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
     from huggingface_hub import hf_hub_download
 
     _agree(plan, confirm)
-    wanted = KEYVID_FILES + TOKENIZER_FILES
     try:
-        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in wanted}
+        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in HUB_MODELS[plan.model]}
     except _hub_errors() as error:
         raise _unreachable(plan.model, error) from error
 

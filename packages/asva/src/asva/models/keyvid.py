@@ -1,21 +1,21 @@
-"""Released KeyVID checkpoints become a folder: two stages, one pipeline, every key and shape checked."""
+"""The released KeyVID: two checkpoints become one pipeline, and it becomes them again."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asva.models.catalog import INTERP_CKPT, KEYFRAME_CKPT, KEYVID_FILES, ModelError
-from asva.models.released import compare_stages, read_stage, released_networks
+from asva.models.catalog import IMAGEBIND, INTERP_CKPT, KEYFRAME_CKPT, KEYVID_LICENCE, ModelError
+from asva.models.checkpoint import read_checkpoint, weights_in
+from asva.models.encoders import read_imagebind
+from asva.models.hub import openclip_files
+from asva.models.latent_video import Parts, build_parts, check_schedule, differing, give_back_parts, read_stage
+from asva.models.openclip import openclip_tokenizer
+from asva.models.release import Family, Files, Networks, Release, Say, State, blame
 
-__all__ = ["RELEASED_SETTINGS", "convert_keyvid"]
+__all__ = ["KEYVID", "RELEASED_SETTINGS", "released_networks"]
 
 # What the original's scripts set (spec: KeyVID code, configs and generation.sh); weights do not carry it.
 RELEASED_SETTINGS: dict[str, Any] = {
@@ -37,134 +37,122 @@ RELEASED_SETTINGS: dict[str, Any] = {
     "eta": 1.0,
     "interp_audio_guidance_scale": 9.0,
 }
-_SHARD = "2GB"
+_WHAT = "KeyVID checkpoint"
+_STRIDE = (10, 4)
+_SHARED = {name: name for name in ("vae", "text_encoder", "image_encoder")}
+# Both stages trained their own projector.
+_FIRST = {**_SHARED, "image_projector": "image_projector", "keyframe_unet": "unet"}
+_SECOND = {"interp_image_projector": "image_projector", "interp_unet": "unet"}
 
-Progress = Callable[[str], None] | None
+
+def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
+    """Paths by their names on the hub, in a copy made with ``hf download --local-dir`` for example."""
+    if content is not None:
+        if any(".to_k_ap." in name for name in weights_in(content)):
+            raise ModelError(
+                f"'{source}' is one of KeyVID's two stages: pass the folder that holds '{KEYFRAME_CKPT}' and "
+                f"'{INTERP_CKPT}'."
+            )
+        return None
+    stages = {name: source / name for name in (KEYFRAME_CKPT, INTERP_CKPT)}
+    lacking = [name for name, path in stages.items() if not path.is_file()]
+    if len(lacking) == len(stages):
+        return None
+    if lacking:
+        raise ModelError(f"Folder '{source}' lacks '{lacking[0]}': copy it there under that name.")
+    imagebind = given.get(IMAGEBIND, source / IMAGEBIND)
+    beside = {IMAGEBIND: imagebind} if imagebind.is_file() else {}
+    return stages | beside | openclip_files(source)
 
 
-def convert_keyvid(
-    found: Mapping[str, Path],
-    destination: str | Path,
-    *,
-    localizer: Path | None = None,
-    on_progress: Progress = None,
-) -> Path:
-    """Convert the released files to a folder that :class:`asva.pipelines.KeyVIDPipeline` loads.
+def _read(files: Files, say: Say) -> Release:
+    whole, stages = {}, {}
+    for name in (KEYFRAME_CKPT, INTERP_CKPT):
+        whole[name], stages[name] = read_stage(files[name], _WHAT)
+    for name in differing(stages[KEYFRAME_CKPT], stages[INTERP_CKPT], tuple(_SHARED)):
+        say(f"Note: the two checkpoints hold different weights of the {name}; the first one's are used.")
+    networks = released_networks(files, stages)
+    return Release(
+        networks=networks,
+        originals=whole,
+        finish=lambda folder, say: _finish(folder, networks, files, say),
+    )
 
-    Files are memory-mapped and parts are written one by one, so that little more than one shard of 2 GB is in memory.
-    The folder appears when it is whole, or not at all.
 
-    Args:
-        found: Paths of the two checkpoints, of the tokenizer's ``vocab.json`` and ``merges.txt`` and, if the first
-            checkpoint holds no ImageBind, of ``imagebind_huge.pth``, by their names on the hub.
-        destination: The folder to write.
-        localizer: Folder of a :class:`asva_keyframe.MotionLocalizer`: KeyVID's own was not released. Without it the
-            bundled model's is taken, if there is one.
-        on_progress: Told in words what is being done.
-
-    Returns:
-        The folder.
+def released_networks(files: Files, stages: dict[str, Parts]) -> dict[str, Any]:
+    """Every network of both stages, its weights still on disk.
 
     Raises:
-        ModelError: If a file is damaged, holds code, or lacks a weight; or if the disk is too small.
+        ModelError: If a weight is missing or unknown, or its shape does not fit.
     """
-    destination = Path(destination)
-    say = on_progress or (lambda text: None)
-    say(f"Converting the released files to {destination}; this is done once.")
-    stages = {name: read_stage(found[name]) for name in (KEYFRAME_CKPT, INTERP_CKPT)}
-    compare_stages(stages[KEYFRAME_CKPT], stages[INTERP_CKPT], say)
-    components = released_networks(found, stages)
-    _check_space(destination, components)
-    with _fresh_folder(destination) as folder:
-        _save(folder, components, found, say)
-        components["localizer"] = _copy_localizer(folder, localizer, say)
-        _write_index(folder, components, num_frames=components["image_projector"].config.num_frames)
-        _write_source(folder, found, components["localizer"])
-    return destination
+    with blame(files[KEYFRAME_CKPT], _WHAT):
+        first = stages[KEYFRAME_CKPT]
+        check_schedule(first["schedule"])
+        encoder = read_imagebind(_imagebind(files, first), stride=_STRIDE)
+        num_frames = encoder.grid[1]
+        networks = {"audio_encoder": encoder, **build_parts(first, _FIRST, num_frames=num_frames)}
+    with blame(files[INTERP_CKPT], _WHAT):
+        check_schedule(stages[INTERP_CKPT]["schedule"])
+        return networks | build_parts(stages[INTERP_CKPT], _SECOND, num_frames=num_frames)
 
 
-def _check_space(destination: Path, components: dict[str, Any]) -> None:
-    needed = sum(value.numel() * value.element_size() for part in components.values() for value in part.parameters())
-    home = destination.parent
-    home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
-    if free < needed:
-        raise ModelError(
-            f"Folder '{home}' has {free / 1e9:.1f} GB free and the converted model needs {needed / 1e9:.1f} GB: "
-            f"free some, or set ASVA_CACHE to a folder on another disk."
-        )
+def _imagebind(files: Files, first: Parts) -> State:
+    """ImageBind of the checkpoint itself, or of ``imagebind_huge.pth``."""
+    if first["audio_encoder"]:
+        return first["audio_encoder"]
+    if IMAGEBIND not in files:
+        raise ModelError(f"it holds no ImageBind, put '{IMAGEBIND}' (CC BY-NC-SA 4.0) into the same folder.")
+    return read_checkpoint(files[IMAGEBIND])
 
 
-@contextmanager
-def _fresh_folder(destination: Path) -> Iterator[Path]:
-    """A folder beside the destination that takes its name when the block ends well, and is removed otherwise."""
-    draft = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-    try:
-        draft.chmod(0o755)
-        yield draft
-        if not (destination / "model_index.json").is_file():  # else another process was faster
-            os.replace(draft, destination)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
+    from asva_audio import invert_imagebind_audio
+    from asva_unet.components import PREFIXES
+
+    yield from give_back_parts(networks, {KEYFRAME_CKPT: _FIRST, INTERP_CKPT: {**_SHARED, **_SECOND}})
+    tower = invert_imagebind_audio(networks["audio_encoder"].state_dict(), prefix=PREFIXES["audio_encoder"])
+    for name in names:
+        yield name, tower
 
 
-def _save(folder: Path, components: dict[str, Any], found: Mapping[str, Path], say: Callable[[str], None]) -> None:
+def _finish(folder: Path, networks: Networks, files: Files, say: Say) -> dict[str, Any]:
+    from asva.pipelines import KeyVIDPipeline
     from asva_unet import make_scheduler
 
-    for name, part in components.items():
-        say(f"writing {name}, {sum(value.numel() for value in part.parameters()) / 1e6:.1f} M parameters")
-        part.save_pretrained(folder / name, max_shard_size=_SHARD)
-    length = components["text_encoder"].config.max_position_embeddings
-    components["tokenizer"] = _tokenizer(found, length)
-    components["scheduler"] = make_scheduler("ddim", dynamic_rescale=True)
-    for name in ("tokenizer", "scheduler"):
-        components[name].save_pretrained(folder / name)
+    length = networks["text_encoder"].config.max_position_embeddings
+    others = {
+        "tokenizer": openclip_tokenizer(files, length),
+        "scheduler": make_scheduler("ddim", dynamic_rescale=True),
+    }
+    for name, part in others.items():
+        part.save_pretrained(folder / name)
+    localizer = _copy_localizer(folder, say)
+    num_frames = networks["image_projector"].config.num_frames
+    pipeline = KeyVIDPipeline(**networks, **others, localizer=localizer, **RELEASED_SETTINGS, num_frames=num_frames)
+    pipeline.save_config(folder)
+    return {"localizer": None if localizer is None else "not KeyVID's (unreleased): the one that asva was given"}
 
 
-def _tokenizer(found: Mapping[str, Path], length: int) -> Any:
-    """OpenCLIP's tokenizer: CLIP's words, padded with the word of number 0."""
-    from transformers import CLIPTokenizer
-
-    try:
-        vocabulary = json.loads(found["vocab.json"].read_text(encoding="utf-8"))
-        lines = found["merges.txt"].read_text(encoding="utf-8").splitlines()
-        first = next(word for word, number in vocabulary.items() if number == 0)
-        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
-        return CLIPTokenizer(vocab=vocabulary, merges=merges, pad_token=first, model_max_length=length)
-    except (OSError, ValueError, AttributeError, StopIteration) as error:
-        raise ModelError(
-            f"The tokenizer's '{found['vocab.json']}' or 'merges.txt' is damaged: fetch it again."
-        ) from error
-
-
-def _copy_localizer(folder: Path, localizer: Path | None, say: Callable[[str], None]) -> Any:
-    """KeyVID's localizer is unreleased: copy the one given, or the bundled model's."""
+def _copy_localizer(folder: Path, say: Say) -> Any:
+    """KeyVID's localizer is unreleased: copy the bundled model's."""
     from asva.models.load import load_localizer
     from asva.models.resolve import tiny_folder
 
-    source = localizer or tiny_folder() / "localizer"
-    if localizer is None and not source.is_dir():
+    source = tiny_folder() / "localizer"
+    if not source.is_dir():
         say("Note: there is no localizer: give `--keyframes` or `--uniform` with this model.")
         return None
-    say("Note: KeyVID's localizer was not released; " + ("the bundled" if localizer is None else "the given") + " one")
+    say("Note: KeyVID's localizer was not released; the bundled one is taken.")
     shutil.copytree(source, folder / "localizer")
     return load_localizer(folder)
 
 
-def _write_index(folder: Path, components: dict[str, Any], num_frames: int) -> None:
-    from asva.pipelines import KeyVIDPipeline
-
-    KeyVIDPipeline(**components, **RELEASED_SETTINGS, num_frames=num_frames).save_config(folder)
-
-
-def _write_source(folder: Path, found: Mapping[str, Path], localizer: Any) -> None:
-    """Where the folder comes from, for people and for the record beside a video."""
-    licences = {file.path: file.licence for file in KEYVID_FILES}
-    source = {
-        "files": {
-            name: {"bytes": path.stat().st_size, "licence": licences.get(name)} for name, path in sorted(found.items())
-        },
-        "localizer": None if localizer is None else "not KeyVID's (unreleased): the one that asva was given",
-        "converted_by": f"asva-kit {version('asva-kit')}",
-    }
-    (folder / "source.json").write_text(json.dumps(source, indent=2) + "\n", encoding="utf-8")
+KEYVID = Family(
+    name="keyvid",
+    title="KeyVID",
+    wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`",
+    licence=KEYVID_LICENCE,
+    find=_find,
+    read=_read,
+    give_back=_give_back,
+)

@@ -53,7 +53,8 @@ def unet_config(state: State) -> dict[str, Any]:
     inner = _shape(state, "init_attn.0.proj_in.weight", what)[0]
     cross = next((tuple(state[name].shape) for name in state if name.endswith("attn2.to_k_ip.weight")), None)
     if cross is None:
-        raise ModelError("The U-Net has no image cross attention: it is not a KeyVID network.")
+        raise ModelError("The U-Net has no image cross attention: it is not a network of KeyVID or DynamiCrafter.")
+    hears = "audio_proj_2.weight" in state
     return {
         "in_channels": _shape(state, "input_blocks.0.0.weight", what)[1],
         "out_channels": _shape(state, "out.2.weight", what)[0],
@@ -63,7 +64,8 @@ def unet_config(state: State) -> dict[str, Any]:
         "attention_head_dim": inner // _INIT_HEADS,
         "init_attention_heads": _INIT_HEADS,
         "cross_attention_dim": cross[1],
-        "audio_embed_dim": _shape(state, "audio_proj_2.weight", what)[1],
+        "audio_cross_attention": hears,
+        **({"audio_embed_dim": _shape(state, "audio_proj_2.weight", what)[1]} if hears else {}),
         "frame_index_embedding": "frame_idx_embedding.0.weight" in state,
         "prediction_type": "v_prediction",
     }
