@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -18,7 +19,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["file_digest", "keyframe_strip", "package_versions", "plot_keyframes", "staged", "write_json"]
+__all__ = [
+    "file_digest",
+    "keyframe_strip",
+    "package_versions",
+    "picture_file",
+    "plot_keyframes",
+    "staged",
+    "write_json",
+]
 
 _PACKAGES = (
     "asva-kit asva-audio asva-data asva-interp asva-keyframe asva-metrics asva-unet "
@@ -116,6 +125,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def picture_file(picture: np.ndarray) -> bytes:
+    """A picture (h, w, 3) uint8 as the bytes of a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG")
+    return file.getvalue()
+
+
 def plot_keyframes(
     path: Path,
     motion_curve: Sequence[float] | np.ndarray,
@@ -131,7 +149,7 @@ def plot_keyframes(
     Args:
         path: The picture to write; its ending chooses the format.
         motion_curve: (t,) motion score of every frame.
-        keyframe_indices: (k,) chosen frames, 0 to t - 1.
+        keyframe_indices: (k,) chosen frames, 0 to t - 1; none draws the curve alone.
         fps: Frames per second of the curve.
         waveform: (c, s) or (s,) samples in [-1, 1], drawn behind the curve.
         sample_rate: Hertz of the waveform.
@@ -151,7 +169,8 @@ def plot_keyframes(
     front = axes.twinx()
     front.vlines(indices / fps, 0, 1, transform=front.get_xaxis_transform(), color="#c2410c", alpha=0.35, lw=1)
     front.plot(times, curve, color="#1d4ed8", lw=1.8, label="motion")
-    front.plot(indices / fps, curve[indices], "o", color="#c2410c", ms=6, label="keyframes")
+    if len(indices):
+        front.plot(indices / fps, curve[indices], "o", color="#c2410c", ms=6, label="keyframes")
     for index in indices:
         front.annotate(str(index), (index / fps, curve[index]), (0, 7), textcoords="offset points", ha="center", size=8)
     low, high = float(curve.min()), float(curve.max())

@@ -37,32 +37,48 @@ def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
 
     from asva_audio import Audio
     from asva_data import MediaError, read_video
-    from asva_keyframe import motion_curve
 
     with naming("SOURCE"):
         clip = read_video(source, start=start, duration=NUM_FRAMES / FPS, fps=FPS)
     if len(clip.frames) < 3:
         raise MediaError(f"`SOURCE` must hold at least three frames from {start:g} s on, got {source}.")
-    pairs = motion_curve(clip.frames)
-    if pairs.max() < STILL:
+    curve = measured_curve(clip.frames)
+    if curve.max() < 1:
         note(f"Note: nothing moves in '{source}' from second {start:g} on. Choose another part with --start.")
-    curve = np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)  # nothing leads to the first frame
     audio = None
     if clip.waveform is not None:
         audio = Audio(waveform=torch.from_numpy(clip.waveform), sample_rate=clip.sample_rate)
     return curve, FPS, audio, "even"
 
 
+def measured_curve(frames: np.ndarray) -> np.ndarray:
+    """Motion of a video, relative to the strongest, below 1 everywhere where nothing moves.
+
+    Args:
+        frames: (t, h, w, 3) uint8.
+
+    Returns:
+        (t,) the motion that leads to each frame; nothing leads to the first, which has that of the second.
+    """
+    from asva_keyframe import motion_curve
+
+    if len(frames) < 2:
+        return np.zeros(len(frames))
+    pairs = motion_curve(frames)
+    return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)
+
+
 def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
     """Motion that the model's localizer hears; shapes as in :func:`from_motion`."""
     from asva.cli.models import agree
-    from asva.cli.sampling import clip_seconds, model_settings
     from asva.models import resolve_model
+    from asva.models.folders import method_of_model, model_settings
 
     folder = resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note)
-    settings = model_settings(folder)
-    audio = read_sound(source, start, clip_seconds(settings), option="SOURCE")
-    curve = _predict(folder, audio, settings["sample_rate"], clip_seconds(settings))
+    settings = model_settings(folder, method_of_model(folder, "keyvid"))
+    seconds = settings["num_frames"] / settings["fps"]
+    audio = read_sound(source, start, seconds, option="SOURCE")
+    curve = _predict(folder, audio, settings["sample_rate"], seconds)
     return curve, settings["fps"], audio, settings["selection"]
 
 

@@ -10,6 +10,10 @@ from typing import Annotated
 import typer
 
 from asva.cli.door import UsageProblem
+from asva.pipelines.methods import METHODS
+
+MethodName = StrEnum("MethodName", [(name.replace("-", "_"), name) for name in METHODS])
+"""Ways to make a video."""
 
 
 class Rule(StrEnum):
@@ -71,6 +75,14 @@ def parse_size(text: str) -> tuple[int, int]:
     if not match:
         raise UsageProblem(f"`--size` must be height x width in pixels, such as 320x512, got '{text}'.")
     return int(match[1]), int(match[2])
+
+
+def parse_words(text: str) -> list[str]:
+    """Words from ``drum,left hand``."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise UsageProblem(f"`--words` must be words with commas between, such as drum,stick, got '{text}'.")
+    return words
 
 
 def check_targets(paths: list[Path], overwrite: bool) -> None:

@@ -12,28 +12,45 @@ from asva.cli import options
 from asva.cli.door import UsageProblem
 from asva.cli.terminal import gigabytes, note
 
-Scale = Annotated[float | None, typer.Option(help="1 is none; the model's own without it.")]
-
 
 def sample(
-    image: Annotated[Path, typer.Option("--image", "-i", help="First frame: a picture, or a video.")],
     audio: Annotated[Path, typer.Option("--audio", "-a", help="A sound, or a video with sound.")],
+    image: Annotated[Path | None, typer.Option("--image", "-i", help="First frame: a picture, or a video.")] = None,
     prompt: Annotated[str, typer.Option("--prompt", "-p", help="What is seen and done, in words.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Video to write, .mp4.")] = Path("out.mp4"),
-    model: options.Model = "tiny",
+    method: Annotated[
+        options.MethodName | None, typer.Option(help="How frames are made; the model's own method without it.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="A name (see asva models list), a folder, or a hub id owner/name."),
+    ] = None,
+    image_model: Annotated[
+        str | None, typer.Option(help="Makes the first frame of the prompt: folder or hub id of diffusers.")
+    ] = None,
     seed: options.Seed = 0,
     start: options.Start = 0.0,
     size: Annotated[str | None, typer.Option(help="Height x width, such as 320x512.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the keyframe stage.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second, where there is a choice.")] = None,
+    interpolator: Annotated[
+        str | None, typer.Option(help="KeyVID model whose second stage makes the frames between.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps; with KeyVID of the keyframe stage.")] = None,
     interp_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the interpolation stage.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How much the sound steers, both stages; 1 is none.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How much the sound steers; 1 is none.")] = None,
     text_guidance: Annotated[float | None, typer.Option(help="How much the prompt steers; 1 is none.")] = None,
     image_guidance: Annotated[float | None, typer.Option(help="How much the picture steers; 1 is none.")] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="Of the sound that a frame hears, in frames (audio-window).")
+    ] = None,
+    words: Annotated[
+        str | None, typer.Option(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
+    ] = None,
     keyframes: options.Keyframes = None,
     uniform: Annotated[bool, typer.Option("--uniform", help="Keyframes at equal distances.")] = False,
     rule: Annotated[options.Rule | None, typer.Option(help="How keyframes are chosen from the motion curve.")] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw curve, keyframes and waveform beside the video.")] = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Write the keyframes as one picture too.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw sound, motion and keyframes beside the video.")] = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Write the keyframes, or frames, as one picture too.")] = False,
     device: options.Device = "auto",
     dtype: Annotated[options.Dtype, typer.Option(help="Precision of the networks.")] = options.Dtype.auto,
     offload: Annotated[options.Offload, typer.Option(help="Save GPU memory: model is slower, sequential slowest.")] = (
@@ -57,33 +74,45 @@ def sample(
       asva sample -i dog.jpg -a bark.wav --keyframes 0.2,0.9,1.4 --seed 7 -o dog.mp4
 
       asva sample -i dog.jpg -a bark.wav --model keyvid --device cuda --offload model -o dog.mp4
+
+      asva sample -i dog.jpg -a bark.wav --method avsyncd --model FOLDER --interpolator keyvid -o dog.mp4
+
+      asva sample -p "a dog barks" -a bark.wav --image-model FOLDER --model keyvid -o dog.mp4
     """
-    from asva.cli.sampling import Request, run
+    from asva.cli.plan import Request
+    from asva.cli.sampling import run
 
     if uniform and keyframes is not None:
         raise UsageProblem("`--uniform` and `--keyframes` exclude each other: give one.")
-    targets = _targets(output, plot=plot, strip=strip)
-    options.check_targets(list(targets.values()), overwrite)
+    if image is not None and image_model is not None:
+        raise UsageProblem("`--image` and `--image-model` exclude each other: give one.")
+    targets = _targets(output, plot=plot, strip=strip, picture=image_model is not None)
+    options.check_targets([path for name, path in targets.items() if name != "strip"], overwrite)
+    given = {
+        "--steps": steps,
+        "--interp-steps": interp_steps,
+        "--guidance": guidance,
+        "--text-guidance": text_guidance,
+        "--image-guidance": image_guidance,
+        "--radius": radius,
+        "--words": None if words is None else options.parse_words(words),
+        "--keyframes": None if keyframes is None else options.parse_times(keyframes),
+        "--rule": None if rule is None else str(rule),
+        "--uniform": "uniform" if uniform else None,  # behind the rule, over which it counts
+    }
     request = Request(
         image=image,
+        image_model=image_model,
         audio=audio,
         prompt=prompt,
+        method=None if method is None else str(method),
         model=model,
+        interpolator=interpolator,
+        fps=fps,
         seed=seed,
         start=start,
         size=None if size is None else options.parse_size(size),
-        times=None if keyframes is None else options.parse_times(keyframes),
-        selection="uniform" if uniform else None if rule is None else str(rule),
-        settings={
-            "num_inference_steps": steps,
-            "interp_num_inference_steps": interp_steps,
-            "audio_guidance_scale": guidance,
-            "interp_audio_guidance_scale": guidance,
-            "text_guidance_scale": text_guidance,
-            "interp_text_guidance_scale": text_guidance,
-            "image_guidance_scale": image_guidance,
-            "interp_image_guidance_scale": image_guidance,
-        },
+        options={name: value for name, value in given.items() if value is not None},
         device=device,
         dtype=str(dtype),
         offload=str(offload),
@@ -91,15 +120,17 @@ def sample(
         yes=yes,
     )
     began = time.monotonic()
-    record = run(request, targets)
+    record, targets = run(request, targets, overwrite=overwrite)
     _say(record, targets, time.monotonic() - began)
 
 
-def _targets(output: Path, *, plot: bool, strip: bool) -> dict[str, Path]:
-    """Final names of everything that will be written."""
+def _targets(output: Path, *, plot: bool, strip: bool, picture: bool) -> dict[str, Path]:
+    """Final names of everything that will be written; the strip's may still change."""
     if output.suffix.lower() != ".mp4":
         raise UsageProblem(f"`--output` must end in .mp4, got '{output}'.")
     targets = {"json": output.with_suffix(".json")}
+    if picture:
+        targets["image"] = output.with_name(f"{output.stem}.image.png")
     if plot:
         targets["plot"] = output.with_name(f"{output.stem}.plot.png")
     if strip:
@@ -109,9 +140,10 @@ def _targets(output: Path, *, plot: bool, strip: bool) -> dict[str, Path]:
 
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:
     """The result on stdout, everything about it on stderr."""
-    chosen = ", ".join(f"{second:.2f}" for second in record["keyframes"]["seconds"])
+    if "keyframes" in record:
+        chosen = ", ".join(f"{second:.2f}" for second in record["keyframes"]["seconds"])
+        note(f"keyframes at {chosen} s", quiet=True)
     memory = record["memory"]
-    note(f"keyframes at {chosen} s", quiet=True)
     note(
         f"peak memory {gigabytes(memory['measured_bytes'])}, predicted {gigabytes(memory['predicted_bytes'])}; "
         f"{seconds:.1f} s in all",

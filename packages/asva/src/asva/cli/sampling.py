@@ -1,187 +1,191 @@
-"""The stages of `asva sample`: read, load, run the pipeline, write everything or nothing."""
+"""The stages of `asva sample`: read, load, make the frames, write everything or nothing."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asva.cli.inputs import naming, read_picture, read_sound
-from asva.cli.models import agree
+from asva.cli import options
+from asva.cli.inputs import read_picture, read_sound
+from asva.cli.plan import Plan, Request, make_plan
 from asva.cli.progress import Stages
+from asva.cli.record import make_record, scalars
 from asva.cli.terminal import gigabytes, note
-from asva.outputs import file_digest, keyframe_strip, package_versions, plot_keyframes, staged, write_json
+from asva.outputs import picture_file, staged, write_json
 
 if TYPE_CHECKING:
     from asva_audio import Audio
 
-_NEEDED = ("num_frames", "fps", "num_keyframes", "height", "width", "sample_rate", "selection")
-STAGES = {"keyframe": "keyframes", "interp": "frames between", "decode": "decoding"}
+FIRST_STAGE = "listening"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asked for; None is the model's own setting."""
+class Made:
+    """What came out, and of which pipeline.
 
-    image: Path
-    audio: Path
-    prompt: str
-    model: str
-    seed: int
-    start: float
-    size: tuple[int, int] | None
-    times: list[float] | None
-    selection: str | None
+    Attributes:
+        result: What the last pipeline answered.
+        settings: Of the pipeline that made the frames.
+        device: That it ran on.
+        dtype: Of its weights.
+        localizer: Whether it had one.
+        predicted: Bytes that were expected to be needed at most, by any pipeline.
+        picture: File of the first frame, where a model made it.
+    """
+
+    result: Any
     settings: dict[str, Any]
     device: str
     dtype: str
-    offload: str
-    crf: int
-    yes: bool
+    localizer: bool
+    predicted: int
+    picture: bytes | None = None
 
 
-def run(request: Request, targets: dict[str, Path]) -> dict[str, Any]:
-    """Make the video and everything beside it; returns the record."""
-    from asva.models import resolve_model
+def run(request: Request, targets: dict[str, Path], *, overwrite: bool) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Make the video and everything beside it; returns the record and the files, the video last."""
+    from asva.models import measured_peak, reset_peak
 
-    folder = resolve_model(request.model, confirm=lambda plan: agree(plan, yes=request.yes), on_progress=note)
-    arguments = _arguments(request, model_settings(folder))
+    plan = make_plan(request)
+    targets = _name_strip(targets, plan, overwrite)
+    reset_peak()
     with Stages() as stages:
         stages.stage("reading picture and sound")
-        picture = read_picture(request.image, (arguments["height"], arguments["width"]))
-        sound = read_sound(request.audio, request.start, clip_seconds(model_settings(folder)))
-        stages.stage("loading the model")
-        pipeline, predicted = _load(request, folder, arguments)
-        result = _generate(pipeline, picture, sound, request, arguments, stages)
+        size = (plan.arguments["height"], plan.arguments["width"])
+        picture = None if request.image is None else read_picture(request.image, size)
+        sound = read_sound(request.audio, request.start, plan.seconds)
+        made = _make(plan, picture, sound, stages)
         stages.stage("writing")
-        record = _record(request, folder, pipeline, arguments, result)
-        record["memory"] = {"predicted_bytes": predicted, "measured_bytes": _measured(pipeline)}
+        record = make_record(plan, made)
+        record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
         record["seconds"] = dict(stages.seconds)
-        _write(request, targets, record, result)
-    return record
+        _write(plan, targets, record, made)
+    return record, targets
 
 
-def model_settings(folder: Path) -> dict[str, Any]:
-    """Settings of a model folder, read without loading any network.
-
-    Raises:
-        ModelError: If ``model_index.json`` is damaged.
-    """
-    from asva.models import ModelError
-
-    path = folder / "model_index.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        return settings | {name: settings[name] for name in _NEEDED}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"'{path}' is damaged: fetch or convert the model again.") from error
+def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[str, Path]:
+    """The strip's name says what it shows, which only the method knows."""
+    if "strip" not in targets:
+        return targets
+    shows = "keyframes" if "keyframe" in plan.method.stages else "frames"
+    strip = targets["video"].with_name(f"{targets['video'].stem}.{shows}.png")
+    options.check_targets([strip], overwrite)
+    return targets | {"strip": strip}
 
 
-def clip_seconds(settings: dict[str, Any]) -> float:
-    """Seconds of a video."""
-    return settings["num_frames"] / settings["fps"]
+def _make(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages) -> Made:
+    """First frame, frames, frames between: each model is let go before the next is loaded."""
+    from asva.models.memory import release_memory
+
+    file, needed = None, 0
+    if plan.image_model is not None:
+        picture, needed = _first_frame(plan, stages)
+        file = picture_file(picture)
+        release_memory()
+    made = _frames(plan, picture, sound, stages)
+    if plan.interpolator is not None:
+        release_memory()
+        between, more = _between(plan, made.result, sound, stages)
+        made = Made(**vars(made) | {"result": between, "predicted": max(made.predicted, more)})
+    return Made(**vars(made) | {"picture": file, "predicted": max(made.predicted, needed)})
 
 
-def _arguments(request: Request, settings: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the call that are not the picture, the sound or the callback; the model's own where None."""
-    from asva_keyframe import keyframes_from_times
+def _first_frame(plan: Plan, stages: Stages) -> tuple[np.ndarray, int]:
+    from asva.models.text_to_image import make_picture
 
-    height, width = request.size or (settings["height"], settings["width"])
-    indices = None
-    if request.times is not None:
-        with naming("--keyframes", "times"):
-            indices = keyframes_from_times(
-                request.times, settings["num_frames"], settings["fps"], num_keyframes=settings["num_keyframes"]
-            )
-    given = {name: value for name, value in request.settings.items() if value is not None}
-    return {"height": height, "width": width, "keyframe_indices": indices, "selection": request.selection} | given
-
-
-def _load(request: Request, folder: Path, arguments: dict[str, Any]) -> tuple[Any, int]:
-    """The pipeline, and how many bytes it will need at most."""
-    from asva.models import load_pipeline, predicted_peak, reset_peak
-
-    pipeline = load_pipeline(folder, device=request.device, dtype=request.dtype, offload=request.offload)
-    predicted = predicted_peak(pipeline, height=arguments["height"], width=arguments["width"], offload=request.offload)
-    note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
-    reset_peak()
-    return pipeline, predicted
-
-
-def _measured(pipeline: Any) -> int:
-    from asva.models import measured_peak
-
-    return measured_peak(pipeline._execution_device)
-
-
-def _generate(
-    pipeline: Any, picture: np.ndarray, sound: Audio, request: Request, arguments: dict[str, Any], stages: Stages
-) -> Any:
-    import torch
-
-    def on_step(stage: str, step: int, total: int, latents: Any) -> None:
-        del latents
-        stages.stage(STAGES[stage], total)
-        stages.step(step + 1)
-
-    stages.stage("listening")
-    return pipeline(
-        image=picture,
-        audio=sound,
-        prompt=request.prompt,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        callback_on_step_end=on_step,
-        **arguments,
+    request = plan.request
+    stages.stage("first frame")
+    return make_picture(
+        plan.image_model,
+        request.prompt,
+        seed=request.seed,
+        device=request.device,
+        dtype=request.dtype,
+        offload=request.offload,
     )
 
 
-def _record(request: Request, folder: Path, pipeline: Any, arguments: dict[str, Any], result: Any) -> dict[str, Any]:
-    config = {name: value for name, value in pipeline.config.items() if not name.startswith("_")}
-    plain = {name: value for name, value in config.items() if isinstance(value, int | float | str | bool | None)}
-    call = {name: value for name, value in arguments.items() if value is not None}
-    indices = np.asarray(result.keyframe_indices)
-    chosen_by = "times given" if request.times is not None else call.get("selection", plain.get("selection"))
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": {"name": _model_name(request.model), "localizer": _localizer(folder, pipeline)},
-        "seed": request.seed,
-        "prompt": request.prompt,
-        "inputs": {
-            "image": {"name": request.image.name, "sha256": file_digest(request.image)},
-            "audio": {"name": request.audio.name, "sha256": file_digest(request.audio), "start": request.start},
-        },
-        "settings": plain | call | {"crf": request.crf},
-        "device": {"name": str(pipeline._execution_device), "dtype": str(pipeline.dtype), "offload": request.offload},
-        "keyframes": {"indices": indices, "seconds": indices / result.fps, "chosen_by": chosen_by},
-        "motion_curve": result.motion_curve,
-        "fps": result.fps,
-        "num_frames": len(result.frames),
-        "versions": package_versions(),
-    }
+def _frames(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages) -> Made:
+    from asva.models import load_pipeline, predicted_peak
+
+    request = plan.request
+    stages.stage("loading the model")
+    pipeline = load_pipeline(plan.folder or "", method=plan.method.name, **_place(request))
+    height, width = plan.arguments["height"], plan.arguments["width"]
+    predicted = predicted_peak(
+        pipeline, height=height, width=width, num_frames=plan.num_frames, offload=request.offload
+    )
+    note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
+    stages.stage(FIRST_STAGE)
+    result = pipeline(
+        image=picture,
+        audio=sound,
+        prompt=request.prompt,
+        generator=_generator(request),
+        callback_on_step_end=_report(stages, plan.method.stages),
+        **plan.arguments,
+    )
+    return Made(
+        result=result,
+        settings=scalars(pipeline.config),
+        device=str(pipeline._execution_device),
+        dtype=str(pipeline.dtype),
+        localizer=getattr(pipeline, "localizer", None) is not None,
+        predicted=predicted,
+    )
 
 
-def _model_name(model: str) -> str:
-    """A name or hub id as it is; of a folder its last part, for a record says nothing about the machine."""
-    return Path(model).resolve().name if Path(model).exists() else model
+def _between(plan: Plan, result: Any, sound: Audio, stages: Stages) -> tuple[Any, int]:
+    """All frames from those of the method, by the second stage of another model."""
+    from asva.models import load_pipeline, predicted_peak
+    from asva.pipelines.methods import METHODS
+
+    request = plan.request
+    stages.stage("loading the interpolator")
+    pipeline = load_pipeline(plan.interpolator, method="keyvid", **_place(request))
+    height, width = result.frames.shape[1:3]
+    predicted = predicted_peak(pipeline, height=height, width=width, offload=request.offload)
+    steps = request.options.get("--interp-steps")
+    ratio = round(plan.interpolator_settings["fps"] / result.fps)
+    between = pipeline.interpolate(
+        result.frames,
+        ratio * np.arange(len(result.frames)),
+        sound,
+        request.prompt,
+        generator=_generator(request),
+        interp_num_inference_steps=steps,
+        callback_on_step_end=_report(stages, METHODS["keyvid"].stages),
+    )
+    return between, predicted
 
 
-def _localizer(folder: Path, pipeline: Any) -> str | None:
-    """Whose localizer heard the motion: released KeyVID weights come without one and borrow another's."""
-    if pipeline.localizer is None:
-        return None
-    source = folder / "source.json"
-    return json.loads(source.read_text(encoding="utf-8"))["localizer"] if source.is_file() else "the model's own"
+def _place(request: Request) -> dict[str, str]:
+    return {"device": request.device, "dtype": request.dtype, "offload": request.offload}
 
 
-def _write(request: Request, targets: dict[str, Path], record: dict[str, Any], result: Any) -> None:
-    from PIL import Image
+def _generator(request: Request) -> Any:
+    import torch
 
+    return torch.Generator("cpu").manual_seed(request.seed)
+
+
+def _report(stages: Stages, words: Any) -> Any:
+    def on_step(stage: str, step: int, total: int, latents: Any) -> None:
+        del latents
+        stages.stage(words[stage], total)
+        stages.step(step + 1)
+
+    return on_step
+
+
+def _write(plan: Plan, targets: dict[str, Path], record: dict[str, Any], made: Made) -> None:
+    from asva.cli.drawings import draw_plot, draw_strip
     from asva_data import write_video
 
+    result = made.result
     with staged(*targets.values()) as drafts:
         draft = dict(zip(targets, drafts, strict=True))
         write_video(
@@ -190,19 +194,12 @@ def _write(request: Request, targets: dict[str, Path], record: dict[str, Any], r
             fps=result.fps,
             waveform=result.waveform,
             sample_rate=result.sample_rate,
-            crf=request.crf,
+            crf=plan.request.crf,
         )
         write_json(draft["json"], record)
+        if "image" in draft:
+            draft["image"].write_bytes(made.picture)
         if "plot" in draft:
-            plot_keyframes(
-                draft["plot"],
-                result.motion_curve,
-                result.keyframe_indices,
-                fps=result.fps,
-                waveform=result.waveform,
-                sample_rate=result.sample_rate,
-                title=f"{request.audio.name}: motion heard and keyframes chosen",
-            )
+            draw_plot(draft["plot"], result, plan.request.audio.name)
         if "strip" in draft:
-            strip = keyframe_strip(result.frames[result.keyframe_indices], result.keyframe_indices, fps=result.fps)
-            Image.fromarray(strip).save(draft["strip"])
+            draw_strip(draft["strip"], result)

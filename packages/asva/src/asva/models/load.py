@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from asva.models.catalog import ModelError
-from asva.models.memory import stored_names
+from asva.models.folders import check_complete, damage_named, method_of_model
 from asva.models.resolve import resolve_model
+from asva.pipelines.methods import METHODS, Method
 
-__all__ = ["choose_device", "choose_dtype", "load_localizer", "load_pipeline"]
+__all__ = ["choose_device", "choose_dtype", "load_localizer", "load_pipeline", "place"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _OFFLOADS = ("none", "model", "sequential")
@@ -56,6 +53,7 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
 def load_pipeline(
     model: str | os.PathLike[str] = "tiny",
     *,
+    method: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     offload: str = "none",
@@ -64,32 +62,53 @@ def load_pipeline(
     """Load a model, ready to be called.
 
     Args:
-        model: See :func:`asva.models.resolve_model`.
+        model: See :func:`asva.models.resolve_model`; not looked at where the method needs none.
+        method: A name of :data:`asva.pipelines.METHODS`; None is the model's own. ``static`` needs no model.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
         dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
         offload: ``none``; ``model`` moves one network at a time to the GPU; ``sequential`` one layer at a time.
         resolve: ``confirm`` and ``on_progress`` of :func:`asva.models.resolve_model`.
 
     Returns:
-        The :class:`asva.pipelines.KeyVIDPipeline`.
+        The pipeline, of the class that the model was saved as: :class:`asva.pipelines.KeyVIDPipeline` or another.
 
     Raises:
-        ModelError: If the model cannot be found or loaded, or the device, precision or offload is not possible.
+        ModelError: If the method is unknown, the model cannot be found or loaded, or is of another method; or if the
+            device, precision or offload is not possible.
     """
+    if method is not None and method not in METHODS:
+        raise ModelError(f"`method` must be one of {', '.join(METHODS)}, got '{method}'.")
     chosen = choose_device(device)
+    _check_offload(offload, chosen)
+    precision = choose_dtype(dtype, chosen)
+    if method is not None and not METHODS[method].needs_model:
+        return METHODS[method].pipeline_class()
+    folder = resolve_model(model, **resolve)
+    pipeline = _read(folder, method_of_model(folder, method), precision)
+    place(pipeline, chosen, offload)
+    return pipeline
+
+
+def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:
+    """Move a pipeline of diffusers to a device, or let its parts wait in the main memory.
+
+    Raises:
+        ModelError: If the offload is not possible.
+    """
+    _check_offload(offload, device)
+    if offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif offload == "sequential":
+        pipeline.enable_sequential_cpu_offload(device=device)
+    else:
+        pipeline.to(device)
+
+
+def _check_offload(offload: str, device: torch.device) -> None:
     if offload not in _OFFLOADS:
         raise ModelError(f"`offload` must be {', '.join(_OFFLOADS)}, got '{offload}'.")
-    if offload != "none" and chosen.type == "cpu":
+    if offload != "none" and device.type == "cpu":
         raise ModelError(f"`offload` must be none on the CPU, got '{offload}': there is no GPU to take weights from.")
-    folder = resolve_model(model, **resolve)
-    pipeline = _read(folder, choose_dtype(dtype, chosen))
-    if offload == "model":
-        pipeline.enable_model_cpu_offload(device=chosen)
-    elif offload == "sequential":
-        pipeline.enable_sequential_cpu_offload(device=chosen)
-    else:
-        pipeline.to(chosen)
-    return pipeline
 
 
 def load_localizer(folder: Path) -> Any:
@@ -103,62 +122,21 @@ def load_localizer(folder: Path) -> Any:
     part = folder / "localizer"
     if not part.is_dir():
         raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
-    with _damage_named(folder):
+    with damage_named(folder):
         localizer = MotionLocalizer.from_pretrained(
             part, dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
-        _check_complete(part, localizer)
+        check_complete(part, localizer)
     return localizer.eval()
 
 
-def _read(folder: Path, dtype: torch.dtype) -> Any:
-    from asva.pipelines import KeyVIDPipeline
-
-    with _damage_named(folder):
+def _read(folder: Path, method: Method, dtype: torch.dtype) -> Any:
+    maker = method.pipeline_class
+    with damage_named(folder):
         # Only safetensors: a pickle could run code.
-        pipeline = KeyVIDPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        pipeline = maker.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        pipeline.set_progress_bar_config(disable=True)
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):
-                _check_complete(folder / name, part)
+                check_complete(folder / name, part)
     return pipeline
-
-
-def _check_complete(folder: Path, network: torch.nn.Module) -> None:
-    """The libraries fill a missing weight with random numbers and go on; here it is an error."""
-    missing = network.state_dict().keys() - stored_names(folder)
-    if missing:
-        raise ValueError(f"{folder.name} lacks {len(missing)} weights, {', '.join(sorted(missing)[:3])}")
-
-
-@contextmanager
-def _damage_named(folder: Path) -> Iterator[None]:
-    """One clear error for the many ways in which a folder of weights can be broken."""
-    try:
-        with _no_chatter():
-            yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300].rstrip(".")
-        raise ModelError(
-            f"Model folder '{folder}' is damaged or incomplete ({reason}): fetch or convert it again."
-        ) from error
-
-
-@contextmanager
-def _no_chatter() -> Iterator[None]:
-    """Progress bars and remarks of the libraries would stand between the lines of ours."""
-    import diffusers.utils.logging as diffusers_log
-    import transformers.utils.logging as transformers_log
-
-    logs = (diffusers_log, transformers_log)
-    levels = [log.get_verbosity() for log in logs]
-    bars = [log.is_progress_bar_enabled() for log in logs]
-    for log in logs:
-        log.set_verbosity(logging.CRITICAL)
-        log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for log, level, bar in zip(logs, levels, bars, strict=True):
-            log.set_verbosity(level)
-            if bar:
-                log.enable_progress_bar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
 import sys
@@ -10,7 +11,15 @@ from typing import Any
 
 import torch
 
-__all__ = ["component_sizes", "measured_peak", "predicted_peak", "reset_peak", "stored_names"]
+__all__ = [
+    "component_sizes",
+    "measured_peak",
+    "predicted_peak",
+    "release_memory",
+    "reset_peak",
+    "stored_names",
+    "weights_held",
+]
 
 # Python with torch, diffusers, transformers and PyAV, without a model.
 _LIBRARIES = 900_000_000
@@ -52,35 +61,51 @@ def _numel(shape: list[int]) -> int:
     return count
 
 
-def predicted_peak(pipeline: Any, *, height: int, width: int, offload: str = "none") -> int:
+def predicted_peak(
+    pipeline: Any, *, height: int, width: int, num_frames: int | None = None, offload: str = "none"
+) -> int:
     """Bytes that sampling will need at most.
 
     Weights, plus the activations of the hungriest network, plus on the CPU what this process holds already.
 
     Args:
-        pipeline: A loaded :class:`asva.pipelines.KeyVIDPipeline`.
+        pipeline: A loaded pipeline.
         height: Of the video, in pixels.
         width: Of the video, in pixels.
+        num_frames: Of the video; the model's own number without it.
         offload: See :func:`asva.models.load_pipeline`.
     """
+    libraries = _LIBRARIES if pipeline._execution_device.type == "cpu" else 0
+    frames = num_frames or pipeline.config.num_frames
+    pixels = 3 * frames * height * width * 4 * 2
+    alive = _activations(pipeline, frames, height, width) if hasattr(pipeline, "vae") else 0
+    return weights_held(pipeline, offload) + alive + pixels + libraries
+
+
+def weights_held(pipeline: Any, offload: str = "none") -> int:
+    """Bytes of a pipeline's weights that are on the device at once; see :func:`asva.models.load_pipeline`."""
     parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     sizes = [sum(value.numel() * value.element_size() for value in part.parameters()) for part in parts]
-    held = {"none": sum(sizes), "model": max(sizes), "sequential": max(sizes) // 20}
-    libraries = _LIBRARIES if pipeline._execution_device.type == "cpu" else 0
-    return held[offload] + _activations(pipeline, height, width) + libraries
+    largest = max(sizes, default=0)
+    return {"none": sum(sizes), "model": largest, "sequential": largest // 20}[offload]
 
 
-def _activations(pipeline: Any, height: int, width: int) -> int:
-    """Of the interpolator over all frames, or of the decoder over its chunk, in bytes; branches run one by one."""
-    unet, vae = pipeline.interp_unet, pipeline.vae
+def _activations(pipeline: Any, frames: int, height: int, width: int) -> int:
+    """Of the U-Net over all frames, or of the decoder over its chunk, in bytes; branches run one by one."""
+    unet, vae = getattr(pipeline, "interp_unet", None) or pipeline.unet, pipeline.vae
     bytes_each = torch.finfo(unet.dtype).bits // 8
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    frames = pipeline.config.num_frames
     cells = frames * (height // factor) * (width // factor)
     in_unet = cells * unet.config.block_out_channels[0] * _UNET_LIVE * bytes_each
     in_vae = _DECODED_AT_ONCE * height * width * vae.config.block_out_channels[0] * _VAE_LIVE * bytes_each
-    pixels = 3 * frames * height * width * 4 * 2
-    return max(in_unet, in_vae) + pixels
+    return max(in_unet, in_vae)
+
+
+def release_memory() -> None:
+    """Give back what a pipeline held that is no longer used."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def reset_peak() -> None:

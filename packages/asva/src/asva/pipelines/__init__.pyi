@@ -1,7 +1,23 @@
+from .aadiff import AADiffPipeline as AADiffPipeline
 from .audio_window import AudioWindowPipeline as AudioWindowPipeline
 from .avsyncd import AVSyncDPipeline as AVSyncDPipeline
 from .keyvid import KeyVIDPipeline as KeyVIDPipeline
+from .methods import METHODS as METHODS
+from .methods import Method as Method
+from .methods import method_of as method_of
 from .output import KeyVIDOutput as KeyVIDOutput
 from .output import VideoOutput as VideoOutput
+from .static import StaticPipeline as StaticPipeline
 
-__all__ = ["AVSyncDPipeline", "AudioWindowPipeline", "KeyVIDOutput", "KeyVIDPipeline", "VideoOutput"]
+__all__ = [
+    "METHODS",
+    "AADiffPipeline",
+    "AVSyncDPipeline",
+    "AudioWindowPipeline",
+    "KeyVIDOutput",
+    "KeyVIDPipeline",
+    "Method",
+    "StaticPipeline",
+    "VideoOutput",
+    "method_of",
+]

@@ -151,7 +151,7 @@ class AudioWindowPipeline(VideoPipeline):
             ValueError: If an argument cannot be used.
         """
         settings = Settings(self, locals())
-        images, audios, prompts, single = as_batch(image, audio, prompt)
+        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
         self._check_sounds(audios)
         size = (settings.height, settings.width)
         depth = sum(len(part.config.block_out_channels) - 1 for part in (self.vae, self.unet))

@@ -128,7 +128,7 @@ class AVSyncDPipeline(VideoPipeline):
             ValueError: If an argument cannot be used.
         """
         settings = Settings(self, locals())
-        images, audios, prompts, single = as_batch(image, audio, prompt)
+        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
         self._check_sounds(audios)
         size = (settings.height, settings.width)
         # The U-Net itself takes any size.

@@ -56,6 +56,18 @@ class VideoPipeline(DiffusionPipeline):
             return None
         return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
 
+    def _count_frames(self, fps: float) -> int:
+        """Frames of a video as long as the configuration's, for pipelines that make any number of them.
+
+        Raises:
+            ValueError: If they are not a whole number.
+        """
+        count = self.config.num_frames / self.config.fps * fps
+        if not 1 <= count <= 1000 or abs(count - round(count)) > 1e-6:
+            seconds = self.config.num_frames / self.config.fps
+            raise ValueError(f"`fps` must give a whole number of frames, 1 to 1000, in {seconds:g} s, got {fps:g}.")
+        return round(count)
+
     def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
         """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
         shape = latent_shape(self.vae, frames.shape[-2:])
@@ -83,11 +95,17 @@ class VideoPipeline(DiffusionPipeline):
         """Latents (b, t, c, h, w) as frames of the wanted type."""
         if settings.output_type == "latent":
             return latents.cpu()
-        pixels = decode_latents(self.vae, latents, settings.decode_chunk_size, report)
-        if settings.output_type == "pt":
+        return self._as_frames(
+            decode_latents(self.vae, latents, settings.decode_chunk_size, report), settings.output_type
+        )
+
+    @staticmethod
+    def _as_frames(pixels: Tensor, output_type: str) -> Any:
+        """Pixels (b, t, 3, h, w), about [-1, 1], as frames of the wanted type."""
+        if output_type == "pt":
             return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
         frames = quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
-        if settings.output_type == "np":
+        if output_type == "np":
             return frames
         from PIL import Image
 

@@ -16,13 +16,18 @@ from asva_audio import Audio, fit, load_audio, resample
 from asva_data import read_image, resize_crop
 
 
-def as_batch(image: Any, audio: Any, prompt: Any) -> tuple[list, list, list, bool]:
-    """Lists of equal length from single things or lists, and whether none was a list.
+def as_batch(**given: Any) -> tuple[Any, ...]:
+    """Lists of equal length from single things or lists, and behind them whether none was a list.
+
+    Args:
+        given: Arguments of a pipeline's call, by their names.
 
     Raises:
         ValueError: If two lists differ in length or one is empty.
+
+    >>> as_batch(image=["a", "b"], prompt="")
+    (['a', 'b'], ['', ''], False)
     """
-    given = {"image": image, "audio": audio, "prompt": prompt}
     lengths = {name: len(value) for name, value in given.items() if isinstance(value, list | tuple)}
     for name, length in lengths.items():
         if length == 0:
@@ -64,6 +69,34 @@ def read_picture(image: Any, size: tuple[int, int]) -> Tensor:
         raise ValueError(f"`image` must be a path, a PIL image or uint8 (h, w, 3), got {what}.")
     pixels = np.ascontiguousarray(resize_crop(image, size))
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def read_frames(clips: list) -> Tensor:
+    """Frames of one size as (b, k, 3, h, w) float32 in [-1, 1].
+
+    Args:
+        clips: Each uint8 (k, h, w, 3), array or tensor, or a float (k, 3, h, w) tensor in [-1, 1].
+
+    Raises:
+        ValueError: If one is neither, or their shapes differ.
+    """
+    read = []
+    for clip in clips:
+        frames = torch.as_tensor(clip) if isinstance(clip, np.ndarray | Tensor) else None
+        if frames is None or frames.ndim != 4 or len(frames) == 0:
+            what = type(clip).__name__ if frames is None else tuple(frames.shape)
+            raise ValueError(f"`keyframes` must be frames (k, h, w, 3) or a list of such, got {what}.")
+        if frames.dtype == torch.uint8:
+            frames = frames.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if not frames.is_floating_point() or frames.shape[1] != 3 or not frames.abs().max() <= 1:
+            raise ValueError(
+                "`keyframes` must be uint8 (k, h, w, 3) or float (k, 3, h, w) in [-1, 1], "
+                f"got {frames.dtype} {tuple(frames.shape)}."
+            )
+        read.append(frames.float().cpu())
+    if any(frames.shape != read[0].shape for frames in read):
+        raise ValueError(f"`keyframes` must be equal in shape, got {[tuple(frames.shape) for frames in read]}.")
+    return torch.stack(read)
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,23 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
-from asva.pipelines.base import Callback, VideoPipeline
-from asva.pipelines.inputs import Sound, as_batch, per_sample, read_keyframes, read_picture
+from asva.pipelines.base import Callback
+from asva.pipelines.inputs import as_batch, per_sample, read_keyframes, read_picture
+from asva.pipelines.interpolation import InterpolatingPipeline
 from asva.pipelines.output import KeyVIDOutput
-from asva.pipelines.settings import Settings, check_settings
-from asva.pipelines.stages import StageNetwork, decode_latents, latent_shape, quantise
-from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
+from asva.pipelines.settings import Settings
+from asva.pipelines.stages import StageNetwork, decode_latents, quantise
+from asva.pipelines.tokens import ClipTokens
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer
 from asva_unet import Guidance, ImageResampler, KeyVIDUNet
 from asva_unet.denoise import denoise, draw_noise
-from asva_unet.guidance import BRANCHES
 from asva_unet.schedulers import KeyVIDDDIMScheduler, KeyVIDDPMSolverScheduler, KeyVIDUniPCScheduler
 
 STAGES = ("keyframe", "interp")
 
 
-class KeyVIDPipeline(VideoPipeline):
+class KeyVIDPipeline(InterpolatingPipeline):
     """A picture and a sound become a video that moves in time with the sound (KeyVID, figure 2).
 
     The localizer hears where something moves; keyframes are chosen there; the first U-Net makes them from the first
@@ -219,7 +219,7 @@ class KeyVIDPipeline(VideoPipeline):
             ValueError: If an argument cannot be used.
         """
         settings = Settings(self, locals())
-        images, audios, prompts, single = as_batch(image, audio, prompt)
+        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
         size = (settings.height, settings.width)
         self.check_inputs(settings, images, audios)
         pixels = torch.stack([read_picture(entry, size) for entry in images])
@@ -258,24 +258,10 @@ class KeyVIDPipeline(VideoPipeline):
 
     def check_inputs(self, settings: Settings, images: list, audios: list) -> None:
         """Refuse at the door what would fail later; see :func:`asva.pipelines.settings.check_settings`."""
-        shape = latent_shape(self.vae, (settings.height, settings.width))
-        depths = [len(part.config.block_out_channels) - 1 for part in (self.vae, self.keyframe_unet, self.interp_unet)]
-        check_settings(settings, len(images), shape, 2 ** (depths[0] + max(depths[1:])))
-        self._check_sounds(audios)
+        super().check_inputs(settings, images, audios)
         hears = audios[0] is not None and not settings.no_audio and settings.selection != "uniform"
         if self.localizer is None and hears and settings.keyframe_indices is None:
             raise ValueError("`keyframe_indices` must be given: this model has no localizer to find them.")
-
-    def _mel(self, sounds: Sequence[Sound]) -> Tensor:
-        from asva_audio import imagebind_mel
-
-        shape = self.audio_encoder.config
-        return imagebind_mel(
-            torch.stack([sound.mono for sound in sounds]),
-            sample_rate=self.config.sample_rate,
-            num_mel_bins=shape.num_mel_bins,
-            num_frames=shape.num_frames,
-        )
 
     def _choose_keyframes(
         self, fixed: Tensor | None, mel: Tensor | None, settings: Settings, batch_size: int
@@ -302,39 +288,6 @@ class KeyVIDPipeline(VideoPipeline):
             for place, curve in enumerate(curves)
         ]
         return torch.from_numpy(np.stack(chosen)), curves
-
-    def _encode_tokens(
-        self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance]
-    ) -> dict[str, ClipTokens]:
-        """Tokens for each stage, of the clips and, where a branch wants them, of nothing: "", grey, a mel of zeros."""
-        from asva_audio import null_mel
-
-        branches = {branch for scales in guidance.values() for branch in scales.branches}
-        lacks_text, lacks_image, lacks_audio = (any(not BRANCHES[b][place] for b in branches) for place in range(3))
-        device, shape = self._execution_device, self.audio_encoder.config
-        text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
-        towers = both(
-            lambda pictures: image_tokens(self.image_encoder, pictures.to(device)),
-            pixels,
-            torch.zeros_like(pixels[:1]),
-            lacks_image,
-        )
-        silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
-        heard = silence.expand(len(pixels), -1, -1, -1) if mel is None else mel
-        audio = both(lambda mels: audio_tokens(self.audio_encoder, mels), heard, silence, lacks_audio)
-        projectors = {"keyframe": self.image_projector, "interp": self.interp_image_projector or self.image_projector}
-        projected = {id(one): {k: project(one, v) for k, v in towers.items()} for one in projectors.values()}
-        return {
-            stage: ClipTokens(
-                text=text,
-                image=projected[id(projector)],
-                audio=audio,
-                grid=self.audio_encoder.grid,
-                num_frames=self.config.num_frames,
-                alignment=self.config.alignment,
-            )
-            for stage, projector in projectors.items()
-        }
 
     def _keyframes(
         self, first: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, settings: Settings
@@ -364,55 +317,3 @@ class KeyVIDPipeline(VideoPipeline):
             return keyframe_latents
         pixels = quantise(decode_latents(self.vae, keyframe_latents, settings.decode_chunk_size))
         return self._encode_frames(pixels.float() / 127.5 - 1, settings)
-
-    def _between(
-        self, keyframe_latents: Tensor, tokens: ClipTokens, indices: Tensor, guidance: Guidance, settings: Settings
-    ) -> Tensor:
-        """Second stage: latents (b, t, c, h, w) of all frames."""
-        from asva_interp import KeyframeInjection, masked_condition, window_views, windowed
-
-        b, _, *latent = keyframe_latents.shape
-        indices = indices.to(keyframe_latents.device)
-        condition = masked_condition(
-            keyframe_latents,
-            indices,
-            settings.num_frames,
-            fill=settings.interp_fill,
-            mask_channel=settings.interp_mask_channel,
-        )
-        all_frames = torch.arange(settings.num_frames, device=indices.device).expand(b, -1)
-        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, settings.fps)
-        if settings.interp_window_size:
-            views = window_views(settings.num_frames, settings.interp_window_size, settings.interp_window_stride)
-            network = windowed(network, views)
-        return denoise(
-            network,
-            self._interp_noise((b, settings.num_frames, *latent), indices, settings).to(keyframe_latents),
-            self._scheduler_for(self.interp_unet),
-            settings.interp_num_inference_steps,
-            guidance=guidance,
-            condition_latents=condition,
-            prediction_type=self.interp_unet.config.prediction_type,
-            eta=settings.eta,
-            generator=settings.generator,
-            step_noise=settings.interp_step_noise,
-            batched=settings.batched_guidance,
-            after_step=KeyframeInjection(keyframe_latents, indices) if settings.interp_injection else None,
-            callback_on_step_end=settings.report("interp"),
-        )
-
-    def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, settings: Settings) -> Tensor:
-        from asva_interp import blend_noise, shuffle_noise
-
-        given = settings.interp_latents
-        noise = draw_noise(shape, settings.generator) if given is None else given.cpu()
-        if settings.interp_noise == "none":
-            return noise
-        if settings.interp_noise in ("official", "linear"):
-            return blend_noise(noise, indices.cpu(), settings.interp_noise)
-        window = (settings.interp_window_size or 12, settings.interp_window_stride)
-        shuffled = [
-            shuffle_noise(one[None], *window, generator=per_sample(settings.generator, place))
-            for place, one in enumerate(noise)
-        ]
-        return torch.cat(shuffled)

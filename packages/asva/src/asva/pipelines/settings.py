@@ -36,7 +36,7 @@ class Settings:
         if self.generator is None:
             self.generator = torch.Generator()
             self.generator.seed()
-        if arguments.get("eta") is None and not hasattr(pipeline.scheduler, "grid_sigmas"):
+        if arguments.get("eta") is None and not hasattr(getattr(pipeline, "scheduler", None), "grid_sigmas"):
             self.eta = 0.0  # only DDIM adds noise
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,201 @@
+"""What `asva sample` was asked for, and whether method, model and options go together; no network is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asva.cli.door import UsageProblem
+from asva.cli.inputs import naming
+from asva.cli.models import agree
+from asva.cli.terminal import note
+from asva.pipelines.methods import METHODS, Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asked for; None is the model's own setting.
+
+    Attributes:
+        options: Values of the options that not every method has, by their names; only those that were given.
+    """
+
+    audio: Path
+    image: Path | None = None
+    image_model: str | None = None
+    prompt: str = ""
+    method: str | None = None
+    model: str | None = None
+    interpolator: str | None = None
+    fps: float | None = None
+    seed: int = 0
+    start: float = 0.0
+    size: tuple[int, int] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    dtype: str = "auto"
+    offload: str = "none"
+    crf: int = 18
+    yes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A request whose parts go together.
+
+    Attributes:
+        folder: Of the model; None where the method needs none.
+        settings: Of the model.
+        arguments: Of the pipeline's call, without picture, sound and callback.
+        interpolator: Folder of the model that makes the frames between.
+        interpolator_settings: Its settings.
+        image_model: Folder of the model that makes the first frame.
+    """
+
+    request: Request
+    method: Method
+    folder: Path | None
+    settings: dict[str, Any]
+    arguments: dict[str, Any]
+    interpolator: Path | None
+    interpolator_settings: dict[str, Any]
+    image_model: Path | None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the video."""
+        return self.settings["num_frames"] / self.settings["fps"]
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that the method makes."""
+        return round(self.seconds * self.arguments.get("fps", self.settings["fps"]))
+
+
+def make_plan(request: Request) -> Plan:
+    """Find the models and see that everything goes together.
+
+    Raises:
+        UsageProblem: If the command line cannot be right.
+        ModelError: If a model cannot be had, is damaged, or does not fit the method or the interpolator.
+    """
+    from asva.models.folders import method_of_model, model_settings
+    from asva.models.text_to_image import resolve_image_model
+
+    method, folder = _told_by_name(request), None
+    if method is not None:
+        _check(request, method)
+    if method is None or method.needs_model:
+        folder = _resolve(request, request.model or method.model)
+        of_the_model = method_of_model(folder, request.method)
+        if of_the_model is not method:
+            _check(request, of_the_model)
+        method = of_the_model
+    settings = method.settings({}) if folder is None else model_settings(folder, method)
+    interpolator, further = _interpolator(request, settings)
+    _check_rate(request, method, settings, further)
+    image_model = None
+    if request.image_model is not None:
+        image_model = resolve_image_model(request.image_model, confirm=lambda plan: agree(plan, yes=request.yes))
+    return Plan(
+        request=request,
+        method=method,
+        folder=folder,
+        settings=settings,
+        arguments=_arguments(request, method, settings),
+        interpolator=interpolator,
+        interpolator_settings=further,
+        image_model=image_model,
+    )
+
+
+def _told_by_name(request: Request) -> Method | None:
+    """The method, where it can be told without looking for a model."""
+    if request.method is not None:
+        return METHODS[request.method]
+    if request.model is None:
+        return METHODS["keyvid"]
+    named = (method for method in METHODS.values() if request.model in {method.model, method.name} - {""})
+    return next(named, None)
+
+
+def _check(request: Request, method: Method) -> None:
+    """Whether the method has what was asked for, and was given what it needs."""
+    has = {*method.options, *(["--interp-steps"] if request.interpolator is not None else [])}
+    for option in request.options:
+        if option not in has:
+            others = ", ".join(other.name for other in METHODS.values() if option in other.options)
+            raise UsageProblem(f"`{option}` must be left out with the method {method.name}: it is for {others}.")
+    if request.model is not None and not method.needs_model:
+        raise UsageProblem(f"`--model` must be left out with the method {method.name}, which needs none.")
+    if request.model is None and method.needs_model and not method.model:
+        raise UsageProblem(f"`--model` must be given with the method {method.name}: a folder or a hub id.")
+    if request.interpolator is not None and "keyframe" in method.stages:
+        raise UsageProblem(
+            f"`--interpolator` must be left out with the method {method.name}, which has one of its own."
+        )
+    if request.image is None and request.image_model is None and method.needs_picture:
+        raise UsageProblem(
+            "`--image` must be given, or `--image-model` with a `--prompt` of which it makes the picture."
+        )
+    if not request.prompt.strip() and (method.needs_prompt or request.image_model is not None):
+        reason = "the picture is made of it" if request.image_model is not None else "the sound stresses its words"
+        raise UsageProblem(f"`--prompt` must hold words here: {reason}.")
+
+
+def _resolve(request: Request, model: str) -> Path:
+    from asva.models import resolve_model
+
+    return resolve_model(model, confirm=lambda plan: agree(plan, yes=request.yes), on_progress=note)
+
+
+def _interpolator(request: Request, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """Folder and settings of the model that makes the frames between."""
+    from asva.models import ModelError
+    from asva.models.folders import method_of_model, model_settings
+
+    if request.interpolator is None:
+        return None, {}
+    folder = _resolve(request, request.interpolator)
+    method = method_of_model(folder)
+    if method.name != "keyvid":
+        raise ModelError(f"`--interpolator` must be a KeyVID model, got '{request.interpolator}' for {method.name}.")
+    further = model_settings(folder, method)
+    lengths = [one["num_frames"] / one["fps"] for one in (settings, further)]
+    ratio = further["fps"] / settings["fps"]
+    if abs(lengths[0] - lengths[1]) > 1e-6 or ratio < 2 or ratio % 1:
+        raise ModelError(
+            f"`--interpolator` must make videos of {lengths[0]:g} s at a multiple of {settings['fps']:g} frames per "
+            f"second, got '{request.interpolator}' for {lengths[1]:g} s at {further['fps']:g}."
+        )
+    return folder, further
+
+
+def _check_rate(request: Request, method: Method, settings: dict[str, Any], further: dict[str, Any]) -> None:
+    from asva.models import ModelError
+
+    rate = further.get("fps", settings["fps"])
+    if request.fps is None or request.fps == rate or ("--fps" in method.options and not further):
+        return
+    mend = "" if further else " Pass `--interpolator` with a KeyVID model for more frames."
+    whose = "interpolator" if further else "model"
+    raise ModelError(f"`--fps` must be {rate:g}, the {whose}'s, got {request.fps:g}.{mend}")
+
+
+def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the pipeline's call."""
+    from asva_keyframe import keyframes_from_times
+
+    height, width = request.size or (settings["height"], settings["width"])
+    arguments: dict[str, Any] = {"height": height, "width": width}
+    for option, value in request.options.items():
+        if option == "--keyframes":
+            with naming("--keyframes", "times"):
+                value = keyframes_from_times(
+                    value, settings["num_frames"], settings["fps"], num_keyframes=settings["num_keyframes"]
+                )
+        arguments |= dict.fromkeys(method.options.get(option, ()), value)
+    if request.fps is not None and "--fps" in method.options and request.interpolator is None:
+        arguments["fps"] = request.fps
+    return arguments
