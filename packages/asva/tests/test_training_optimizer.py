@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from asva.training.optimizer import MuonAdamW, make_optimizer
 from asva.training.fields import LoopRecipe
+from asva.training.optimizer import MuonAdamW, make_optimizer
 
 
 def _network():

@@ -21,6 +21,12 @@ train_app = typer.Typer(
 
     asva sample --model runs/my-model --image PICTURE --audio SOUND
 
+The other methods take what they do not train from a model that is there (`base` in their recipes):
+
+    asva train avsyncd --folder runs/avsyncd
+
+    asva train assemble --folder runs/avsyncd --output runs/my-avsyncd --settings tiny-avsyncd
+
 Each writes its checkpoints and log to FOLDER/training/<part> and its weights to FOLDER when it is done. Several
 processes: torchrun --nproc-per-node 2 -m asva train ...""",
 )
@@ -34,15 +40,21 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Any recipe field: 
 Device = Annotated[str, typer.Option(help="auto, or cpu.")]
 
 
-def _overrides(data: Path | None, steps: int | None, fields: list[str] | None) -> dict[str, Any]:
+def _fields(items: list[str] | None) -> dict[str, Any]:
+    """Values by name out of NAME=VALUE."""
     import yaml
 
-    overrides: dict[str, Any] = {}
-    for item in fields or []:
+    fields: dict[str, Any] = {}
+    for item in items or []:
         name, separator, value = item.partition("=")
         if not separator:
             raise ValueError(f"`--set` must be NAME=VALUE, got {item}.")
-        overrides[name] = yaml.safe_load(value)
+        fields[name] = yaml.safe_load(value)
+    return fields
+
+
+def _overrides(data: Path | None, steps: int | None, fields: list[str] | None) -> dict[str, Any]:
+    overrides = _fields(fields)
     if data is not None:
         overrides |= {"data.kind": "folder", "data.root": str(data)}
     if steps is not None:
@@ -82,6 +94,7 @@ def _with_progress(run) -> None:
     console = Console(quiet=not run.accelerator.is_main_process)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     name = run.task.recipe.task
+    console.print(f"{name}: {run.num_trainable:,} parameters learn", soft_wrap=True)
     with Progress(*columns, TextColumn("{task.fields[losses]}"), console=console) as bars:
         bar = bars.add_task(f"training {name}", total=run.recipe.max_steps, completed=run.step, losses="")
 
@@ -95,69 +108,64 @@ def _with_progress(run) -> None:
     console.print(f"{name} is in {run.folder}; log: tensorboard --logdir {run.home}", soft_wrap=True)
 
 
-@train_app.command()
-def vae(
-    folder: Folder,
-    recipe: Recipe = "tiny-vae",
-    data: Data = None,
-    resume: Resume = False,
-    steps: Steps = None,
-    fields: Set = None,
-    device: Device = "auto",
-) -> None:
-    """The autoencoder between pixels and latents."""
-    _train("vae", recipe, folder, data, resume, steps, fields, device)
+def _add_command(task: str, recipe_name: str, help_text: str) -> None:
+    """``asva train TASK``."""
+
+    @train_app.command(name=task, help=help_text)
+    def command(
+        folder: Folder,
+        recipe: Recipe = recipe_name,
+        data: Data = None,
+        resume: Resume = False,
+        steps: Steps = None,
+        fields: Set = None,
+        device: Device = "auto",
+    ) -> None:
+        _train(task, recipe, folder, data, resume, steps, fields, device)
 
 
-@train_app.command()
-def localizer(
-    folder: Folder,
-    recipe: Recipe = "tiny-localizer",
-    data: Data = None,
-    resume: Resume = False,
-    steps: Steps = None,
-    fields: Set = None,
-    device: Device = "auto",
-) -> None:
-    """The network that hears how much a clip moves when."""
-    _train("localizer", recipe, folder, data, resume, steps, fields, device)
+for _task, _recipe, _help in (
+    ("vae", "tiny-vae", "The autoencoder between pixels and latents."),
+    ("localizer", "tiny-localizer", "The network that hears how much a clip moves when."),
+    ("keyframe", "tiny-keyframe", "The generator of keyframes."),
+    ("interp", "tiny-interp", "The interpolator from keyframes to every frame."),
+    (
+        "avsyncd",
+        "tiny-avsyncd",
+        """AVSyncD: a clip around its clean first frame, each frame hearing its piece of the sound.
 
+    The published recipe is --recipe avsyncd --data VIDEOS, on a Stable Diffusion 1.5 folder (--set base=FOLDER). Of
+    the paper's ablation: --set first_frame_conv=false, --set first_frame_attention=false.""",
+    ),
+    ("i2vd", "tiny-i2vd", "I2VD, AVSyncD without sound (published: --recipe i2vd)."),
+    (
+        "audio-window",
+        "tiny-audio-window",
+        """The open-domain model: windows of sound around each frame, on DynamiCrafter.
 
-@train_app.command()
-def keyframe(
-    folder: Folder,
-    recipe: Recipe = "tiny-keyframe",
-    data: Data = None,
-    resume: Resume = False,
-    steps: Steps = None,
-    fields: Set = None,
-    device: Device = "auto",
-) -> None:
-    """The generator of keyframes."""
-    _train("keyframe", recipe, folder, data, resume, steps, fields, device)
+    Published: --recipe audio-window-pretrain --data MANY_VIDEOS, then --recipe audio-window-finetune --data
+    CLEAN_VIDEOS --set data.shots=K (all for all), each on a converted DynamiCrafter (--set base=FOLDER).
 
+    --set radius=R: of a window, in frames. --set 'taps={imagebind: [1, 2, 3]}': encoders and their blocks.
 
-@train_app.command()
-def interp(
-    folder: Folder,
-    recipe: Recipe = "tiny-interp",
-    data: Data = None,
-    resume: Resume = False,
-    steps: Steps = None,
-    fields: Set = None,
-    device: Device = "auto",
-) -> None:
-    """The interpolator from keyframes to every frame."""
-    _train("interp", recipe, folder, data, resume, steps, fields, device)
+    --set data.wrong_sound=P, data.shifted_sound=P, data.off_screen_sound=P: how often a sound does not fit.""",
+    ),
+):
+    _add_command(_task, _recipe, _help)
 
 
 @train_app.command()
 def assemble(
     folder: Folder,
     output: Annotated[Path, typer.Option(help="Folder to write, for --model of asva sample.")],
-    settings: Annotated[str, typer.Option(help="How the model samples: a bundled name, or a YAML file.")] = "tiny",
+    settings: Annotated[
+        str, typer.Option(help="How it samples: tiny, tiny-avsyncd, tiny-i2vd, tiny-audio-window, or a YAML file.")
+    ] = "tiny",
+    base: Annotated[str | None, typer.Option(help="Model whose parts are taken where FOLDER has none.")] = None,
+    fields: Annotated[list[str] | None, typer.Option("--set", help="Any of the settings: --set radius=2")] = None,
 ) -> None:
     """Put the trained parts together into a model that asva sample loads."""
     from asva.training.assemble import assemble as put_together
 
-    typer.echo(f"The model is in {put_together(folder, output, settings)}.")
+    written = put_together(folder, output, settings, base=base, overrides=_fields(fields))
+    typer.echo(f"The model is in {written}.")

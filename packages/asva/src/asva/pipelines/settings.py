@@ -36,7 +36,8 @@ class Settings:
         if self.generator is None:
             self.generator = torch.Generator()
             self.generator.seed()
-        if arguments.get("eta") is None and not hasattr(getattr(pipeline, "scheduler", None), "grid_sigmas"):
+        adds_noise = "eta" in known and hasattr(getattr(pipeline, "scheduler", None), "grid_sigmas")
+        if arguments.get("eta") is None and not adds_noise:
             self.eta = 0.0  # only DDIM adds noise
 
     def __getattr__(self, name: str) -> Any:

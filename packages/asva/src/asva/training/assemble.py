@@ -1,64 +1,135 @@
 """A pipeline folder out of a model folder whose parts are trained."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from asva.training.components import read_component
+from asva.training.components import find_component, read_component
+from asva.training.diffusion_task import base_folder
 from asva.training.recipe import RECIPES, RecipeError
 
-_PARTS = (
-    "vae",
-    "text_encoder",
-    "image_encoder",
-    "image_projector",
-    "audio_encoder",
-    "keyframe_unet",
-    "interp_unet",
-    "localizer",
-)
+_TOWERS = ("vae", "text_encoder", "image_encoder", "image_projector")
 
 
-def assemble(folder: Path, output: Path, settings: str | Path, *, dtype: torch.dtype = torch.float16) -> Path:
-    """Put trained parts together into a folder that ``KeyVIDPipeline.from_pretrained`` and ``--model`` load.
+@dataclass(frozen=True)
+class Family:
+    """Pipelines of one kind.
+
+    Attributes:
+        pipeline: Name of the class.
+        parts: Components of a model folder, by the names that the pipeline has for them.
+        unet: The part whose prediction type the scheduler follows.
+    """
+
+    pipeline: str
+    parts: dict[str, str]
+    unet: str = "unet"
+
+
+FAMILIES = {
+    "keyvid": Family(
+        "KeyVIDPipeline",
+        {name: name for name in (*_TOWERS, "audio_encoder", "keyframe_unet", "interp_unet", "localizer")},
+        "keyframe_unet",
+    ),
+    "avsyncd": Family(
+        "AVSyncDPipeline",
+        {"vae": "vae", "text_encoder": "text_encoder", "audio_encoder": "audio_encoder", "unet": "avsyncd_unet"},
+    ),
+    "i2vd": Family("AVSyncDPipeline", {"vae": "vae", "text_encoder": "text_encoder", "unet": "i2vd_unet"}),
+    "audio-window": Family(
+        "AudioWindowPipeline", {**{name: name for name in _TOWERS}, "taps": "taps", "unet": "audio_window_unet"}
+    ),
+}
+
+
+def assemble(
+    folder: Path,
+    output: Path,
+    settings: str | Path,
+    *,
+    base: str | None = None,
+    overrides: dict[str, Any] | None = None,
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Put trained parts together into a folder that the family's ``from_pretrained`` and ``--model`` load.
 
     Args:
         folder: Model folder that the trainings wrote.
         output: Folder to write; it must not be there yet.
-        settings: Name or path of a YAML file with the pipeline's configuration.
+        settings: Name or path of a YAML file with the pipeline's configuration, its ``family`` (``keyvid`` if none),
+            the ``scheduler``, and the ``base`` for what the folder lacks.
+        base: Model, by folder or name, instead of that of the settings.
+        overrides: Settings by name.
         dtype: Of the stored weights.
 
     Raises:
-        RecipeError: If the settings are not there, or ``output`` is.
+        RecipeError: If the settings are not there or unknown, or ``output`` is there.
         RunError: If a part is missing.
     """
-    from transformers import CLIPTokenizer
-
-    from asva.pipelines import KeyVIDPipeline
-    from asva_unet import make_scheduler
+    from asva import pipelines
 
     if output.exists():
         raise RecipeError(f"`output` must not exist yet, got {output}. Remove it or choose another name.")
-    config = _settings(settings)
-    parts = {name: read_component(name, folder / name, dtype) for name in _PARTS}
+    config = _settings(settings) | (overrides or {})
+    folders = [folder, base_folder(base or config.pop("base", None))]
+    config.pop("base", None)
+    family = _family(config.pop("family", "keyvid"))
+    parts = {name: _read(source, folders, dtype) for name, source in family.parts.items()}
+    for name in parts["taps"].layers if "taps" in parts else ():
+        parts[name] = _read(name, folders, dtype)
     for name, part in parts.items():
         if hasattr(part, "register_to_config"):  # diffusers would store the path that it was read from
             part.register_to_config(_name_or_path=name)
-    unet = parts["keyframe_unet"].config
-    scheduler = make_scheduler(
-        config.pop("scheduler", "ddim"),
-        prediction_type=unet.prediction_type,
-        dynamic_rescale=config.get("dynamic_rescale", False),
-    )
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    parts["scheduler"] = _scheduler(config, parts[family.unet].config.prediction_type)
+    parts["tokenizer"] = _tokenizer(folders)
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    KeyVIDPipeline(**parts, tokenizer=tokenizer, scheduler=scheduler, **config).save_pretrained(temporary)
+    try:
+        pipeline = getattr(pipelines, family.pipeline)(**parts, **config)
+    except TypeError as error:
+        raise RecipeError(f"`settings` must be those of {family.pipeline}, got {settings}: {error}.") from error
+    pipeline.save_pretrained(temporary)
     temporary.rename(output)
     return output
+
+
+def _family(name: str) -> Family:
+    if name not in FAMILIES:
+        raise RecipeError(f"`family` must be one of {', '.join(FAMILIES)}, got {name}.")
+    return FAMILIES[name]
+
+
+def _read(name: str, folders: list[Path | None], dtype: torch.dtype) -> torch.nn.Module:
+    return read_component(name, find_component(name, folders), dtype)
+
+
+def _tokenizer(folders: list[Path | None]) -> Any:
+    from transformers import CLIPTokenizer
+
+    found = [folder for folder in folders if folder is not None and (folder / "tokenizer").is_dir()]
+    return CLIPTokenizer.from_pretrained((found or folders)[0] / "tokenizer")
+
+
+def _scheduler(config: dict[str, Any], prediction_type: str) -> Any:
+    """The scheduler that the settings name; ``pndm`` is Stable Diffusion's as the released AVSyncD runs it."""
+    from asva_unet import AVSyncDPNDMScheduler, make_scheduler
+
+    name = config.pop("scheduler", "ddim")
+    if name != "pndm":
+        return make_scheduler(
+            name,
+            prediction_type=prediction_type,
+            zero_terminal_snr=config.pop("zero_terminal_snr", prediction_type != "epsilon"),
+            dynamic_rescale=config.get("dynamic_rescale", False),
+        )
+    return AVSyncDPNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    )
 
 
 def _settings(source: str | Path) -> dict[str, Any]:

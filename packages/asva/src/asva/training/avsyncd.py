@@ -76,7 +76,15 @@ class AVSyncDTask(DenoisingTask):
             initialization=self.recipe.initialization,
             generator=generator_at(self.recipe.loop.seed, 6),
             **self._switches(),
+            **self._audio_width(),
         )
+
+    def _audio_width(self) -> dict[str, int]:
+        """Width of the audio encoder's tokens, for a network that has none yet."""
+        if self.recipe.task == "i2vd":
+            return {}
+        config = self.find("audio_encoder") / "config.json"
+        return {"audio_cross_attention_dim": json.loads(config.read_text())["hidden_size"]}
 
     def _switches(self) -> dict[str, bool]:
         return {
