@@ -1,11 +1,12 @@
 """The sampler of the released AVSyncD, a slip included."""
 
 from diffusers import PNDMScheduler
-from diffusers.schedulers.scheduling_utils import SchedulerOutput
+from diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
 from torch import Tensor
 
 
-class AVSyncDPNDMScheduler(PNDMScheduler):
+# diffusers knows a scheduler in a pipeline's folder by the name of this base in the module.
+class AVSyncDPNDMScheduler(PNDMScheduler, SchedulerMixin):
     """PNDM as the original code runs it.
 
     The second evaluation of PNDM corrects the first step from where that step began. The original writes each step

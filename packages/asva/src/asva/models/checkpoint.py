@@ -58,8 +58,9 @@ def read_content(path: str | Path) -> Mapping[str, Any]:
     path = Path(path)
     if path.suffix == ".safetensors" or not path.is_file():
         return read_checkpoint(path)
+    stand_ins = _stand_ins(path)
     try:
-        with torch.serialization.safe_globals(_stand_ins(path)):
+        with torch.serialization.safe_globals(stand_ins):
             content = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(

@@ -58,13 +58,16 @@ def check_space(destination: Path, needed: int) -> None:
 
 @contextmanager
 def fresh(destination: Path) -> Iterator[Path]:
-    """A folder beside the destination that takes its name when the block ends well, and is removed otherwise."""
+    """A folder beside the destination that takes its name when the block ends well, and is removed otherwise.
+
+    A block may also put a single file of it there.
+    """
     destination.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
     try:
         draft.chmod(0o755)
         yield draft
-        if not (destination / SOURCE).is_file():  # else another process was faster
+        if not (destination.is_file() or (destination / SOURCE).is_file()):  # else another process was faster
             os.replace(draft, destination)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
