@@ -18,8 +18,6 @@ from asva_unet.avsyncd.resnet import LayerConfig
 from asva_unet.avsyncd.transformer import Transformer
 from asva_unet.avsyncd.validation import attention_levels, check_config, check_sample, check_tokens
 
-LEVELS = 3
-
 
 @dataclass
 class AVSyncDUNetOutput(BaseOutput):
@@ -73,8 +71,8 @@ class AVSyncDUNet(ModelMixin, ConfigMixin):
         sample_size: int | None = 32,
         in_channels: int = 4,
         out_channels: int = 4,
-        down_block_types: tuple[str, ...] = ("CrossAttnDownBlock2D",) * LEVELS + ("DownBlock2D",),
-        up_block_types: tuple[str, ...] = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * LEVELS,
+        down_block_types: tuple[str, ...] = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types: tuple[str, ...] = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
         block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280),
         layers_per_block: int = 2,
         norm_num_groups: int = 32,
