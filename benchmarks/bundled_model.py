@@ -69,7 +69,7 @@ def sample(pipeline, clips: list[SyntheticClip], sounds: list[np.ndarray], **opt
             **options,
         )
         frames += list(out.frames)
-        curves += [] if out.motion_curve is None else list(out.motion_curve)
+        curves += [] if getattr(out, "motion_curve", None) is None else list(out.motion_curve)
     return Sampled(frames, curves or None, (time.process_time() - start) / len(clips))
 
 

@@ -23,6 +23,7 @@ def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
     done = _vae(asva, tmp_path)
     assert done.code == 0, done.err
     assert (tmp_path / "vae" / "config.json").is_file() and "vae 1/1" in done.out
+    assert "parameters learn" in done.out
     again = _vae(asva, tmp_path)
     assert again.code == 1 and "--resume" in again.complaint
     assert _vae(asva, tmp_path, "--resume").code == 0
@@ -38,6 +39,15 @@ def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
         (("interp",), "Convert a model first"),
         (("vae", "--data", "no-such-folder"), "no-such-folder"),
         (("assemble", "--output", "out"), "vae"),
+        (("assemble", "--output", "out", "--settings", "nothing"), "`settings` must be a YAML file or a bundled name"),
+        (("assemble", "--output", "out", "--settings", "tiny-avsyncd"), "avsyncd_unet"),
+        (("assemble", "--output", "out", "--settings", "tiny", "--set", "family=x"), "`family` must be one of keyvid"),
+        (("avsyncd", "--recipe", "tiny-i2vd"), "recipe for avsyncd"),
+        (("i2vd", "--set", "base=nowhere"), "`base` must be a model's folder or name"),
+        (("audio-window", "--set", "data.shots=0"), "`data.shots` must be at least 1"),
+        (("audio-window", "--set", "data.wrong_sound=2"), "data.wrong_sound"),
+        (("audio-window", "--set", "taps={imagebind: [9]}"), "`taps.imagebind` must name blocks from 0 to 3"),
+        (("audio-window", "--set", "loop.epochs=3"), "`loop.epochs` must be null where clips have no end"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(asva, tmp_path, words, message):

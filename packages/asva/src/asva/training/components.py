@@ -59,10 +59,14 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
 
     Raises:
         RunError: If the folder does not hold it.
+        ModelError: If what it holds is damaged.
     """
+    from asva.models.folders import damage_named
+
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
-    return component_class(name).from_pretrained(folder, dtype=dtype)
+    with damage_named(folder):
+        return component_class(name).from_pretrained(folder, dtype=dtype)
 
 
 def find_component(name: str, folders: Iterable[Path | None]) -> Path:
