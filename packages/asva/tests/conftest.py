@@ -1,6 +1,8 @@
-"""A small random model in a folder, and the files that users might give, each made once."""
+"""Small random models of every method, in memory and in folders, and files that users might give; each made once."""
 
 import wave
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,158 @@ def small_model(tmp_path_factory) -> Path:
                     parameter.data.add_(0.05 * torch.randn(parameter.shape))
     folder = tmp_path_factory.mktemp("models") / "small"
     pipeline.save_pretrained(folder)
+    return folder
+
+
+WIDTH = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+HEARING = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+SMALL = {"height": 16, "width": 16, "num_inference_steps": 2}
+FLAT_UNET = {
+    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "block_out_channels": (16, 16),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "cross_attention_dim": 16,
+    "attention_head_dim": 2,
+}
+
+
+def _words_and_pixels() -> dict:
+    """Tokenizer, text encoder and autoencoder, which all methods have."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    tokenizer = CLIPTokenizer().train_new_from_iterator(["a ball bounces"], 600, show_progress=False)
+    tokenizer.model_max_length = 16
+    return {
+        "vae": AutoencoderKL(
+            block_out_channels=(16, 16),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            norm_num_groups=8,
+        ),
+        "tokenizer": tokenizer,
+        "text_encoder": CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), max_position_embeddings=16, **WIDTH)),
+    }
+
+
+def _avsyncd(audio: bool, **config):
+    from diffusers import PNDMScheduler
+
+    from asva.pipelines import AVSyncDPipeline
+    from asva_audio import ImageBindAudioEncoder
+    from asva_unet import AVSyncDUNet
+
+    encoder = ImageBindAudioEncoder(**HEARING, stride=(10, 10), num_frames=204) if audio else None
+    parts = {
+        "unet": AVSyncDUNet(**FLAT_UNET, audio_cross_attention_dim=16, audio=audio),
+        "scheduler": PNDMScheduler(skip_prk_steps=True, steps_offset=1),
+        "audio_encoder": encoder,
+    }
+    return AVSyncDPipeline(**_words_and_pixels(), **parts, **SMALL | config)
+
+
+def _audio_window(audio: bool, **config):
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    from asva.pipelines import AudioWindowPipeline
+    from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
+    from asva_unet import ImageResampler, KeyVIDUNet, make_scheduler
+
+    parts = {
+        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, **WIDTH)),
+        "image_projector": ImageResampler(12, 2, dim=16, embedding_dim=16, output_dim=16, depth=1, heads=2, dim_head=8),
+        "unet": KeyVIDUNet(
+            block_out_channels=(32, 32),
+            layers_per_block=1,
+            attention_levels=(False, True),
+            attention_head_dim=16,
+            init_attention_heads=2,
+            cross_attention_dim=16,
+            norm_num_groups=8,
+            audio_cross_attention=False,
+            frame_index_embedding=False,
+            audio_window_attention=audio,
+            audio_window_dim=16,
+        ),
+        "scheduler": make_scheduler("ddim"),
+    }
+    if audio:
+        sources = {"imagebind": {"width": 16, "layers": [0]}, "beats": {"width": 16, "layers": [0]}}
+        parts |= {
+            "taps": MultiFeatureEncoder(sources, output_dim=16),
+            "imagebind": ImageBindAudioEncoder(**HEARING),
+            "beats": BEATsEncoder(**HEARING, embed_dim=16, intermediate_size=32, conv_pos=8, conv_pos_groups=2),
+        }
+    return AudioWindowPipeline(**_words_and_pixels(), **parts, **SMALL | config)
+
+
+def _stable_diffusion(**config):
+    """As Stable Diffusion 1.x is published, for AADiff and for first frames."""
+    from diffusers import PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+    return StableDiffusionPipeline(
+        **_words_and_pixels(),
+        unet=UNet2DConditionModel(sample_size=8, **FLAT_UNET),
+        scheduler=PNDMScheduler(skip_prk_steps=True, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **config,
+    )
+
+
+def _name_as_published(folder: Path) -> None:
+    """The text encoder's weights under the names that they had before transformers 5."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "text_encoder" / "model.safetensors"
+    state = {f"text_model.{name.removeprefix('text_model.')}": value for name, value in load_file(path).items()}
+    save_file(state, path, metadata={"format": "pt"})
+
+
+@pytest.fixture(scope="session")
+def make_pipeline() -> Callable:
+    """``make_pipeline("avsyncd", **config)``: a small pipeline of a method, with random weights everywhere."""
+    import torch
+
+    makers = {
+        "avsyncd": lambda **config: _avsyncd(True, **config),
+        "i2vd": lambda **config: _avsyncd(False, **config),
+        "audio-window": lambda **config: _audio_window(True, **config),
+        "dynamicrafter": lambda **config: _audio_window(False, **config),
+        "aadiff": _stable_diffusion,
+    }
+
+    def make(method: str, **config):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            pipeline = makers[method](**config)
+            for part in pipeline.components.values():
+                if isinstance(part, torch.nn.Module):  # layers that start at zero shall count
+                    for parameter in part.parameters():
+                        parameter.data.add_(0.05 * torch.randn(parameter.shape))
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def method_model(tmp_path_factory, make_pipeline, small_model) -> Callable[[str], Path]:
+    """``method_model("avsyncd")``: folder of a small model of a method, 16x16 pixels, 12 frames at 6 per second."""
+    home = tmp_path_factory.mktemp("methods")
+
+    @cache
+    def folder(method: str) -> Path:
+        if method == "keyvid":
+            return small_model
+        make_pipeline(method).save_pretrained(home / method)
+        if method == "aadiff":
+            _name_as_published(home / method)
+        return home / method
+
     return folder
 
 

@@ -3,96 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModel
 
-from asva.pipelines import AudioWindowPipeline, AVSyncDPipeline
-from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
-from asva_unet import AVSyncDUNet, ImageResampler, KeyVIDUNet, make_scheduler
-
-WIDTH = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 PICTURE = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
 KINDS = ["avsyncd", "i2vd", "audio-window", "dynamicrafter"]
 
 
-def _shared():
-    tokenizer = CLIPTokenizer().train_new_from_iterator(["a ball bounces"], 600, show_progress=False)
-    tokenizer.model_max_length = 8
-    return {
-        "vae": AutoencoderKL(
-            block_out_channels=(16, 16),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            norm_num_groups=8,
-        ),
-        "tokenizer": tokenizer,
-        "text_encoder": CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), max_position_embeddings=8, **WIDTH)),
-    }
-
-
-def _avsyncd(audio=True, **config):
-    unet = AVSyncDUNet(
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(16, 16),
-        layers_per_block=1,
-        norm_num_groups=8,
-        cross_attention_dim=16,
-        attention_head_dim=2,
-        audio_cross_attention_dim=16,
-        audio=audio,
-    )
-    encoder = ImageBindAudioEncoder(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, stride=(10, 10), num_frames=204
-    )
-    scheduler = PNDMScheduler(skip_prk_steps=True, steps_offset=1)
-    parts = _shared() | {"unet": unet, "scheduler": scheduler, "audio_encoder": encoder if audio else None}
-    return AVSyncDPipeline(**parts, **{"height": 16, "width": 16, "num_inference_steps": 2} | config)
-
-
-def _audio_window(audio=True, **config):
-    unet = KeyVIDUNet(
-        block_out_channels=(32, 32),
-        layers_per_block=1,
-        attention_levels=(False, True),
-        attention_head_dim=16,
-        init_attention_heads=2,
-        cross_attention_dim=16,
-        norm_num_groups=8,
-        audio_cross_attention=False,
-        frame_index_embedding=False,
-        audio_window_attention=audio,
-        audio_window_dim=16,
-    )
-    sources = {"imagebind": {"width": 16, "layers": [0]}, "beats": {"width": 16, "layers": [0]}}
-    parts = _shared() | {
-        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, **WIDTH)),
-        "image_projector": ImageResampler(12, 2, dim=16, embedding_dim=16, output_dim=16, depth=1, heads=2, dim_head=8),
-        "unet": unet,
-        "scheduler": make_scheduler("ddim"),
-    }
-    if audio:
-        beats = {"hidden_size": 16, "embed_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-        parts |= {
-            "taps": MultiFeatureEncoder(sources, output_dim=16),
-            "imagebind": ImageBindAudioEncoder(hidden_size=16, num_hidden_layers=1, num_attention_heads=2),
-            "beats": BEATsEncoder(**beats, intermediate_size=32, conv_pos=8, conv_pos_groups=2),
-        }
-    return AudioWindowPipeline(**parts, **{"height": 16, "width": 16, "num_inference_steps": 2} | config)
-
-
 @pytest.fixture(scope="module", params=KINDS)
-def pipeline(request):
-    make = _avsyncd if request.param in KINDS[:2] else _audio_window
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = make(audio=request.param in ("avsyncd", "audio-window"))
-        for part in made.components.values():
-            if isinstance(part, torch.nn.Module):  # layers that start at zero shall count
-                for parameter in part.parameters():
-                    parameter.data.add_(0.05 * torch.randn(parameter.shape))
-    made.set_progress_bar_config(disable=True)
-    return made
+def pipeline(request, make_pipeline):
+    return make_pipeline(request.param)
 
 
 def _sound(seed):
@@ -177,20 +95,15 @@ def test_bad_arguments_are_named(pipeline, options, named):
         pipeline(PICTURE, _sound(0), sample_rate=16000, **options)
 
 
-def test_the_first_frame_of_avsyncd_stays_clean():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = _avsyncd(vae_sample="mode")
-    made.set_progress_bar_config(disable=True)
+def test_the_first_frame_of_avsyncd_stays_clean(make_pipeline):
+    made = make_pipeline("avsyncd", vae_sample="mode")
     pixels = torch.from_numpy(PICTURE).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.no_grad():
         first = made.vae.encode(pixels).latent_dist.mean * made.vae.config.scaling_factor
     torch.testing.assert_close(_latents(made, 0)[0], first[0])
 
 
-def test_a_radius_that_hears_nothing_is_named():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = _audio_window()
+def test_a_radius_that_hears_nothing_is_named(make_pipeline):
+    made = make_pipeline("audio-window")
     with pytest.raises(ValueError, match="`radius`"):
         made(PICTURE, _sound(0), sample_rate=16000, radius=0.01)

@@ -9,7 +9,9 @@ from asva.models.catalog import HUB_MODELS, TOKENIZER_FILES, DownloadPlan, Model
 
 __all__ = ["cached_files", "cached_folder", "download", "openclip_files", "snapshot"]
 
-_WANTED = ["*.json", "*.safetensors", "*.txt"]
+# Weights of a model lie in the folders of its parts; beside them there may be others, in other precisions.
+_WANTED = ["*.json", "*/*.safetensors", "*.txt"]
+_UNWANTED = ["*.fp16.*", "*.non_ema.*"]
 Confirm = Callable[[DownloadPlan], bool] | None
 
 
@@ -83,7 +85,7 @@ def snapshot(repo: str, confirm: Confirm) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(repo, allow_patterns=_WANTED, local_files_only=True))
+        folder = Path(snapshot_download(repo, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, local_files_only=True))
     except LocalEntryNotFoundError:
         folder = _fetch(repo, confirm)
     except _hub_errors() as error:
@@ -100,7 +102,7 @@ def _fetch(repo: str, confirm: Confirm) -> Path:
         raise ModelError(f"Model '{repo}' is not on this machine: download it first, or agree to the download.")
     try:
         _agree(DownloadPlan(model=repo, files=_listing(repo)), confirm)
-        return Path(snapshot_download(repo, allow_patterns=_WANTED))
+        return Path(snapshot_download(repo, allow_patterns=_WANTED, ignore_patterns=_UNWANTED))
     except ModelError:
         raise
     except _hub_errors() as error:
@@ -110,10 +112,16 @@ def _fetch(repo: str, confirm: Confirm) -> Path:
 def _listing(repo: str) -> tuple[RemoteFile, ...]:
     """Weights of a hub model with sizes and the licence that its card names."""
     from huggingface_hub import HfApi
+    from huggingface_hub.utils import filter_repo_objects
 
     info = HfApi().model_info(repo, files_metadata=True)
     licence = (info.card_data or {}).get("license") or "not stated"
-    weights = [file for file in info.siblings or [] if file.rfilename.endswith(".safetensors")]
+    weights = filter_repo_objects(
+        info.siblings or [],
+        allow_patterns="*/*.safetensors",
+        ignore_patterns=_UNWANTED,
+        key=lambda file: file.rfilename,
+    )
     return tuple(
         RemoteFile(repo=repo, path=file.rfilename, gigabytes=(file.size or 0) / 1e9, licence=str(licence))
         for file in weights
