@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from asva import models
 from asva.models import ModelError, catalog, hub, read_checkpoint, resolve_model, shapes
 from asva_unet import split_checkpoint
 
+UNET = "modules/unet/diffusion_pytorch_model.bin"
 PARITY = Path(os.environ.get("ASVA_PARITY_DIR") or Path(__file__).parents[3].parent / "shared" / "parity")
 
 
@@ -118,7 +120,7 @@ def test_configurations_of_the_released_files_from_their_shapes(stage):
 
 def test_the_full_size_files_fit_the_networks_built_for_them():
     """Every key and shape of both released files, through the code that converts them, on the meta device."""
-    from asva.models.keyvid import released_networks
+    from asva.models.keyvid import KEYVID, released_networks
     from asva_unet import make_scheduler
 
     stages = {}
@@ -127,19 +129,88 @@ def test_the_full_size_files_fit_the_networks_built_for_them():
         state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
         stages[name] = split_checkpoint(state | {"alphas_cumprod": make_scheduler("ddim").alphas_cumprod})
     found = {name: Path(name) for name in stages}
-    sizes = {
-        name: sum(parameter.numel() for parameter in network.parameters())
-        for name, network in released_networks(found, stages).items()
-    }
+    networks = released_networks(found, stages)
+    sizes = {name: sum(parameter.numel() for parameter in network.parameters()) for name, network in networks.items()}
     assert sizes["keyframe_unet"] == 1_467_252_052 and sizes["interp_unet"] == 1_465_201_492
     assert sizes["vae"] == 83_653_863 and sizes["image_projector"] == sizes["interp_image_projector"] == 49_311_744
+    for name, piece in KEYVID.give_back(networks, list(stages)):
+        keys = full_keys("keyframe" if name == catalog.KEYFRAME_CKPT else "interp")
+        assert all(list(tensor.shape) == keys[key] for key, tensor in piece.items())
 
 
-def full_keys(stage):
-    path = PARITY / "keyvid" / f"full_keys_{stage}.json"
+def full_keys(stage, family="keyvid"):
+    path = PARITY / family / f"full_keys_{stage}.json"
     if not path.is_file():
         pytest.skip(f"no {path}: set ASVA_PARITY_DIR")
-    return json.loads(path.read_text())["keys"]
+    keys = json.loads(path.read_text())
+    return keys.get("keys", keys)
+
+
+def on_meta(keys):
+    return {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
+
+
+def dynamicrafter_keys():
+    """Those of KeyVID less sound and frame index, and 16 frames of queries instead of 48."""
+    sound = re.compile(r"imagebind_model|audio_proj_model|.*(_ap\.|\.beta$|audio_proj_2|frame_idx_embedding)")
+    keys = {name: shape for name, shape in full_keys("keyframe").items() if not sound.match(name)}
+    return keys | {"image_proj_model.latents": [1, 16 * 16, 1024]}
+
+
+# Name of the file, its keys, parameters of our network, and what no network of ours uses.
+FULL_SIZE = {
+    "dynamicrafter": (
+        "model.ckpt",
+        dynamicrafter_keys,
+        {"unet": 1_438_854_980, "vae": 83_653_863, "image_projector": 48_787_456},
+        r"text_projection|logit_scale|resblocks\.23|embedder|alphas|betas|posterior|scale_arr",
+    ),
+    "imagebind": (
+        "imagebind_huge.pth",
+        lambda: full_keys("imagebind_vta", "asva"),
+        {"encoder": 85_447_680},
+        r"modality_(heads|postprocessors)|\.(vision|text)\.",
+    ),
+    "beats": ("BEATs_iter3.pt", lambda: full_keys("beats", "asva"), {"encoder": 90_311_792}, r"predictor"),
+    "avsyncd": (UNET, lambda: full_keys("avsyncd_unet", "asva"), {"unet": 1_169_357_496}, r"nothing"),
+}
+
+
+@pytest.mark.parametrize("name", FULL_SIZE)
+def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
+    """Every key and shape, through the code that converts and gives back, on the meta device."""
+    from asva.models import avsyncd, encoders, latent_video
+    from asva.models.families import family_of
+    from asva.models.originals import unused_weights
+    from asva_unet import make_scheduler
+    from asva_unet.avsyncd import release
+
+    file, keys, sizes, unused_names = FULL_SIZE[name]
+    state = on_meta(keys())
+    if name == "dynamicrafter":
+        state["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
+    for module in (avsyncd, encoders, latent_video, release):
+        monkeypatch.setattr(module, "read_checkpoint", lambda path: state)
+    cfg = {"layer_norm_first": False, "deep_norm": True, "relative_position_embedding": True, "gru_rel_pos": True}
+    content = {"cfg": cfg | {"input_patch_size": 16, "max_distance": 800}, "model": state}
+    monkeypatch.setattr(encoders, "read_content", lambda path: content)
+    monkeypatch.setattr(avsyncd, "read_stable_diffusion", lambda files: ({}, {}))
+    monkeypatch.setattr(avsyncd, "_audio_encoder", lambda *args: None)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "diffusion_pytorch_model.bin").touch()
+    files = {file: tmp_path / file}
+    if name == "avsyncd":
+        files["modules/unet/config.json"] = tmp_path / "config.json"
+    family = family_of(name)
+    made = family.read(files, lambda text: None)
+    for part, size in sizes.items():
+        assert sum(parameter.numel() for parameter in made.networks[part].parameters()) == size
+    pieces = list(family.give_back(made.networks, [file]))
+    unused = unused_weights(made, pieces)[file]
+    given_back = {key: tuple(tensor.shape) for _, piece in pieces for key, tensor in piece.items()}
+    assert given_back.keys() | unused.keys() == state.keys() and not given_back.keys() & unused.keys()
+    assert all(shape == tuple(state[key].shape) for key, shape in given_back.items())
+    assert all(re.search(unused_names, key) for key in unused), sorted(unused)[:5]
 
 
 def test_shapes_of_another_model_are_refused():

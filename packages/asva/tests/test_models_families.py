@@ -559,7 +559,8 @@ def test_the_command_there_and_back(asva, sources, tmp_path):
     ran = asva("models", "convert", sources / "avsyncd" / "modules", "ours", *given)
     assert ran.code == 0 and "asva sample --model ours" in ran.out, ran.err
     assert "OpenRAIL-M" in ran.err and "CC BY-NC-SA 4.0" in ran.err
-    assert asva("models", "info", "ours").code == 0
+    ran = asva("models", "info", "ours")
+    assert ran.code == 0 and "converted from the released avsyncd" in ran.out and "unet" in ran.out
     ran = asva("models", "convert", "--back", "ours", "theirs")
     assert ran.code == 0 and UNET_BIN in ran.out, ran.err
     assert_same_file(tmp_path / "theirs" / UNET_BIN, sources / "avsyncd" / UNET_BIN)
@@ -571,6 +572,8 @@ def test_the_command_there_and_back(asva, sources, tmp_path):
 def test_the_command_says_what_has_no_way_back(asva, sources, tmp_path):
     ran = asva("models", "convert", "--lean", sources / "beats" / "BEATs_iter3.pt", "ours")
     assert ran.code == 0 and "BEATs in ours" in ran.out and not (tmp_path / "ours" / "original").exists()
+    ran = asva("models", "info", "ours")
+    assert ran.code == 0 and "released beats\nlicence: MIT" in ran.out
     ran = asva("models", "convert", "--back", "ours", "theirs")
     assert ran.code == 1 and "without `--lean`" in ran.complaint
     ran = asva("models", "convert", "--back", sources / "beats", "theirs")

@@ -6,7 +6,18 @@ import os
 import pytest
 import torch
 
-from asva.models import ModelError, cache_folder, catalog, hub, load_pipeline, resolve_model
+from asva.models import (
+    ModelError,
+    cache_folder,
+    catalog,
+    convert_model,
+    hub,
+    load_pipeline,
+    resolve_model,
+    restore_model,
+)
+from asva.models.families import find_family
+from asva_audio import invert_imagebind_audio
 from asva_data import read_video
 
 WIDTH = 64
@@ -267,6 +278,44 @@ def test_a_disk_too_small_is_said_before(released, monkeypatch):
     monkeypatch.setattr("asva.models.storage.shutil.disk_usage", lambda path: small)
     with pytest.raises(ModelError, match="set ASVA_CACHE"):
         resolve_model(released)
+
+
+def test_there_and_back(released, tmp_path):
+    """Every key and value of both files, though the folder holds what they share only once."""
+    convert_model(released, tmp_path / "ours")
+    restore_model(tmp_path / "ours", tmp_path / "theirs")
+    for name in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT):
+        again, state = (
+            torch.load(home / name, weights_only=True)["state_dict"] for home in (tmp_path / "theirs", released)
+        )
+        assert list(again) == list(state)
+        assert all(torch.equal(tensor, state[key]) for key, tensor in again.items())
+    kept = {path.name for path in (tmp_path / "ours" / "original").iterdir()}
+    assert kept == {"files.json", "common-00.safetensors"}
+
+
+def test_what_only_one_file_holds_comes_back(made, released, tmp_path):
+    """Frozen parts that differ in the second file, and a first file without ImageBind."""
+    folder = copy(released, tmp_path / "theirs")
+    name = "first_stage_model.post_quant_conv.bias"
+    change(folder / catalog.INTERP_CKPT, lambda state: state.update({name: torch.ones(4)}))
+    change(folder / catalog.KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
+    torch.save(invert_imagebind_audio(made["audio_encoder"].state_dict()), folder / catalog.IMAGEBIND)
+    said = []
+    convert_model(folder, tmp_path / "ours", on_progress=said.append)
+    assert any("different weights of the vae" in line for line in said)
+    restore_model(tmp_path / "ours", tmp_path / "again")
+    first, second = (
+        torch.load(tmp_path / "again" / stage, weights_only=True)["state_dict"]
+        for stage in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT)
+    )
+    assert torch.equal(second[name], torch.ones(4)) and not torch.equal(first[name], torch.ones(4))
+    assert not any("imagebind" in key for key in first) and any("imagebind" in key for key in second)
+
+
+def test_one_stage_alone_is_no_source(released):
+    with pytest.raises(ModelError, match="one of KeyVID's two stages: pass the folder"):
+        find_family(released / catalog.INTERP_CKPT)
 
 
 def test_convert_command(asva, released, tmp_path):

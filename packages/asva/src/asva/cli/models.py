@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +57,16 @@ def info(name: Annotated[str, typer.Argument(help="A name, or a folder of a mode
         return _hub_info(name)
     if name == "avsyncd":
         return _avsyncd_info()
+    if entry is None and (source := Path(name) / "source.json").is_file():
+        _origin_info(source)
+        if not source.with_name("model_index.json").is_file():  # an encoder
+            return
     _folder_info(resolve_model(name))
+
+
+def _origin_info(source: Path) -> None:
+    origin = json.loads(source.read_text(encoding="utf-8"))
+    typer.echo(f"converted from the released {origin['family']}\nlicence: {origin['licence']}")
 
 
 def _hub_info(name: str) -> None:

@@ -63,9 +63,9 @@ def _checkpoint(source: Path) -> Path:
 
 
 def _is_unet(folder: Path) -> bool:
-    """A U-Net by itself is Stable Diffusion's too: the class in its config tells."""
+    """Other models have a folder of that name too: the names of the blocks in its config tell."""
     path = folder / _CONFIG
-    return path.is_file() and "UNet3DConditionModel" in path.read_text(encoding="utf-8", errors="replace")
+    return path.is_file() and "FFSpatio" in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _module(folder: Path, name: str) -> Files:
