@@ -81,7 +81,6 @@ def make_plan(request: Request) -> Plan:
         ModelError: If a model cannot be had, is damaged, or does not fit the method or the interpolator.
     """
     from asva.models.folders import method_of_model, model_settings
-    from asva.models.text_to_image import resolve_image_model
 
     method, folder = _told_by_name(request), None
     if method is not None:
@@ -95,9 +94,6 @@ def make_plan(request: Request) -> Plan:
     settings = method.settings({}) if folder is None else model_settings(folder, method)
     interpolator, further = _interpolator(request, settings)
     _check_rate(request, method, settings, further)
-    image_model = None
-    if request.image_model is not None:
-        image_model = resolve_image_model(request.image_model, confirm=lambda plan: agree(plan, yes=request.yes))
     return Plan(
         request=request,
         method=method,
@@ -106,7 +102,7 @@ def make_plan(request: Request) -> Plan:
         arguments=_arguments(request, method, settings),
         interpolator=interpolator,
         interpolator_settings=further,
-        image_model=image_model,
+        image_model=_image_model(request),
     )
 
 
@@ -150,6 +146,14 @@ def _resolve(request: Request, model: str) -> Path:
     return resolve_model(model, confirm=lambda plan: agree(plan, yes=request.yes), on_progress=note)
 
 
+def _image_model(request: Request) -> Path | None:
+    if request.image_model is None:
+        return None
+    from asva.models.text_to_image import resolve_image_model
+
+    return resolve_image_model(request.image_model, confirm=lambda plan: agree(plan, yes=request.yes))
+
+
 def _interpolator(request: Request, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """Folder and settings of the model that makes the frames between."""
     from asva.models import ModelError
@@ -185,12 +189,12 @@ def _check_rate(request: Request, method: Method, settings: dict[str, Any], furt
 
 def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
     """Arguments of the pipeline's call."""
-    from asva_keyframe import keyframes_from_times
-
     height, width = request.size or (settings["height"], settings["width"])
     arguments: dict[str, Any] = {"height": height, "width": width}
     for option, value in request.options.items():
         if option == "--keyframes":
+            from asva_keyframe import keyframes_from_times
+
             with naming("--keyframes", "times"):
                 value = keyframes_from_times(
                     value, settings["num_frames"], settings["fps"], num_keyframes=settings["num_keyframes"]

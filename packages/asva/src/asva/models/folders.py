@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError
+from typing import TYPE_CHECKING, Any
 
 from asva.models.catalog import ModelError
-from asva.models.memory import stored_names
 from asva.pipelines.methods import METHODS, Method, method_of
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["check_complete", "damage_named", "method_of_model", "model_settings", "read_index"]
 
@@ -81,6 +80,8 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
     Raises:
         ValueError: Naming some of the weights that the folder's files lack.
     """
+    from asva.models.memory import stored_names
+
     stored = stored_names(folder)
     stored |= {_FORMER_NAME.sub(r"\1", name, count=1) for name in stored}
     state = network.state_dict()
@@ -94,6 +95,8 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
 @contextmanager
 def damage_named(folder: Path) -> Iterator[None]:
     """One clear error for the many ways in which a folder of weights can be broken."""
+    from safetensors import SafetensorError
+
     try:
         with _no_chatter():
             yield

@@ -130,6 +130,8 @@ class AVSyncDPipeline(VideoPipeline):
         settings = Settings(self, locals())
         images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
         self._check_sounds(audios)
+        if self.unet.config.audio and self.audio_encoder is None:
+            raise ValueError("`audio_encoder` must be given with a U-Net that hears, got None: load one, or take I2VD.")
         size = (settings.height, settings.width)
         # The U-Net itself takes any size.
         check_settings(

@@ -17,8 +17,8 @@ class Method:
         summary: A line about it.
         pipeline: Its class in :mod:`asva.pipelines`.
         kinds: Names of the classes whose saved models it loads.
-        ear: Part that a model of this method has, and one of its twin without sound has not; or that marks, with a
-            dash in front, that it must be absent. Empty where no part tells.
+        ear: Part that tells this method from its twin; empty where there is no twin.
+        hears: Whether a model of this method has that part.
         stages: What its callbacks name, in words.
         options: Those of the command line, beyond the ones that every method has, and the arguments they set.
         model: Name of the model that is taken where none is given; empty if there is none.
@@ -32,6 +32,7 @@ class Method:
     pipeline: str
     kinds: tuple[str, ...]
     ear: str = ""
+    hears: bool = True
     stages: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     model: str = ""
@@ -47,32 +48,31 @@ class Method:
         return getattr(asva.pipelines, self.pipeline)
 
     def settings(self, index: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of a model: those of its index, and the class's own where a foreign index has none.
+        """Settings of a model: those of its index, or the class's own where the index is foreign.
 
         Args:
             index: Content of ``model_index.json``; empty without a model.
 
         Raises:
-            KeyError: If the index is of this project and lacks one.
+            KeyError: If the index is of this project and lacks one that it cannot do without.
         """
+        if index.get("_class_name") == self.pipeline:  # the class, which takes seconds to import, need not be asked
+            essential = _ESSENTIAL + (_OF_KEYFRAMES if "keyframe" in self.stages else ())
+            return dict(index) | {name: index[name] for name in essential}
         signature = inspect.signature(self.pipeline_class.__init__).parameters
-        usual = {name: one.default for name, one in signature.items() if isinstance(one.default, int | float | str)}
-        if index.get("_class_name") == self.pipeline:
-            for name in _ESSENTIAL & usual.keys():
-                usual[name] = index[name]
-        return usual | {name: value for name, value in index.items() if name in usual}
+        return {name: one.default for name, one in signature.items() if isinstance(one.default, int | float | str)}
 
     def accepts(self, index: Mapping[str, Any]) -> bool:
         """Whether a model with that ``model_index.json`` is of this method."""
         if index.get("_class_name") not in self.kinds:
             return False
-        part = index.get(self.ear.lstrip("-"))
+        part = index.get(self.ear)
         present = isinstance(part, list) and part[:1] != [None]
-        return not self.ear or present != self.ear.startswith("-")
+        return not self.ear or present == self.hears
 
 
-def _options(*names: str, **more: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    return {name: (_ARGUMENTS[name],) for name in names} | more
+def _options(*names: str) -> dict[str, tuple[str, ...]]:
+    return {name: (_ARGUMENTS[name],) for name in names}
 
 
 _ARGUMENTS = {
@@ -85,7 +85,8 @@ _ARGUMENTS = {
     "--fps": "fps",
 }
 # Without them a model of this project is damaged; others may be younger than the model.
-_ESSENTIAL = {"num_frames", "num_keyframes", "fps", "height", "width", "sample_rate", "selection"}
+_ESSENTIAL = ("num_frames", "fps", "height", "width", "sample_rate")
+_OF_KEYFRAMES = ("num_keyframes", "selection")
 _ONE_STAGE = {"frames": "frames", "decode": "decoding"}
 _BOTH = ("", "interp_")
 
@@ -125,7 +126,8 @@ METHODS = {
             summary="AVSyncD without sound",
             pipeline="AVSyncDPipeline",
             kinds=("AVSyncDPipeline",),
-            ear="-audio_encoder",
+            ear="audio_encoder",
+            hears=False,
             stages=_ONE_STAGE,
             options=_options("--steps", "--text-guidance"),
         ),
@@ -143,7 +145,8 @@ METHODS = {
             summary="picture and prompt alone (DynamiCrafter)",
             pipeline="AudioWindowPipeline",
             kinds=("AudioWindowPipeline",),
-            ear="-taps",
+            ear="taps",
+            hears=False,
             model="dynamicrafter",
             stages=_ONE_STAGE,
             options=_options("--steps", "--text-guidance", "--image-guidance"),
