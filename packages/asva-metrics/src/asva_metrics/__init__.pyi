@@ -1,5 +1,10 @@
 """Public names of asva_metrics, loaded when first used."""
 
+from .avalign import AlignmentScore as AlignmentScore
+from .avalign import av_align as av_align
+from .avalign import av_align_score as av_align_score
+from .avalign import flow_trajectory as flow_trajectory
+from .avalign import motion_peaks as motion_peaks
 from .chance import ChanceLevel as ChanceLevel
 from .chance import chance_level as chance_level
 from .classes import InceptionScore as InceptionScore
@@ -24,9 +29,14 @@ from .kernel import KernelDistance as KernelDistance
 from .kernel import kernel_distance as kernel_distance
 from .kernel import kernel_distance_of_subsets as kernel_distance_of_subsets
 from .loudness import loudness_envelope as loudness_envelope
+from .onsets import onset_frames as onset_frames
+from .onsets import onset_strength as onset_strength
+from .onsets import onset_times as onset_times
 from .psnr import moving_psnr as moving_psnr
 from .psnr import psnr as psnr
 from .semantics import avh_score as avh_score
 from .semantics import cosine_similarity as cosine_similarity
 from .semantics import javis_score as javis_score
 from .semantics import temporal_consistency as temporal_consistency
+from .syncnet_offset import LipSync as LipSync
+from .syncnet_offset import lip_sync as lip_sync
