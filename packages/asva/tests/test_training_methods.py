@@ -1,5 +1,6 @@
 """AVSyncD, I2VD and the audio windows: what learns, what is dropped, what counts; and the pipelines made of them."""
 
+import json
 import re
 
 import numpy as np
@@ -309,12 +310,20 @@ def _stop_at_three(progress):
         raise Stop
 
 
+def _forget_a_field(path):
+    """As if the run had begun before the field existed."""
+    record = json.loads(path.read_text())
+    del record["recipe"]["data"]["shots"]
+    path.write_text(json.dumps(record))
+
+
 def test_a_resumed_run_ends_with_the_same_weights(task, tmp_path):
     fields = {"loop.max_steps": 4, "loop.save_every": 2, "encoder_drop_path": "official"}
     folders = tmp_path / "whole", tmp_path / "parts"
     _train(task("avsyncd", folders[0], **fields), folders[0])
     with pytest.raises(Stop):
         Run(task("avsyncd", folders[1], **fields), folders[1], device="cpu").train(_stop_at_three)
+    _forget_a_field(folders[1] / "training" / "avsyncd" / "step-00000002" / "state.json")
     again = Run(task("avsyncd", folders[1], **fields), folders[1], device="cpu")
     assert again.resume() == 2
     again.train()
