@@ -32,9 +32,14 @@ class Fixture:
             return dict(file)
 
 
-def made_by_rule(shapes: dict[str, list[int]], salt: str, gain: float) -> dict[str, torch.Tensor]:
+@pytest.fixture(scope="session")
+def made_by_rule():
     """Weights of ``asva/RULE.json``: each tensor follows from its key."""
-    return {key: _tensor(key, tuple(shape), salt, gain) for key, shape in shapes.items()}
+
+    def make(shapes: dict[str, list[int]], salt: str, gain: float) -> dict[str, torch.Tensor]:
+        return {key: _tensor(key, tuple(shape), salt, gain) for key, shape in shapes.items()}
+
+    return make
 
 
 def _tensor(key: str, shape: tuple[int, ...], salt: str, gain: float) -> torch.Tensor:

@@ -5,6 +5,9 @@ from .avalign import av_align as av_align
 from .avalign import av_align_score as av_align_score
 from .avalign import flow_trajectory as flow_trajectory
 from .avalign import motion_peaks as motion_peaks
+from .avsync_scores import align_sync as align_sync
+from .avsync_scores import relative_sync as relative_sync
+from .avsync_scores import sync_probability as sync_probability
 from .chance import ChanceLevel as ChanceLevel
 from .chance import chance_level as chance_level
 from .classes import InceptionScore as InceptionScore
@@ -29,6 +32,17 @@ from .kernel import KernelDistance as KernelDistance
 from .kernel import kernel_distance as kernel_distance
 from .kernel import kernel_distance_of_subsets as kernel_distance_of_subsets
 from .loudness import loudness_envelope as loudness_envelope
+from .mfcc import speech_mfcc as speech_mfcc
+from .networks.avsync import AVSyncClassifier as AVSyncClassifier
+from .networks.avsync import shift_losses as shift_losses
+from .networks.convert import convert_network as convert_network
+from .networks.convert import invert_network as invert_network
+from .networks.i3d import I3D as I3D
+from .networks.inception import FIDInception as FIDInception
+from .networks.preprocessing import clip_video as clip_video
+from .networks.preprocessing import fid_images as fid_images
+from .networks.preprocessing import fvd_video as fvd_video
+from .networks.syncnet import SyncNet as SyncNet
 from .onsets import onset_frames as onset_frames
 from .onsets import onset_strength as onset_strength
 from .onsets import onset_times as onset_times

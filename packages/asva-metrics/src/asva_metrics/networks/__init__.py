@@ -1,0 +1,1 @@
+"""The networks that metrics look and listen with, and their checkpoints."""
