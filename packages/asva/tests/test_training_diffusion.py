@@ -11,8 +11,9 @@ from asva.training import Run, RunError, load_recipe, make_task
 from asva.training.assemble import assemble
 from asva.training.clips import clip_source, motion_at
 from asva.training.components import build_component, read_component, start_from
-from asva.training.diffusion import dropped
+from asva.training.diffusion import CONDITIONS, dropped
 from asva.training.draws import generator_at
+from asva.training.run_order import collate
 from asva.training.views import clip_view
 
 UNET = {
@@ -139,6 +140,29 @@ def test_interp_samples_know_the_keyframes_of_a_whole_clip():
     recipe = load_recipe("tiny-interp", INTERP)
     sample = clip_view(clip_source(recipe.data)[3], generator_at(0), recipe)
     assert sample["frame_indices"].tolist() == list(range(48)) and sample["known"].sum() == 12
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_interpolator_is_given_true_or_generated_keyframes(folder, share):
+    options = {"generated_keyframes": share, "keyframe_noise": 0.0, "init.interp_unet": str(folder / "interp_unet")}
+    task = make_task(load_recipe("tiny-interp", INTERP | options), folder)
+    batch = collate([task.view(task.source[0], generator_at(0))])
+    asked = []
+
+    def add_half(unet, inputs, output):
+        asked.append(inputs)
+        return type(output)(sample=torch.full_like(output.sample, 0.5))
+
+    if share:
+        task.module.part("keyframe_unet").register_forward_hook(add_half)
+    question = task.module.question(batch, dict.fromkeys(CONDITIONS, torch.tensor([False])), generator_at(1))
+    known = batch["known"][0]
+    first = question.latents[0, :1].expand(int(known.sum()), -1, -1, -1)
+    expected = first + 0.5 if share else question.latents[0, known]
+    torch.testing.assert_close(question.reference[0, known], expected)
+    assert not torch.allclose(question.reference[0, known], question.latents[0, known]) == bool(share)
+    assert [inputs[-1].tolist() for inputs in asked] == [known.nonzero().T.tolist()] * bool(share)
+    assert all(inputs[-2].tolist() == [6] for inputs in asked)
 
 
 @pytest.mark.parametrize("task", ["keyframe", "interp"])

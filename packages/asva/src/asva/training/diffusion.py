@@ -147,9 +147,11 @@ class DenoisingLoss(nn.Module):
             guess = guess / float(self.scale[-1])
         return torch.cat([question.latents[:, : self.given_frames], guess[:, self.given_frames :]], dim=1)
 
-    def clean(self, answer: Tensor, noisy: Tensor, reference: Tensor, level: float) -> Tensor:
-        """Clean latents by an answer; from pure noise, where epsilon says nothing, by a bounded one."""
-        kind = self.unet.config.prediction_type
+    def clean(
+        self, answer: Tensor, noisy: Tensor, reference: Tensor, level: float, unet: nn.Module | None = None
+    ) -> Tensor:
+        """Clean latents by the answer of ``unet``; from pure noise, where epsilon says nothing, by a bounded one."""
+        kind = (unet or self.unet).config.prediction_type
         if kind == "v_prediction":
             return level**0.5 * noisy - (1 - level) ** 0.5 * answer
         if kind == "epsilon":

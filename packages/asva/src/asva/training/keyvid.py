@@ -3,7 +3,7 @@
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from asva.pipelines.tokens import audio_tokens
 from asva.training.diffusion import DenoisingLoss, Question
@@ -43,6 +43,28 @@ class KeyVIDLoss(DenoisingLoss):
             conditions.append(masked_condition(clip[None, indices[0]], indices, len(clip), **options))
         return torch.cat(conditions)
 
+    @torch.no_grad()
+    def keyframes(
+        self, latents: Tensor, batch: dict, tokens: tuple, drop: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Latents (b, t, c, h, w) in which the keyframes of some clips are the generator's and not the true ones."""
+        if self.recipe.generated_keyframes == 0:
+            return latents
+        made, unet = latents.clone(), self.part("keyframe_unet")
+        chosen = torch.rand(len(latents), generator=generator) < self.recipe.generated_keyframes
+        for clip in chosen.nonzero().flatten().tolist():
+            one = slice(clip, clip + 1)
+            indices = batch["known"][one].nonzero()[None, :, 1]
+            image = tokens[1][one] if tokens[1].shape[1] == 1 else tokens[1][one, indices[0]]
+            sound = self.audio(batch["mel"][one], drop[one], indices)
+            first = latents[one, :1].expand(-1, indices.shape[1], -1, -1, -1)
+            noise = torch.randn(first.shape, generator=generator).to(first)
+            last = torch.full((1,), len(self.alphas_cumprod) - 1, device=first.device)
+            fps = torch.full((1,), self.recipe.keyframe_fps, device=first.device)
+            answer = unet(torch.cat([noise, first], dim=2), last, tokens[0][one], image, sound, fps, indices).sample
+            made[clip, indices[0]] = self.clean(answer.float(), noise, first, float(self.alphas_cumprod[-1]), unet)
+        return made
+
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
         latents, indices = self.encode(batch["frames"], generator), batch["frame_indices"]
         tokens = (
@@ -50,7 +72,8 @@ class KeyVIDLoss(DenoisingLoss):
             self.image(batch["frames"][:, 0], drop["image"], indices),
             self.audio(batch["mel"], drop["audio"], indices),
         )
-        condition = self.condition(latents, batch["known"], generator)
+        given = self.keyframes(latents, batch, tokens, drop["audio"], generator)
+        condition = self.condition(given, batch["known"], generator)
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
             return self.unet(torch.cat([noisy, condition], dim=2), step, *tokens, batch["fps"], indices).sample
@@ -67,6 +90,10 @@ class KeyVIDTask(DenoisingTask):
     def __init__(self, recipe, folder):
         super().__init__(recipe, folder)
         self.view = partial(clip_view, recipe=recipe)
+
+    def parts(self) -> dict[str, nn.Module]:
+        generator = {"keyframe_unet": self.part("keyframe_unet")} if self.recipe.generated_keyframes else {}
+        return super().parts() | generator
 
     @property
     def unet_name(self) -> str:

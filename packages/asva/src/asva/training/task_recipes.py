@@ -108,6 +108,8 @@ class DiffusionRecipe(DenoiserRecipe):
         fill: What stands between the keyframes in the condition of the interpolator, ``"zeros"`` or ``"linear"``.
         mask_channel: Whether a channel tells the interpolator which frames are keyframes.
         keyframe_noise: Largest standard deviation of noise on the interpolator's keyframes.
+        generated_keyframes: Share of clips whose keyframes the interpolator gets from the generator of the same folder,
+            one step from noise, and not true; so it meets in training what it meets in sampling.
         dropout_rule: ``"official"`` (one draw per sample, ``dropout`` holds p under ``"p"``), or ``"independent"``.
     """
 
@@ -121,6 +123,7 @@ class DiffusionRecipe(DenoiserRecipe):
     fill: Literal["zeros", "linear"] = "zeros"
     mask_channel: bool = False
     keyframe_noise: float = 0.0
+    generated_keyframes: float = 0.0
     dropout_rule: Literal["official", "independent"] = "independent"
 
 
