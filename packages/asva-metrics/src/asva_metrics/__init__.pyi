@@ -31,7 +31,7 @@ from .generation import MeanStd as MeanStd
 from .generation import generation_scores as generation_scores
 from .intervals import Interval as Interval
 from .intervals import bootstrap_interval as bootstrap_interval
-from .kernel import KernelDistance as KernelDistance
+from .kernel import SubsetKernelDistance as SubsetKernelDistance
 from .kernel import kernel_distance as kernel_distance
 from .kernel import kernel_distance_of_subsets as kernel_distance_of_subsets
 from .loudness import loudness_envelope as loudness_envelope
@@ -62,5 +62,11 @@ from .semantics import avh_score as avh_score
 from .semantics import cosine_similarity as cosine_similarity
 from .semantics import javis_score as javis_score
 from .semantics import temporal_consistency as temporal_consistency
+from .streaming import FID as FID
+from .streaming import FVD as FVD
+from .streaming import ClipMean as ClipMean
+from .streaming import EventF1 as EventF1
+from .streaming import FrechetDistance as FrechetDistance
+from .streaming import KernelDistance as KernelDistance
 from .syncnet_offset import LipSync as LipSync
 from .syncnet_offset import lip_sync as lip_sync

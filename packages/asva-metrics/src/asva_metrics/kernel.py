@@ -11,7 +11,7 @@ from asva_metrics.features import feature_matrix
 
 
 @dataclass(frozen=True)
-class KernelDistance:
+class SubsetKernelDistance:
     """Kernel distance over random subsets.
 
     Attributes:
@@ -58,7 +58,7 @@ def kernel_distance(
 
 def kernel_distance_of_subsets(
     real: Any, fake: Any, *, generator: np.random.Generator, num_subsets: int = 100, subset_size: int = 1000
-) -> KernelDistance:
+) -> SubsetKernelDistance:
     """Mean of `kernel_distance` over random subsets of equal size, as KID is published.
 
     Args:
@@ -82,7 +82,7 @@ def kernel_distance_of_subsets(
         kernel_distance(*(x[generator.choice(len(x), subset_size, replace=False)] for x in (first, second)))
         for _ in range(num_subsets)
     ]
-    return KernelDistance(float(np.mean(distances)), float(np.std(distances)))
+    return SubsetKernelDistance(float(np.mean(distances)), float(np.std(distances)))
 
 
 def _mean_off_diagonal(kernel: np.ndarray) -> float:

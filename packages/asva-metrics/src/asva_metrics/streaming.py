@@ -1,0 +1,278 @@
+"""torchmetrics around the pure functions: batches in, statistics that add up across processes, one number out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from asva_metrics.events import EventMatch, event_scores, match_clips
+from asva_metrics.features import FeatureStatistics
+from asva_metrics.frechet import Variant, frechet_distance
+from asva_metrics.kernel import kernel_distance
+from asva_metrics.networks.preprocessing import fid_images, fvd_video
+
+Prepare = Callable[[Tensor], Tensor]
+SIDES = ("real", "fake")
+
+
+class Features(Metric):
+    """What the distances share: pictures or features of two sides, seen once.
+
+    Args:
+        num_features: Width of the features.
+        network: Makes (n, num_features) features of what ``update`` gets; None if it gets features.
+        prepare: Makes the network's input of what ``update`` gets.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    def __init__(
+        self, num_features: int, *, network: nn.Module | None = None, prepare: Prepare | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.num_features, self.network, self.prepare = num_features, network, prepare
+
+    @torch.no_grad()
+    def features(self, inputs: Tensor) -> Tensor:
+        """(n, num_features) float64.
+
+        Raises:
+            ValueError: If the shape is another or a feature is not finite.
+        """
+        values = inputs if self.prepare is None else self.prepare(inputs)
+        values = (values if self.network is None else self.network.eval()(values)).double()
+        if values.ndim != 2 or values.shape[1] != self.num_features:
+            raise ValueError(f"`inputs` must give features (n, {self.num_features}), got {tuple(values.shape)}.")
+        if not values.isfinite().all():
+            raise ValueError("`inputs` must give finite features, got NaN or infinity; leave these clips out.")
+        return values
+
+
+class FrechetDistance(Features):
+    """Frechet distance of all features seen, whose mean and scatter alone are kept; see `frechet_distance`.
+
+    Args:
+        num_features: Width d of the features.
+        variant: Whose convention.
+        network: As `Features`.
+        prepare: As `Features`.
+        **options: Of ``torchmetrics.Metric``.
+
+    Example:
+        >>> metric = FrechetDistance(2)
+        >>> for shift in (0.0, 1.0):
+        ...     features = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 2.0], [2.0, 1.0]])
+        ...     metric.update(features + shift, real=shift == 0)
+        >>> round(float(metric.compute()), 6)
+        2.0
+    """
+
+    def __init__(self, num_features: int, *, variant: Variant = "stylegan-v", **options: Any) -> None:
+        super().__init__(num_features, **options)
+        self.variant = variant
+        for side in SIDES:
+            # Count, mean and scatter in one state, because they are merged together.
+            self.add_state(side, torch.zeros(1 + num_features + num_features**2).double(), dist_reduce_fx=merge)
+
+    def update(self, inputs: Tensor, real: bool) -> None:
+        """Add (n, d) features, or pictures if there is a network, of one side."""
+        values = self.features(inputs)
+        if len(values):
+            mean = values.mean(0)
+            seen = torch.cat((mean.new_tensor([len(values)]), mean, ((values - mean).T @ (values - mean)).flatten()))
+            side = SIDES[not real]
+            setattr(self, side, merge(torch.stack((getattr(self, side), seen))))
+
+    def compute(self) -> Tensor:
+        """The distance, float64."""
+        value = frechet_distance(*(self.statistics(side == "real") for side in SIDES), variant=self.variant)
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
+
+    def statistics(self, real: bool) -> FeatureStatistics:
+        """What has been seen of one side, to be saved and merged later."""
+        count, mean, scatter = _parts(getattr(self, SIDES[not real]).cpu())
+        statistics = FeatureStatistics()
+        statistics.count = int(count)
+        if statistics.count:
+            statistics.mean, statistics.scatter = mean.numpy().copy(), scatter.numpy().copy()
+        return statistics
+
+
+class FID(FrechetDistance):
+    """Frechet distance of images; ``update`` takes (n, 3, h, w) uint8 or [0, 1].
+
+    Args:
+        network: `FIDInception` with its weights.
+        resize: See `fid_images`; numbers of different resizes cannot be compared.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    def __init__(self, network: nn.Module, *, resize: str = "pytorch-fid", **options: Any) -> None:
+        super().__init__(
+            2048, variant="pytorch-fid", network=network, prepare=lambda x: fid_images(x, resize=resize), **options
+        )
+
+
+class FVD(FrechetDistance):
+    """Frechet distance of clips; ``update`` takes (b, t, 3, h, w) uint8 or [0, 1].
+
+    Args:
+        network: `I3D` with its weights.
+        resize: See `fvd_video`.
+        variant: Whose convention of the covariance.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, resize: str = "avsync", variant: Variant = "stylegan-v", **options: Any
+    ) -> None:
+        super().__init__(
+            400, variant=variant, network=network, prepare=lambda x: fvd_video(x, resize=resize), **options
+        )
+
+
+class KernelDistance(Features):
+    """Kernel distance of all features seen (KID of images, KVD of clips); the features are kept, the pictures not.
+
+    Args:
+        num_features: Width of the features.
+        **options: As `Features`.
+    """
+
+    def __init__(self, num_features: int, **options: Any) -> None:
+        super().__init__(num_features, **options)
+        for side in SIDES:
+            self.add_state(side, [], dist_reduce_fx="cat")
+
+    def update(self, inputs: Tensor, real: bool) -> None:
+        """Add (n, d) features, or pictures if there is a network, of one side."""
+        getattr(self, SIDES[not real]).append(self.features(inputs))
+
+    def compute(self) -> Tensor:
+        """The distance, float64."""
+        value = kernel_distance(*(_joined(getattr(self, side), self.num_features) for side in SIDES))
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
+
+    def sync(self, *args: Any, **options: Any) -> None:
+        """As in torchmetrics, also if a process has seen nothing of a side."""
+        for side in SIDES:
+            if not getattr(self, side):
+                setattr(self, side, [torch.zeros(0, self.num_features, dtype=torch.float64, device=self.device)])
+        super().sync(*args, **options)
+
+
+class ClipMean(Metric):
+    """Mean of one score per clip; nan scores, which are undefined, are left out and counted.
+
+    Args:
+        score: Pure function of what ``update`` gets, returning a number or (n,) numbers: `temporal_consistency`,
+            `relative_sync`, ``partial(av_align, rule="2023")``, ...; None if ``update`` gets the numbers.
+        **options: Of ``torchmetrics.Metric``.
+
+    Example:
+        >>> metric = ClipMean()
+        >>> metric.update([0.25, float("nan"), 0.75])
+        >>> metric.compute(), metric.num_undefined
+        (tensor(0.5000, dtype=torch.float64), 1)
+    """
+
+    is_differentiable = False
+    full_state_update = False
+
+    def __init__(self, score: Callable[..., Any] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.score = score
+        self.add_state("per_clip", [], dist_reduce_fx="cat")
+
+    def update(self, *args: Any, **options: Any) -> None:
+        """Add the score of a clip, or the scores of several."""
+        value = args[0] if self.score is None else self.score(*args, **options)
+        value = value.detach().cpu() if isinstance(value, Tensor) else np.asarray(value, dtype=np.float64)
+        self.per_clip.append(torch.as_tensor(value, dtype=torch.float64, device=self.device).reshape(-1))
+
+    def compute(self) -> Tensor:
+        """The mean of the defined scores, float64; nan if there is none."""
+        return self.scores.nanmean()
+
+    @property
+    def scores(self) -> Tensor:
+        """(n,) score of each clip."""
+        return _joined(self.per_clip)
+
+    @property
+    def num_undefined(self) -> int:
+        """Clips whose score is nan."""
+        return int(self.scores.isnan().sum())
+
+    def sync(self, *args: Any, **options: Any) -> None:
+        """As in torchmetrics, also if a process has seen no clip."""
+        if not isinstance(self.per_clip, Tensor) and not self.per_clip:
+            self.per_clip = [torch.zeros(0, dtype=torch.float64, device=self.device)]
+        super().sync(*args, **options)
+
+
+class EventF1(Metric):
+    """F1 of events, those of all clips counted together; see `event_scores`.
+
+    Args:
+        tolerance: Largest distance of a pair in seconds.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    def __init__(self, tolerance: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.tolerance = tolerance
+        self.add_state("counts", torch.zeros(4, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, predicted: Sequence[Any], true: Sequence[Any]) -> None:
+        """Add clips: lists of times in seconds."""
+        scores = match_clips(predicted, true, self.tolerance)
+        counts = [sum(getattr(match, name) for match in scores) for name in ("tp", "fp", "fn")]
+        error = sum(float(np.abs(match.errors).sum()) for match in scores)
+        self.counts += self.counts.new_tensor([*counts, error])
+
+    def compute(self) -> dict[str, Tensor]:
+        """``f1``, ``precision``, ``recall`` and ``mean_abs_error_ms``, float64; nan where undefined."""
+        tp, fp, fn, error = self.counts.tolist()
+        # Every matched pair stands for the mean error.
+        errors = np.full(int(tp), error / tp if tp else 0.0)
+        scores = event_scores([EventMatch(int(tp), int(fp), int(fn), errors, np.empty((0, 2), np.int64))])
+        names = ("f1", "precision", "recall", "mean_abs_error_ms")
+        return {name: self.counts.new_tensor(getattr(scores, name)) for name in names}
+
+
+def merge(packed: Tensor) -> Tensor:
+    """(k, 1 + d + d^2) counts, means and scatters of k parts -> (1 + d + d^2) of all (Chan et al., 1979)."""
+    counts, means, scatters = _parts(packed)
+    total = counts.sum()
+    if total == 0:
+        return packed[0]
+    mean = (counts[:, None] * means).sum(0) / total
+    gaps = means - mean
+    scatter = scatters.sum(0) + (gaps * counts[:, None]).T @ gaps
+    return torch.cat((total[None], mean, scatter.flatten()))
+
+
+def _parts(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    width = round((packed.shape[-1] - 0.75) ** 0.5 - 0.5)  # 1 + d + d^2 values
+    count, mean, scatter = packed.split([1, width, width**2], dim=-1)
+    return count.squeeze(-1), mean, scatter.unflatten(-1, (width, width))
+
+
+def _joined(rows: list[Tensor] | Tensor, *width: int) -> Tensor:
+    """One tensor of a list state, which a synchronization has joined already."""
+    if isinstance(rows, Tensor):
+        return rows
+    return torch.cat(rows) if rows else torch.zeros(0, *width, dtype=torch.float64)
