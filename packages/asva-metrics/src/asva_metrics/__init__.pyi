@@ -62,6 +62,9 @@ from .semantics import avh_score as avh_score
 from .semantics import cosine_similarity as cosine_similarity
 from .semantics import javis_score as javis_score
 from .semantics import temporal_consistency as temporal_consistency
+from .separation import Separation as Separation
+from .separation import auc as auc
+from .separation import separation as separation
 from .streaming import FID as FID
 from .streaming import FVD as FVD
 from .streaming import ClipMean as ClipMean

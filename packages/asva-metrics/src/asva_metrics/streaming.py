@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class FID(FrechetDistance):
 
     def __init__(self, network: nn.Module, *, resize: str = "pytorch-fid", **options: Any) -> None:
         super().__init__(
-            2048, variant="pytorch-fid", network=network, prepare=lambda x: fid_images(x, resize=resize), **options
+            2048, variant="pytorch-fid", network=network, prepare=partial(fid_images, resize=resize), **options
         )
 
 
@@ -134,9 +135,7 @@ class FVD(FrechetDistance):
     def __init__(
         self, network: nn.Module, *, resize: str = "avsync", variant: Variant = "stylegan-v", **options: Any
     ) -> None:
-        super().__init__(
-            400, variant=variant, network=network, prepare=lambda x: fvd_video(x, resize=resize), **options
-        )
+        super().__init__(400, variant=variant, network=network, prepare=partial(fvd_video, resize=resize), **options)
 
 
 class KernelDistance(Features):
