@@ -41,6 +41,7 @@ from .networks.avsync import shift_losses as shift_losses
 from .networks.convert import convert_network as convert_network
 from .networks.convert import invert_network as invert_network
 from .networks.i3d import I3D as I3D
+from .networks.i3d_deepmind import load_i3d_deepmind as load_i3d_deepmind
 from .networks.imagebind import ImageBind as ImageBind
 from .networks.imagebind import ImageBindTextTower as ImageBindTextTower
 from .networks.imagebind import ImageBindVisionTower as ImageBindVisionTower
