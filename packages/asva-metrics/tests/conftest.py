@@ -60,9 +60,10 @@ def _tensor(key: str, shape: tuple[int, ...], salt: str, gain: float) -> torch.T
 
 
 def pytest_generate_tests(metafunc):
-    """A test marked ``parity(pattern)`` runs once per fixture found."""
+    """A test marked ``parity(pattern, without="part of a name")`` runs once per fixture found."""
     for marker in metafunc.definition.iter_markers("parity"):
-        paths = sorted(PARITY.glob(marker.args[0]))
+        other = marker.kwargs.get("without")
+        paths = sorted(p for p in PARITY.glob(marker.args[0]) if other is None or other not in p.stem)
         metafunc.parametrize("parity_path", paths or [None], ids=[p.stem for p in paths] or ["absent"])
 
 

@@ -13,7 +13,7 @@ import asva_metrics
 
 MODULES = [
     *("avalign", "avsync_scores", "chance", "correlation", "events", "features", "frechet", "generation"),
-    *("intervals", "loudness", "psnr", "semantics", "separation", "streaming"),
+    *("intervals", "loudness", "psnr", "semantics", "separation", "streaming", "streaming_clips"),
 ]
 
 

@@ -68,9 +68,9 @@ from .separation import auc as auc
 from .separation import separation as separation
 from .streaming import FID as FID
 from .streaming import FVD as FVD
-from .streaming import ClipMean as ClipMean
-from .streaming import EventF1 as EventF1
 from .streaming import FrechetDistance as FrechetDistance
 from .streaming import KernelDistance as KernelDistance
+from .streaming_clips import ClipMean as ClipMean
+from .streaming_clips import EventF1 as EventF1
 from .syncnet_offset import LipSync as LipSync
 from .syncnet_offset import lip_sync as lip_sync
