@@ -11,7 +11,7 @@ of events read off the pixels (asva_data.synthetic.detect_events) with a 95 % bo
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +55,10 @@ class Sampled:
     cpu_seconds: float
 
 
-def sample(pipeline, clips: list[SyntheticClip], sounds: list[np.ndarray], **options) -> Sampled:
-    """One video for each clip's first frame and the given sound."""
+def sample(
+    pipeline, clips: list[SyntheticClip], sounds: list[np.ndarray], *, deaf_interpolator: bool = False, **options
+) -> Sampled:
+    """One video for each clip's first frame and the given sound, which the second stage may be denied."""
     frames, curves, start = [], [], time.process_time()
     for first in range(0, len(clips), BATCH):
         batch = range(first, min(first + BATCH, len(clips)))
@@ -65,12 +67,20 @@ def sample(pipeline, clips: list[SyntheticClip], sounds: list[np.ndarray], **opt
             [torch.as_tensor(sounds[i]) for i in batch],
             [clips[i].caption for i in batch],
             sample_rate=clips[0].sample_rate,
-            generator=[torch.Generator().manual_seed(i) for i in batch],
+            generator=seeds(batch),
             **options,
         )
+        if deaf_interpolator:
+            drawn = list(out.keyframe_frames), out.keyframe_indices, None, [clips[i].caption for i in batch]
+            out = replace(out, frames=pipeline.interpolate(*drawn, generator=seeds(batch)).frames)
         frames += list(out.frames)
         curves += [] if getattr(out, "motion_curve", None) is None else list(out.motion_curve)
     return Sampled(frames, curves or None, (time.process_time() - start) / len(clips))
+
+
+def seeds(batch: range) -> list[torch.Generator]:
+    """A generator for each clip."""
+    return [torch.Generator().manual_seed(i) for i in batch]
 
 
 def interval(values: list, statistic: Callable | None = None) -> Interval:
@@ -115,6 +125,11 @@ def controls(pipeline, clips: list[SyntheticClip]) -> str:
     runs = {
         "its own sound": (sample(pipeline, clips, own), clips),
         "its own sound, uniform keyframes": (sample(pipeline, clips, own, selection="uniform"), clips),
+        "its own sound, for the keyframes alone": (sample(pipeline, clips, own, deaf_interpolator=True), clips),
+        "its own sound, for uniform keyframes alone": (
+            sample(pipeline, clips, own, selection="uniform", deaf_interpolator=True),
+            clips,
+        ),
         "another clip's sound, against the sound given": (sample(pipeline, clips, swapped), others),
         "no sound": (sample(pipeline, clips, own, no_audio=True), clips),
         "a still picture": (Sampled([np.repeat(clip.frames[:1], 48, 0) for clip in clips], None, 0.0), clips),
