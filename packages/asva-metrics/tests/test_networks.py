@@ -45,7 +45,7 @@ def filled(parity, parity_folder, made_by_rule):
     return fill
 
 
-@pytest.mark.parametrize("family", KEYS)
+@pytest.mark.parametrize("family", KEYS, ids=[f"full_keys_{name}" for name in KEYS.values()])
 def test_full_size_keys_are_strict_both_ways(family, parity_folder):
     if not parity_folder.exists():
         pytest.skip(f"no parity data under {parity_folder} (set ASVA_PARITY_DIR)")
