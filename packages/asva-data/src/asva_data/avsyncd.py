@@ -79,8 +79,6 @@ def _walk(microseconds: np.ndarray, start: float, fps: float, num_frames: int) -
     chosen: list[int] = []
     for index, time in enumerate(microseconds):
         seconds = time * 1e-6
-        if time < int(max(start, 0.0) * 1e6):
-            continue
         if seconds > end or len(chosen) == num_frames:
             break
         if seconds >= target:
