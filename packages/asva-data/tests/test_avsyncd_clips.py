@@ -66,6 +66,10 @@ def test_nearest_takes_every_frame_of_a_video_of_that_rate():
     assert clip_frames(np.arange(12) / 6, 0.0).tolist() == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11]
 
 
+def test_official_goes_half_a_frame_beyond_the_clip():
+    assert clip_frames(np.arange(20) / 5.4, 0.0).tolist() == list(range(12))  # the last one at 2.04 s
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [
