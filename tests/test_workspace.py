@@ -53,7 +53,13 @@ def tracked() -> list[Path]:
         names = [
             str(path.relative_to(ROOT)) for top in ("packages", "docs", "tests") for path in ROOT.glob(f"{top}/**/*")
         ]
-    return [ROOT / name for name in names if (ROOT / name).is_file()]
+    paths = [ROOT / name for name in names]
+    return [path for path in paths if path.is_file() and not in_environment(path)]
+
+
+def in_environment(path: Path) -> bool:
+    """Whether a file belongs to a virtual environment, which may lie in the checkout under any name."""
+    return any((parent / "pyvenv.cfg").is_file() for parent in path.parents)
 
 
 def sources(folder: str) -> list[Path]:
