@@ -46,6 +46,18 @@ def test_one_sequence_with_times(encoders, generator):
     assert all(parameter.grad is None for encoder in encoders.values() for parameter in encoder.parameters())
 
 
+def test_a_sound_at_another_rate_gives_the_tokens_of_the_same_seconds(encoders):
+    at = {rate: 0.1 * torch.sin(2 * torch.pi * 300 * torch.arange(2 * rate) / rate)[None] for rate in (16000, 32000)}
+    heard = {
+        rate: audio_features(encoders, {"imagebind": [0], "beats": [0]}, wave, sample_rate=rate)
+        for rate, wave in at.items()
+    }
+    for name in ("imagebind", "beats"):
+        torch.testing.assert_close(heard[32000][1][name], heard[16000][1][name], rtol=0, atol=0)
+    bins = {rate: encoders["imagebind"].spectrogram(wave, rate)[0, 0, :, 100].argmax() for rate, wave in at.items()}
+    assert bins[32000] < bins[16000]  # the same filters reach up to half the rate
+
+
 def test_the_time_of_a_token_is_that_of_its_patch():
     encoder = ImageBindAudioEncoder(hidden_size=8, num_hidden_layers=0, num_attention_heads=1, stride=10).eval()
     times = encoder.token_times(torch.zeros(1, 1, 128, 204))

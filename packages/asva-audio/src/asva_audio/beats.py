@@ -96,9 +96,9 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
         """Number of patches as (time, mel) for ``frames`` frames of the filter bank."""
         return frames // self.config.patch_size, NUM_MEL_BINS // self.config.patch_size
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """(b, s) sound at 16 kHz -> (b, frames, 128), :func:`beats_fbank`."""
-        return beats_fbank(waveform)
+    def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
+        """(b, s) sound -> (b, frames, 128), :func:`beats_fbank`."""
+        return beats_fbank(waveform, sample_rate)
 
     def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
         """The "no sound" input: (batch, frames, 128) zeros in normalised space, as many as ``seconds`` give."""

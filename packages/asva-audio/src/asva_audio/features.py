@@ -17,8 +17,8 @@ class AudioEncoder(Protocol):
     Its ``config`` states ``num_hidden_layers``; its ``hidden_states`` begin with the input of the first block.
     """
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """(b, s) sound at 16 kHz -> the input of the encoder."""
+    def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
+        """(b, s) sound -> the input of the encoder."""
 
     def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
         """The input that stands for "no sound"."""
@@ -31,14 +31,15 @@ class AudioEncoder(Protocol):
 
 
 def multi_feature_tokens(
-    encoders: Mapping[str, AudioEncoder], taps: MultiFeatureEncoder, waveform: Tensor
+    encoders: Mapping[str, AudioEncoder], taps: MultiFeatureEncoder, waveform: Tensor, sample_rate: int = 16000
 ) -> TimedTokens:
     """Timed tokens of a sound: spectrograms, encoders without gradients, tapped layers, projections.
 
     Args:
         encoders: The encoders that ``taps`` names; others are not run.
         taps: Which layers, and their projections (with gradients, where those are on).
-        waveform: (b, s) sound at 16 kHz.
+        waveform: (b, s) sound.
+        sample_rate: Of the sound in hertz; the encoders were trained at 16000.
 
     Returns:
         Tokens (b, n, d) and their seconds; class tokens are left out, for they hear the whole sound.
@@ -46,7 +47,7 @@ def multi_feature_tokens(
     Raises:
         ValueError: If an encoder is missing or has not the layers tapped.
     """
-    return taps(*audio_features(encoders, taps.layers, waveform))
+    return taps(*audio_features(encoders, taps.layers, waveform, sample_rate))
 
 
 def null_feature_tokens(
@@ -73,14 +74,18 @@ def null_feature_tokens(
 
 @torch.no_grad()
 def audio_features(
-    encoders: Mapping[str, AudioEncoder], layers: Mapping[str, Sequence[int]], waveform: Tensor
+    encoders: Mapping[str, AudioEncoder],
+    layers: Mapping[str, Sequence[int]],
+    waveform: Tensor,
+    sample_rate: int = 16000,
 ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
     """Tapped layers of frozen encoders, to be projected now or kept for later.
 
     Args:
         encoders: Encoders by name.
         layers: For each encoder the blocks whose outputs are wanted, counted from 0.
-        waveform: (b, s) sound at 16 kHz.
+        waveform: (b, s) sound.
+        sample_rate: Of the sound in hertz; the encoders were trained at 16000.
 
     Returns:
         For each encoder its features, each (b, n, d), and the (n, 2) seconds of its tokens.
@@ -91,7 +96,7 @@ def audio_features(
     if waveform.ndim != 2:
         raise ValueError(f"`waveform` must have shape (b, s), got {tuple(waveform.shape)}.")
     _check(encoders, layers)
-    return _run(encoders, layers, {name: encoders[name].spectrogram(waveform) for name in layers})
+    return _run(encoders, layers, {name: encoders[name].spectrogram(waveform, sample_rate) for name in layers})
 
 
 @torch.no_grad()

@@ -143,9 +143,10 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
         size, (step_f, step_t) = self.config.patch_size, self.strides
         return (self.config.num_mel_bins - size) // step_f + 1, (self.config.num_frames - size) // step_t + 1
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """(b, s) sound at 16 kHz -> (b, 1, num_mel_bins, num_frames), :func:`asva_audio.imagebind_mel`."""
-        return imagebind_mel(waveform, num_mel_bins=self.config.num_mel_bins, num_frames=self.config.num_frames)
+    def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
+        """(b, s) sound -> (b, 1, num_mel_bins, num_frames), :func:`asva_audio.imagebind_mel`."""
+        shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
+        return imagebind_mel(waveform, sample_rate=sample_rate, **shape)
 
     def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
         """The "no sound" input, :func:`asva_audio.null_mel`; it is of one length, whatever ``seconds``."""

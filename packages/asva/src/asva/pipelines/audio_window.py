@@ -199,7 +199,7 @@ class AudioWindowPipeline(VideoPipeline):
 
         encoders = {name: getattr(self, name) for name in ENCODERS if getattr(self, name) is not None}
         waveform = torch.stack([sound.mono for sound in sounds]).to(self._execution_device)
-        heard = multi_feature_tokens(encoders, self.taps, waveform)
+        heard = multi_feature_tokens(encoders, self.taps, waveform, self.config.sample_rate)
         audio: dict[bool, Tensor | None] = {True: heard.tokens, False: None}
         if lacks_audio:
             seconds = waveform.shape[1] / self.config.sample_rate

@@ -172,7 +172,7 @@ class AVSyncDPipeline(VideoPipeline):
         silence = encoder.null_spectrogram()
         mel = silence.expand(len(sounds), -1, -1, -1)
         if sounds[0] is not None:
-            mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]))
+            mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]), self.config.sample_rate)
         tokens = both(lambda mels: segment_tokens(encoder, mels.to(device, encoder.dtype)), mel, silence, lacks_audio)
         mask = segment_mask(self.config.num_frames, encoder.grid, window=self.config.segment_window)
         return tokens, mask.to(device)

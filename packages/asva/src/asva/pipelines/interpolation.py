@@ -118,15 +118,8 @@ class InterpolatingPipeline(VideoPipeline):
         self._check_sounds(audios)
 
     def _mel(self, sounds: Sequence[Sound]) -> Tensor:
-        from asva_audio import imagebind_mel
-
-        shape = self.audio_encoder.config
-        return imagebind_mel(
-            torch.stack([sound.mono for sound in sounds]),
-            sample_rate=self.config.sample_rate,
-            num_mel_bins=shape.num_mel_bins,
-            num_frames=shape.num_frames,
-        )
+        waveform = torch.stack([sound.mono for sound in sounds])
+        return self.audio_encoder.spectrogram(waveform, self.config.sample_rate)
 
     def _encode_tokens(
         self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance]
