@@ -23,6 +23,8 @@ from .events import event_f1 as event_f1
 from .events import event_scores as event_scores
 from .events import match_clips as match_clips
 from .events import match_events as match_events
+from .faces import face_crops as face_crops
+from .faces import find_face_boxes as find_face_boxes
 from .features import FeatureStatistics as FeatureStatistics
 from .frechet import SmallSampleWarning as SmallSampleWarning
 from .frechet import frechet_distance as frechet_distance
@@ -51,9 +53,13 @@ from .networks.inception import FIDInception as FIDInception
 from .networks.preprocessing import clip_video as clip_video
 from .networks.preprocessing import fid_images as fid_images
 from .networks.preprocessing import fvd_video as fvd_video
+from .networks.sync_small import SmallSyncClassifier as SmallSyncClassifier
 from .networks.syncnet import SyncNet as SyncNet
+from .networks.video_clip import VideoCLIP as VideoCLIP
+from .networks.video_clip import convert_video_clip as convert_video_clip
 from .networks.weights import load_imagebind as load_imagebind
 from .networks.weights import load_network as load_network
+from .networks.weights import load_video_clip as load_video_clip
 from .onsets import onset_frames as onset_frames
 from .onsets import onset_strength as onset_strength
 from .onsets import onset_times as onset_times

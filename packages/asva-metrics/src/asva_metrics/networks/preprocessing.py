@@ -59,21 +59,30 @@ def fvd_video(video: Tensor, *, resize: Literal["avsync", "common-metrics"] = "a
     return 2 * frames.unflatten(0, values.shape[:2]) - 1
 
 
-def clip_video(video: Tensor, *, size: int = 224) -> Tensor:
-    """Frames for ImageBind and for the AVSync classifier: squeezed to a square, CLIP's mean and deviation.
+def clip_video(video: Tensor, *, size: int = 224, resize: Literal["squeeze", "crop"] = "squeeze") -> Tensor:
+    """Frames for ImageBind, the AVSync classifier and CLIP: a square, with CLIP's mean and deviation.
 
     Args:
         video: (b, t, 3, h, w) uint8, or float in [0, 1].
         size: Side of the result.
+        resize: "squeeze" as AVSyncD's evaluation does; "crop" brings the shorter side to ``size`` and takes the centre,
+            as CLIP itself. Both bicubic with smoothing.
 
     Returns:
         (b, t, 3, size, size) float32, normalised.
 
     Raises:
-        ValueError: If the shape or the kind of number is another.
+        ValueError: If the shape, the kind of number or the name of the resize is another.
     """
     values = unit_range(video, "video", 5)
-    frames = smooth_resize(values.flatten(0, 1), size).unflatten(0, values.shape[:2])
+    frames = values.flatten(0, 1)
+    if resize == "squeeze":
+        frames = smooth_resize(frames, size)
+    elif resize == "crop":
+        frames = _short_side(frames, size, mode="bicubic", antialias=True)
+    else:
+        raise ValueError(f"`resize` must be squeeze or crop, got {resize!r}.")
+    frames = frames.unflatten(0, values.shape[:2])
     mean, std = (torch.tensor(x, device=frames.device)[:, None, None] for x in (CLIP_MEAN, CLIP_STD))
     return (frames - mean) / std
 
@@ -100,10 +109,11 @@ def unit_range(values: Tensor, name: str, ndim: int) -> Tensor:
     return values.float()
 
 
-def _short_side(frames: Tensor, size: int) -> Tensor:
+def _short_side(frames: Tensor, size: int, *, mode: str = "bilinear", antialias: bool = False) -> Tensor:
     h, w = frames.shape[-2:]
     scale = size / min(h, w)
     tall, wide = (size if side == min(h, w) else int(side * scale) for side in (h, w))
-    frames = F.interpolate(frames, (max(tall, size), max(wide, size)), mode="bilinear", align_corners=False)
+    sides = (max(tall, size), max(wide, size))
+    frames = F.interpolate(frames, sides, mode=mode, align_corners=False, antialias=antialias)
     top, left = (frames.shape[-2] - size) // 2, (frames.shape[-1] - size) // 2
     return frames[..., top : top + size, left : left + size]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from asva_metrics.networks.convert import BUILDERS, Family, convert_network
 from asva_metrics.networks.imagebind import ImageBind
 from asva_metrics.networks.imagebind_convert import convert_imagebind
+from asva_metrics.networks.video_clip import VideoCLIP, convert_video_clip
 
 AVSYNC_PARTS = ("audio_encoder", "video_encoder", "head")
 FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
@@ -47,6 +48,19 @@ def load_network(path: str | os.PathLike[str], family: Family) -> nn.Module:
 def load_imagebind(path: str | os.PathLike[str], *, prefix: str = "") -> ImageBind:
     """ImageBind's towers of images, texts and sounds from ``imagebind_huge.pth``, see `convert_imagebind`."""
     return convert_imagebind(read_weights(Path(path)), prefix=prefix)
+
+
+def load_video_clip(path: str | os.PathLike[str]) -> VideoCLIP:
+    """VideoCLIP-XL from ``VideoCLIP-XL.bin``, in evaluation mode; errors as `load_network`."""
+    state = convert_video_clip(read_weights(Path(path)))
+    with torch.device("meta"):
+        network = VideoCLIP()
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"`path` must hold exactly the weights of VideoCLIP-XL, got {path}: {reason}.") from error
+    return network.float().eval()
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
