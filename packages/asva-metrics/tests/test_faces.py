@@ -64,5 +64,5 @@ def test_bad_boxes(boxes, message):
 def test_bad_choices(tmp_path):
     with pytest.raises(ValueError, match="`edges` must be one of held, official"):
         face_crops([picture()], [[0, 0, 9, 9]], edges="wrapped")
-    with pytest.raises(ValueError, match="must be a face detection model, got .* which does not exist"):
+    with pytest.raises(ValueError, match=r"must be a face detection model, got .* which does not exist"):
         find_face_boxes([picture()], tmp_path / "yunet.onnx")
