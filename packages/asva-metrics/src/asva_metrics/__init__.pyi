@@ -63,8 +63,16 @@ from .networks.weights import load_video_clip as load_video_clip
 from .onsets import onset_frames as onset_frames
 from .onsets import onset_strength as onset_strength
 from .onsets import onset_times as onset_times
+from .paired import PairedDifference as PairedDifference
+from .paired import holm as holm
+from .paired import paired_difference as paired_difference
+from .paired import ratio_interval as ratio_interval
 from .psnr import moving_psnr as moving_psnr
 from .psnr import psnr as psnr
+from .seen_heard import heard_events as heard_events
+from .seen_heard import motion_change as motion_change
+from .seen_heard import seen_events as seen_events
+from .seen_heard import sound_envelope as sound_envelope
 from .semantics import avh_score as avh_score
 from .semantics import cosine_similarity as cosine_similarity
 from .semantics import javis_score as javis_score
@@ -72,6 +80,9 @@ from .semantics import temporal_consistency as temporal_consistency
 from .separation import Separation as Separation
 from .separation import auc as auc
 from .separation import separation as separation
+from .shift_profile import ShiftProfile as ShiftProfile
+from .shift_profile import profile_of_scores as profile_of_scores
+from .shift_profile import shift_profile as shift_profile
 from .streaming import FID as FID
 from .streaming import FVD as FVD
 from .streaming import FrechetDistance as FrechetDistance
