@@ -1,0 +1,122 @@
+"""Measurements and clips on disk: Parquet, so that thresholds can be moved without decoding again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..clip import MediaError
+from .measurements import Measurements
+from .verdict import Verdict
+
+
+def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]) -> Path:
+    """Write measurements as one Parquet file, under a temporary name until it is whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([item.to_row() for item in measured], schema=_schema())
+    return _whole(Path(path), lambda part: pq.write_table(table, part, compression="zstd"))
+
+
+def read_measurements(path: str | os.PathLike) -> list[Measurements]:
+    """Read what `write_measurements` wrote.
+
+    Raises:
+        MediaError: If it is missing or something else.
+    """
+    return list(iter_measurements(path))
+
+
+def iter_measurements(path: str | os.PathLike) -> Iterator[Measurements]:
+    """As `read_measurements`, a thousand at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not Path(path).is_file():
+        raise MediaError(f"`path` must be a table of measurements, got no file {path}.")
+    try:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=1000):
+                yield from (Measurements.from_row(row) for row in batch.to_pylist())
+    except (pa.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise MediaError(f"`path` must be a table of measurements, got {path}: {reason}.") from error
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    numbers = pa.list_(pa.float64())
+    curve = pa.struct([("name", pa.string()), ("begins", numbers), ("ends", numbers), ("values", numbers)])
+    text, real, whole = pa.string(), pa.float64(), pa.int64()
+    kinds = {
+        "path": text,
+        "label": text,
+        "failure": text,
+        "duration": real,
+        "sound_seconds": real,
+        "fps": real,
+        "height": whole,
+        "width": whole,
+        "num_frames": whole,
+        "codec": text,
+        "curves": pa.list_(curve),
+        "frame_times": numbers,
+        "frame_hashes": pa.list_(pa.uint64()),
+        "sound_prints": pa.list_(pa.uint32()),
+    }
+    return pa.schema(list(kinds.items()))
+
+
+def write_clips(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
+    """Write the clips that are kept as a table of id, start, end, label and path, as `prepare` reads it."""
+    rows = [
+        (Path(verdict.path).stem, f"{clip.start:.3f}", f"{clip.end:.3f}", verdict.label, verdict.path)
+        for verdict in verdicts
+        for clip in verdict.clips
+        if clip.kept
+    ]
+    return _text(Path(path), [("id", "start", "end", "label", "path"), *rows])
+
+
+def write_verdicts(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
+    """Write every file, window and clip with its reason, one row each."""
+    rows: list[tuple[str, ...]] = [("path", "label", "kind", "start", "end", "reason")]
+    for verdict in verdicts:
+        rows.append((verdict.path, verdict.label, "file", "", "", verdict.reason))
+        for kind, spans in (("window", verdict.windows), ("clip", verdict.clips)):
+            rows += [
+                (verdict.path, verdict.label, kind, f"{span.start:.3f}", f"{span.end:.3f}", span.reason)
+                for span in spans
+            ]
+    return _text(Path(path), rows)
+
+
+def write_json(path: str | os.PathLike, plain: Any) -> Path:
+    """Write plain values as JSON."""
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    return _whole(Path(path), lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _text(path: Path, rows: Iterable[Sequence[str]]) -> Path:
+    def write(part: Path) -> None:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    return _whole(path, write)
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        write(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
