@@ -1,0 +1,134 @@
+"""Shift profile: the score of a clip at each time shift of its sound, and the shift at its top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from asva_metrics.correlation import pearson
+
+Score = Callable[[np.ndarray, np.ndarray], Any]
+
+
+@dataclass(frozen=True)
+class ShiftProfile:
+    """Scores by time shift.
+
+    Attributes:
+        shifts: (k,) seconds by which the sound is moved later, rising in equal steps.
+        scores: (k,) score at each shift.
+        offset: Seconds by which the sound must move later to fit best, between samples by a parabola; nan if undefined.
+        score: Score of the sound where it is.
+        excess: `score` minus the mean over shifts, in standard deviations of the profile: how far the clip's own time
+            stands above chance.
+        probability: Share of time zero in the softmax of the profile (the scores of a classifier are log-odds).
+        reason: Why the figures are nan, or an empty string.
+    """
+
+    shifts: np.ndarray
+    scores: np.ndarray
+    offset: float
+    score: float
+    excess: float
+    probability: float
+    reason: str
+
+
+def profile_of_scores(shifts: ArrayLike, scores: ArrayLike) -> ShiftProfile:
+    """The profile that scores at equal steps of time make, for example those of `SmallSyncClassifier`.
+
+    Args:
+        shifts: (k,) seconds by which the sound is moved later, rising in equal steps, zero among them.
+        scores: (k,) score at each shift.
+
+    Returns:
+        The profile; nan figures, with the reason, if a score is nan or all are equal.
+
+    Raises:
+        ValueError: If the shapes differ, the steps are not equal or zero is not among the shifts.
+    """
+    places, values = np.asarray(shifts, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    if places.ndim != 1 or places.shape != values.shape or len(places) < 3:
+        raise ValueError(
+            f"`shifts` and `scores` must have one shape (k,), k of 3 or more, got {places.shape}, {values.shape}."
+        )
+    step = np.diff(places)
+    if not (step > 0).all() or np.ptp(step) > 1e-6 or np.abs(places).min() > 1e-9:
+        raise ValueError("`shifts` must rise in equal steps with zero among them.")
+    own = int(np.abs(places).argmin())
+    if np.isnan(values).any() or np.ptp(values) == 0:
+        reason = "the score is the same at every shift" if not np.isnan(values).any() else "a score is undefined"
+        nan = float("nan")
+        return ShiftProfile(places, values, nan, nan, nan, nan, reason)
+    excess = float((values[own] - values.mean()) / values.std())
+    powers = np.exp(values - values.max())
+    probability = float(powers[own] / powers.sum())
+    return ShiftProfile(places, values, _top(places, values), float(values[own]), excess, probability, "")
+
+
+def shift_profile(
+    motion: ArrayLike,
+    sound: ArrayLike,
+    fps: float,
+    *,
+    max_shift: float | None = None,
+    score: Score = pearson,
+    circular: bool = True,
+) -> ShiftProfile:
+    """Score of a motion curve and a sound's envelope at each time shift of the sound, in steps of one frame.
+
+    Args:
+        motion: (t,) motion of each frame, for example `motion_change`.
+        sound: (t,) envelope of the sound at the times of the same frames, for example `sound_envelope`.
+        fps: Values per second of both.
+        max_shift: Largest shift in seconds either way; None is half the clip.
+        score: Pure function of two curves of the same length, larger for better.
+        circular: What leaves at one end comes in at the other, so that every shift has as much to compare; if False,
+            only the stretch that both cover is compared.
+
+    Returns:
+        The profile; nan figures, with the reason, where a curve is constant.
+
+    Raises:
+        ValueError: If the curves differ in length or are not finite, or an argument is out of its range.
+
+    Example:
+        >>> motion = np.zeros(48)
+        >>> motion[[10, 30]] = 1.0
+        >>> round(shift_profile(motion, np.roll(motion, 5), 24.0).offset, 3)  # the sound is 5 frames late
+        -0.208
+    """
+    first, second = (np.asarray(x, dtype=np.float64) for x in (motion, sound))
+    if first.ndim != 1 or first.shape != second.shape or len(first) < 3:
+        raise ValueError(f"`motion` and `sound` must have one shape (t,), got {first.shape} and {second.shape}.")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("`motion` and `sound` must be finite, got NaN or infinity.")
+    if not 0 < fps < np.inf:
+        raise ValueError(f"`fps` must be positive, got {fps}.")
+    reach = (len(first) - 1) // 2 if max_shift is None else round(max_shift * fps)
+    if not 1 <= reach <= len(first) - 2:
+        raise ValueError(
+            f"`max_shift` must lie between 1 frame and the clip's {len(first) / fps:g} s, got {max_shift} s."
+        )
+    frames = np.arange(-reach, reach + 1)
+    return profile_of_scores(frames / fps, [float(score(*_shifted(first, second, k, circular))) for k in frames])
+
+
+def _shifted(motion: np.ndarray, sound: np.ndarray, frames: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
+    if circular:
+        return motion, np.roll(sound, frames)
+    n = len(motion)
+    return motion[max(frames, 0) : n + min(frames, 0)], sound[max(-frames, 0) : n - max(frames, 0)]
+
+
+def _top(shifts: np.ndarray, scores: np.ndarray) -> float:
+    place = int(scores.argmax())
+    if not 0 < place < len(scores) - 1:
+        return float(shifts[place])
+    low, top, high = scores[place - 1 : place + 2]
+    bend = low - 2 * top + high
+    return float(shifts[place] + (0.5 * (low - high) / bend if bend < 0 else 0.0) * (shifts[1] - shifts[0]))
