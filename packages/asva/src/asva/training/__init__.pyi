@@ -1,7 +1,7 @@
 from .fields import DataRecipe, LoopRecipe
 from .loop import Progress, Run, RunError, Task
 from .recipe import RecipeError, load_recipe, recipe_names, recipe_record
-from .task_recipes import AudioWindowRecipe, AVSyncDRecipe, DiffusionRecipe, LocalizerRecipe, VAERecipe
+from .task_recipes import AudioWindowRecipe, AVSyncDRecipe, DiffusionRecipe, LocalizerRecipe, SyncRecipe, VAERecipe
 from .tasks import make_task
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RecipeError",
     "Run",
     "RunError",
+    "SyncRecipe",
     "Task",
     "VAERecipe",
     "load_recipe",

@@ -24,6 +24,8 @@ _CLASSES = {
     "imagebind": ("asva_audio", "ImageBindAudioEncoder"),
     "beats": ("asva_audio", "BEATsEncoder"),
     "taps": ("asva_audio", "MultiFeatureEncoder"),
+    "sync": ("asva_metrics", "AVSyncClassifier"),
+    "small_sync": ("asva_metrics", "SmallSyncClassifier"),
 }
 # What a component is called in models that are put together, or in those of another family.
 _OTHER_NAMES = {

@@ -13,6 +13,7 @@ from asva.training.task_recipes import (
     AVSyncDRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
+    SyncRecipe,
     VAERecipe,
 )
 
@@ -23,7 +24,7 @@ class RecipeError(ValueError):
     """A recipe that does not exist, does not parse or has a field that it may not have."""
 
 
-Recipe = VAERecipe | LocalizerRecipe | DiffusionRecipe | AVSyncDRecipe | AudioWindowRecipe
+Recipe = VAERecipe | LocalizerRecipe | DiffusionRecipe | AVSyncDRecipe | AudioWindowRecipe | SyncRecipe
 _ADAPTER = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
 
 

@@ -170,3 +170,31 @@ class AudioWindowRecipe(DenoiserRecipe):
         default_factory=lambda: {"imagebind": (3, 7, 11), "beats": (3, 7, 11)}
     )
     normalize_taps: bool = False
+
+
+@strict
+class SyncRecipe:
+    """Recipe of a sync classifier (AVSyncD, section 5.1; the small one is ours).
+
+    Clips must be longer than the two seconds that a classifier sees.
+
+    Attributes:
+        network: ``"avsync"``, the classifier of AVSyncD, or ``"small"``, the one of the synthetic world.
+        model: Config of ``asva_metrics.AVSyncClassifier`` or ``asva_metrics.SmallSyncClassifier``.
+        num_shifts: Clips of each video that are told apart (``"avsync"``).
+        shift_seconds: Between two of them.
+        temperature: Divides the scores.
+        flip: Chance that a clip is mirrored, each for itself.
+        init: Folder of a classifier to start from; random if none.
+    """
+
+    task: Literal["sync"]
+    data: DataRecipe = field(default_factory=DataRecipe)
+    loop: LoopRecipe
+    network: Literal["avsync", "small"] = "avsync"
+    model: dict[str, Any] = field(default_factory=dict)
+    num_shifts: int = 21
+    shift_seconds: float = 0.2
+    temperature: float = 0.1
+    flip: Share = 0.5
+    init: Path | None = None

@@ -8,6 +8,7 @@ from asva.training.keyvid import KeyVIDTask
 from asva.training.localizer import LocalizerTask
 from asva.training.loop import Task
 from asva.training.recipe import Recipe
+from asva.training.sync import SyncTask
 from asva.training.vae import VAETask
 
 _TASKS = {
@@ -18,6 +19,7 @@ _TASKS = {
     "avsyncd": AVSyncDTask,
     "i2vd": AVSyncDTask,
     "audio-window": AudioWindowTask,
+    "sync": SyncTask,
 }
 
 
