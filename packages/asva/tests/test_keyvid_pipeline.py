@@ -147,6 +147,13 @@ def test_the_same_generator_gives_the_same_video(pipe):
     assert not np.array_equal(results[0], results[2])
 
 
+def test_networks_moved_to_the_device_one_by_one_give_the_same():
+    pipe = build()
+    whole = sample(pipe, picture(), sound()).frames
+    pipe.enable_model_cpu_offload(device="cpu")  # the hooks are those of a GPU
+    assert np.array_equal(sample(pipe, picture(), sound()).frames, whole)
+
+
 def test_every_condition_moves_the_result(pipe):
     def run(image=None, audio=None, prompt=""):
         return sample(pipe, picture() if image is None else image, sound() if audio is None else audio, prompt,

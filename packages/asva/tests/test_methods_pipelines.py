@@ -107,3 +107,12 @@ def test_a_radius_that_hears_nothing_is_named(make_pipeline):
     made = make_pipeline("audio-window")
     with pytest.raises(ValueError, match="`radius`"):
         made(PICTURE, _sound(0), sample_rate=16000, radius=0.01)
+
+
+def test_networks_moved_to_the_device_one_by_one_give_the_same(pipeline):
+    whole = _latents(pipeline, 0)
+    pipeline.enable_model_cpu_offload(device="cpu")  # the hooks are those of a GPU
+    try:
+        assert torch.equal(_latents(pipeline, 0), whole)
+    finally:
+        pipeline.remove_all_hooks()
