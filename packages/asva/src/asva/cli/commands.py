@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
+from asva.cli.curate import curate
 from asva.cli.data import data_app
+from asva.cli.demix import demix
 from asva.cli.door import Door
+from asva.cli.evaluate import evaluate
 from asva.cli.keyframes import keyframes
 from asva.cli.models import models_app
 from asva.cli.sample import sample
@@ -18,8 +21,11 @@ from asva.cli.train import train_app
 app = typer.Typer(cls=Door, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
+app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(demix)
 app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
+app.command(no_args_is_help=True)(curate)
 app.add_typer(models_app, name="models")
 
 

@@ -1,0 +1,135 @@
+"""`asva evaluate`: folders of generated and of true clips become a report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asva.cli.door import UsageProblem
+from asva.cli.options import Device
+from asva.cli.progress import Stages
+from asva.cli.terminal import note, table
+
+
+def evaluate(
+    generated: Annotated[
+        list[str], typer.Option("--generated", "-g", help="Folder of generated clips, or NAME=FOLDER; may be repeated.")
+    ],
+    reference: Annotated[Path, typer.Option("--reference", "-r", help="Folder of the true clips.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report; made if it is missing.")],
+    protocol: Annotated[
+        str, typer.Option("--protocol", "-p", help="Name of a protocol (see --protocols), or the path of a YAML file.")
+    ] = "asva-fixed",
+    weights: Annotated[
+        list[str] | None, typer.Option("--weights", "-w", help="NAME=PATH of a network, such as i3d=i3d.pt.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="CSV or JSONL that matches files: generated, reference, class, caption, start.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that measure clips; the numbers stay the same.")] = 1,
+    shard: Annotated[
+        str | None, typer.Option(help="I/N: measure every N-th clip from the I-th (0, 1, ...) on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and tests.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Measure generated clips against true ones and write a report.
+
+    Files are matched by their names (dog/a.mp4 or dog/a_clip-00.mp4 to dog/a.mp4); what has no partner is listed, and a
+    file that cannot be read is left out with its reason. A run that was stopped goes on where it was. Scores whose
+    networks are not given with --weights are listed with what they need; the others need none.
+
+    Examples:
+
+      asva evaluate --generated mine --reference true --output report
+
+      asva evaluate -g mine=runs/mine -g theirs=runs/theirs -r true -o report --protocol keyvid-12 --workers 4
+
+      asva evaluate -g mine -r true -o report -w i3d=i3d_torchscript.pt -w inception=pt_inception.pth
+    """
+    from asva.evaluation import evaluate as measure
+    from asva.evaluation import load_protocol, write_report
+
+    resolved = load_protocol(protocol)
+    systems = _systems(generated)
+    with Stages() as stages:
+
+        def on_step(stage: str, done: int, total: int) -> None:
+            stages.stage(stage, total)
+            stages.step(done)
+
+        result = measure(
+            systems,
+            reference,
+            output,
+            protocol=resolved,
+            weights={name: Path(path) for name, path in _named(weights or [], "--weights")},
+            manifest=manifest,
+            device=_device(device),
+            workers=workers,
+            shard=_shard(shard),
+            on_step=on_step,
+        )
+        if not result.complete:
+            note("This part is measured; run without --shard (or the other parts) for the report.", quiet=True)
+            return
+        stages.stage("adding up")
+        report = write_report(result, output, command=["asva", *sys.argv[1:]], name=protocol, seed=seed)
+    _print(report)
+    left = len(report["broken"])
+    if left:
+        note(f"{left} clips could not be measured; report.md says why.")
+    note(f"wrote {output / 'report.md'} and {output / 'report.json'}", quiet=True)
+
+
+def _print(report: dict) -> None:
+    from asva.evaluation.markdown import _figure
+
+    names = [*report["systems"], "reference"]
+    measured = [score for score in report["scores"] if "systems" in score]
+    rows = [(score["title"], *(_figure(score["systems"].get(name)) for name in names)) for score in measured]
+    table(("score", *names), rows)
+    missing = [score["title"] for score in report["scores"] if "not_measured" in score]
+    if missing:
+        note(f"Not measured without weights: {', '.join(missing)}.", quiet=True)
+
+
+def _systems(items: list[str]) -> dict[str, Path]:
+    """Folders by name; a bare folder has its own name."""
+    systems: dict[str, Path] = {}
+    for item in items:
+        name, separator, path = item.partition("=")
+        folder = Path(path if separator else item)
+        name = name if separator else folder.resolve().name
+        if name in systems:
+            raise UsageProblem(f"`--generated` must name each folder once, got {name} twice; write NAME=FOLDER.")
+        systems[name] = folder
+    return systems
+
+
+def _named(items: list[str], option: str) -> list[tuple[str, str]]:
+    pairs = [tuple(item.split("=", 1)) for item in items]
+    for pair, item in zip(pairs, items, strict=True):
+        if len(pair) != 2 or not all(pair):
+            raise UsageProblem(f"`{option}` must be NAME=PATH, got '{item}'.")
+    return pairs
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 0, 1
+    first, separator, count = text.partition("/")
+    if not (separator and first.isdecimal() and count.isdecimal() and int(first) < int(count)):
+        raise UsageProblem(f"`--shard` must be I/N with I from 0 to N - 1, such as 0/4, got '{text}'.")
+    return int(first), int(count)
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
