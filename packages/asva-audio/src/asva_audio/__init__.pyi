@@ -5,6 +5,7 @@ from .beats import BEATsEncoder, beats_fbank
 from .beats_convert import convert_beats, invert_beats
 from .convert import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
 from .demix_masks import MaskDemixer
+from .demix_networks import DemucsDemixer, load_demucs
 from .embedding import ImageBindAudioHead, convert_imagebind_head
 from .features import audio_features, multi_feature_tokens, null_feature_tokens
 from .imagebind import AudioEncoderOutput, ImageBindAudioEncoder
@@ -20,6 +21,7 @@ from .tokens import frame_audio_tokens, split_audio
 from .wav2vec import frame_windows, load_wav2vec, num_video_frames, wav2vec_features
 from .weights import load_beats, load_imagebind_audio
 from .windows import TimedTokens, frame_times, window_mask
+from .writing import write_sound
 
 __all__ = [
     "Audio",
@@ -28,6 +30,7 @@ __all__ = [
     "AudioTap",
     "BEATsEncoder",
     "Demixer",
+    "DemucsDemixer",
     "GivenStems",
     "ImageBindAudioEncoder",
     "ImageBindAudioHead",
@@ -55,6 +58,7 @@ __all__ = [
     "level",
     "load_audio",
     "load_beats",
+    "load_demucs",
     "load_imagebind_audio",
     "load_wav2vec",
     "multi_feature_tokens",
@@ -71,4 +75,5 @@ __all__ = [
     "split_imagebind",
     "wav2vec_features",
     "window_mask",
+    "write_sound",
 ]

@@ -1,4 +1,4 @@
-"""A sound taken apart into speech, effects and music: the tracks, whoever makes them, and tracks that are given (MTV)."""
+"""A sound taken apart into speech, effects and music: the tracks, who makes them, and tracks that are given (MTV)."""
 
 import math
 from collections.abc import Iterator

@@ -45,7 +45,7 @@ def load_wav2vec(folder: str | os.PathLike[str]) -> "Wav2Vec2Model":
     try:
         model, report = Wav2Vec2Model.from_pretrained(folder, **options)
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise ValueError(f"`folder` must hold whole weights of wav2vec 2.0 (model.safetensors), got {folder}.") from error
+        raise ValueError(f"`folder` must hold a whole model.safetensors of wav2vec 2.0, got {folder}.") from error
     wrong = [key for part in ("missing_keys", "unexpected_keys") for key in report[part] if not key.startswith(UNUSED)]
     if wrong:
         raise ValueError(f"`folder` must hold the encoder's weights and no others, got {folder}: {sorted(wrong)[:3]}.")
