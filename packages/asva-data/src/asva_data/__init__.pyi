@@ -1,8 +1,14 @@
 from .avsyncd import clip_frames as clip_frames
 from .avsyncd import clip_pixels as clip_pixels
 from .avsyncd import clip_starts as clip_starts
+from .check import CheckReport as CheckReport
+from .check import Problem as Problem
+from .check import check_dataset as check_dataset
 from .clip import Clip as Clip
 from .clip import MediaError as MediaError
+from .datasets.clips import VideoClips as VideoClips
+from .datasets.shards import TarShards as TarShards
+from .datasets.shards import write_shards as write_shards
 from .decode import Decoder as Decoder
 from .decode import iter_frames as iter_frames
 from .decode import read_video as read_video
@@ -11,4 +17,9 @@ from .folder import VideoFolder as VideoFolder
 from .image import read_image as read_image
 from .info import MediaInfo as MediaInfo
 from .info import probe as probe
+from .prepare import Prepared as Prepared
+from .prepare import Wanted as Wanted
+from .prepare import prepare_dataset as prepare_dataset
+from .prepare import read_wanted as read_wanted
+from .prepare import wanted_from_folder as wanted_from_folder
 from .resize import resize_crop as resize_crop

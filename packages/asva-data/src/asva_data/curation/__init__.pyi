@@ -20,6 +20,7 @@ from .run import sources as sources
 from .table import read_measurements as read_measurements
 from .table import write_clips as write_clips
 from .table import write_measurements as write_measurements
+from .table import write_results as write_results
 from .table import write_verdicts as write_verdicts
 from .text import TextCover as TextCover
 from .verdict import Span as Span

@@ -14,9 +14,9 @@ PLAIN = 4.0  # grey levels of deviation below which a picture has nothing to rec
 class PictureMeter:
     """Takes small pictures one by one and keeps a few numbers of each.
 
-    Curves: ``pixel`` mean absolute difference of neighbouring pictures (0 to 255), ``content`` the same of hue (0 to 180),
-    saturation and value, ``flow`` mean length of the optical flow in heights of the picture per second (DIS), ``light``
-    mean luma (0 to 255) and ``contrast`` its standard deviation.
+    Curves: ``pixel`` mean absolute difference of neighbouring pictures (0 to 255); ``content`` the same of hue (0 to
+    180), saturation and value; ``flow`` mean length of the optical flow (DIS) in heights of the picture per second;
+    ``light`` mean luma (0 to 255) and ``contrast`` its standard deviation.
 
     ``content`` is the score of PySceneDetect's ContentDetector, which keeps it to itself unless it also draws edges, at
     the price of all the rest together.

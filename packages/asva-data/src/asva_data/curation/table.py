@@ -12,7 +12,9 @@ from typing import Any
 
 from ..clip import MediaError
 from .measurements import Measurements
+from .recipe import Recipe
 from .verdict import Verdict
+from .whole_set import count_reasons
 
 
 def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]) -> Path:
@@ -98,10 +100,33 @@ def write_verdicts(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path
     return _text(Path(path), rows)
 
 
-def write_json(path: str | os.PathLike, plain: Any) -> Path:
-    """Write plain values as JSON."""
-    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-    return _whole(Path(path), lambda part: part.write_text(text, encoding="utf-8"))
+def write_results(
+    folder: str | os.PathLike, measured: Sequence[Measurements], verdicts: Sequence[Verdict], recipe: Recipe
+) -> dict[str, dict[str, int]]:
+    """Write all that a run leaves: measurements, reasons, clips, counts and the recipe.
+
+    Args:
+        folder: Where to; it must exist.
+        measured: Of every file.
+        verdicts: Of every file, settled.
+        recipe: What decided.
+
+    Returns:
+        The counts, see `count_reasons`.
+    """
+    import yaml
+
+    folder, counts = Path(folder), count_reasons(verdicts)
+    write_measurements(folder / "measurements.parquet", measured)
+    write_verdicts(folder / "reasons.csv", verdicts)
+    write_clips(folder / "clips.csv", verdicts)
+    texts = {
+        "recipe.yaml": yaml.safe_dump(recipe.record(), sort_keys=False, allow_unicode=True),
+        "counts.json": json.dumps(counts, indent=2, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        _whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+    return counts
 
 
 def _text(path: Path, rows: Iterable[Sequence[str]]) -> Path:

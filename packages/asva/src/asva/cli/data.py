@@ -1,4 +1,4 @@
-"""`asva data`: make data to train on and to look at."""
+"""`asva data`: make data, check data, and bring it into form."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
+from asva.cli.datasets import check, prepare
 from asva.cli.options import Seed
 from asva.cli.progress import Stages
 
-data_app = typer.Typer(no_args_is_help=True, help="Make data to train on and to look at.")
+data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, bring it into form.")
 
 
 @data_app.callback()
 def data() -> None:
-    """Make data to train on and to look at."""
+    """Make data, check it, bring it into form."""
 
 
 @data_app.command(no_args_is_help=True)
@@ -40,3 +41,7 @@ def synth(
         stages.stage("drawing clips", num)
         paths = write_world(folder, num, seed, start=first, size=size, on_clip=lambda done, path: stages.step(done))
     typer.echo(f"{len(paths)} clips in {folder}")
+
+
+data_app.command(no_args_is_help=True)(check)
+data_app.command(no_args_is_help=True)(prepare)

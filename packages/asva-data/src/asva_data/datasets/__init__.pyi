@@ -1,0 +1,12 @@
+from .clips import VideoClips as VideoClips
+from .encodings import load_text_encodings as load_text_encodings
+from .layouts import LAYOUTS as LAYOUTS
+from .layouts import Layout as Layout
+from .layouts import detect_layout as detect_layout
+from .layouts import get_layout as get_layout
+from .sampling import random_start as random_start
+from .sampling import sync_starts as sync_starts
+from .shards import TarShards as TarShards
+from .shards import write_shards as write_shards
+from .splits import Entry as Entry
+from .splits import read_split as read_split

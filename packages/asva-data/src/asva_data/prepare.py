@@ -1,0 +1,296 @@
+"""From a folder of raw videos, or a table of parts of them, to the layout that training and evaluation read."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .clip import MediaError
+from .datasets.layouts import Layout, get_layout
+from .decode import iter_frames
+from .encode import write_video
+from .info import probe
+from .listing import class_of, video_files
+from .sound import read_sound
+
+VGGSOUND_SECONDS = 10.0
+
+
+class Wanted(NamedTuple):
+    """A part of a video that belongs in a dataset.
+
+    Attributes:
+        id: Name of the video, such as its YouTube id; a plain file name without ending.
+        start: Seconds at which the part begins, or None for all of the file.
+        end: Seconds at which it ends, or None.
+        label: Its class.
+        split: "train", "test", or empty: drawn by `test_share`.
+        path: Its file, or empty: looked for below the raw folder.
+    """
+
+    id: str
+    start: float | None = None
+    end: float | None = None
+    label: str = ""
+    split: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What `prepare_dataset` did.
+
+    Attributes:
+        root: The dataset.
+        videos: Files of each split, below its videos.
+        refused: What could not be made, and why; for a missing video every name that was looked for.
+        made: How many files were written now; the rest was there.
+    """
+
+    root: Path
+    videos: dict[str, list[str]]
+    refused: Sequence[tuple[Wanted, str]]
+    made: int
+
+
+def read_wanted(path: str | os.PathLike) -> list[Wanted]:
+    """Read a table of parts.
+
+    A .csv with a header (`id`, `start`, `end`, `label`, `split`, `path`; only `id` or `path` is needed), a .csv without
+    one in the form of vggsound.csv (id, start, label, split; 10 s each), or a .jsonl with the same fields.
+
+    Raises:
+        MediaError: If it is none of these, or a number is none.
+    """
+    path = Path(path)
+    if not path.is_file() or path.suffix not in (".csv", ".jsonl"):
+        raise MediaError(f"`table` must be an existing .csv or .jsonl file, got {path}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".jsonl":
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        else:
+            rows = _csv_rows(text)
+        return [_wanted(row) for row in rows]
+    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, ValueError, AttributeError) as error:
+        raise MediaError(f"`table` must have id, start, end, label in each row, got {path}: {error}.") from error
+
+
+def wanted_from_folder(raw: str | os.PathLike) -> list[Wanted]:
+    """Every video of a folder as a whole, its subfolder as the label."""
+    raw = Path(raw)
+    return [Wanted(path.stem, label=class_of(path, raw), path=str(path)) for path in video_files(raw)]
+
+
+def prepare_dataset(
+    wanted: Iterable[Wanted],
+    raw: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    layout: str = "avsync15",
+    test_share: float = 0.1,
+    seed: int = 0,
+    on_video: Callable[[int, int, str], None] | None = None,
+) -> Prepared:
+    """Cut or copy videos into a layout and write its lists.
+
+    A file that is cut already (its name ends with the start, as VGGSound's do) is copied; a part of a longer one is cut
+    to the frame and encoded again. What exists is kept, so a stopped run goes on. Nothing is written outside `out`, and
+    what goes wrong with a video is its own reason.
+
+    Args:
+        wanted: The parts.
+        raw: Folder below which videos are looked for by name.
+        out: Folder of the dataset; it is made if only its last part is missing.
+        layout: Name of a layout with lists.
+        test_share: Share of videos without a split that go to the test; parts of one video go together.
+        seed: Another seed, another draw.
+        on_video: Called with (done, all, id).
+
+    Raises:
+        MediaError: If an argument is out of range or a folder is missing.
+    """
+    form, out, wanted = get_layout(layout), Path(out), list(wanted)
+    if form.lists != "txt":
+        raise MediaError(f"`layout` must be one with train.txt and test.txt, got {layout!r}.")
+    if not 0 <= test_share <= 1:
+        raise MediaError(f"`test_share` must be from 0 to 1, got {test_share}.")
+    found = _Raw(Path(raw))
+    if not out.parent.is_dir():
+        raise MediaError(f"`out` must lie in an existing folder, got {out}.")
+    out.mkdir(exist_ok=True)
+    videos: dict[str, list[str]] = {"train": [], "test": []}
+    refused, labels, made = [], {}, 0
+    for done, item in enumerate(wanted, start=1):
+        split = item.split or ("test" if _draw(item.id, seed) < test_share else "train")
+        try:
+            name, folder = _place(item, form, split)
+            made += _make(item, found, out / folder / name)
+            if name in videos[split]:
+                raise MediaError(f"`wanted` must name each part once, got {name} again.")
+            videos[split].append(name)
+            labels[_folder_name(item.label)] = item.label
+        except (MediaError, OSError) as error:
+            refused.append((item, str(error)))
+        if on_video is not None:
+            on_video(done, len(wanted), item.id)
+    _write_lists(out, videos, labels, refused)
+    return Prepared(root=out, videos=videos, refused=tuple(refused), made=made)
+
+
+class _Raw:
+    """The raw videos by name, listed once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._by_stem: dict[str, Path] = {}
+        for path in video_files(root):
+            self._by_stem.setdefault(path.stem, path)
+
+    def find(self, item: Wanted) -> tuple[Path, float]:
+        """The file of a part, and the second of the video at which the file begins.
+
+        Raises:
+            MediaError: With every name that was looked for.
+        """
+        if item.path:
+            for path in (Path(item.path), self.root / item.path):
+                if path.is_file():
+                    return path, 0.0
+            raise MediaError(f"`path` must be an existing file, got {item.path}, also not below {self.root}.")
+        cut, whole = _cut_names(item), item.id
+        for stem in (*cut, whole):
+            if stem in self._by_stem:
+                return self._by_stem[stem], 0.0 if stem == whole else item.start or 0.0
+        names = ", ".join(f"{stem}.*" for stem in (*cut, whole))
+        raise MediaError(f"`raw` must hold the video, got none of {names} below {self.root}.")
+
+
+def _cut_names(item: Wanted) -> list[str]:
+    """Names under which tools store a part: in seconds or milliseconds, with or without its end."""
+    if item.start is None:
+        return []
+    seconds, milliseconds = round(item.start), round(item.start * 1000)
+    names = []
+    if item.end is not None:
+        names.append(f"{item.id}_{milliseconds}_{round(item.end * 1000)}")
+    if item.start == seconds:
+        if item.end is not None and item.end == round(item.end):
+            names.append(f"{item.id}_{seconds:06d}_{round(item.end):06d}")
+        names += [f"{item.id}_{seconds:06d}", f"{item.id}_{seconds}"]
+    return names
+
+
+def _place(item: Wanted, layout: Layout, split: str) -> tuple[str, str]:
+    """Name below the videos, and the folder of the videos."""
+    if split not in ("train", "test"):
+        raise MediaError(f"`split` must be train, test or empty, got {split!r}.")
+    if not re.fullmatch(r"[^/\\\0\n\r]+", item.id) or item.id.startswith("."):
+        raise MediaError(f"`id` must be a plain file name without ending, got {item.id!r}.")
+    name = item.id
+    if item.start is not None:
+        name += "".join(f"_{_digits(time)}" for time in (item.start, item.end) if time is not None)
+    folder = "" if layout.class_name or not item.label else f"{_folder_name(item.label)}/"
+    return f"{folder}{name}.mp4", layout.videos.format(split=split)
+
+
+def _digits(seconds: float) -> str:
+    """Six digits of whole seconds, as VGGSound has them; with the milliseconds where there are any."""
+    whole, rest = divmod(round(seconds * 1000), 1000)
+    return f"{whole:06d}" + (f"-{rest:03d}" if rest else "")
+
+
+def _folder_name(label: str) -> str:
+    """A label as the name of a folder: spaces to underscores, nothing that a path could read."""
+    return re.sub(r"[^\w\-]", "_", label.strip()) or "_"
+
+
+def _make(item: Wanted, raw: _Raw, target: Path) -> bool:
+    """Write one video unless it is there; returns whether it was written."""
+    if target.is_file():
+        return False
+    source, offset = raw.find(item)
+    info = probe(source)
+    if not info.has_sound:
+        raise MediaError(f"`raw` must hold videos with sound, got {source} without.")
+    start = 0.0 if item.start is None else item.start - offset
+    seconds = None if item.end is None else item.end - (item.start or 0.0)
+    end = min((t for t in (info.duration, info.sound_end) if t is not None), default=None)
+    if seconds is not None and end is not None and start + seconds > end + 0.5:
+        raise MediaError(f"`end` must lie within {source}, got {start + seconds:g} s of {end:.2f} s.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    whole = start == 0 and (seconds is None or end is None or seconds > end - 0.1)
+    if whole and source.suffix.lower() == ".mp4":
+        _copy(source, target)
+    else:
+        _cut(source, info, target, start, seconds)
+    return True
+
+
+def _copy(source: Path, target: Path) -> None:
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _cut(source: Path, info: Any, target: Path, start: float, seconds: float | None) -> None:
+    waveform, rate = read_sound(source, info, start, seconds)
+    frames = iter_frames(source, start=start, duration=seconds, fps=info.fps)
+    even = (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for _, frame in frames)
+    write_video(target, even, fps=info.fps, waveform=waveform, sample_rate=rate)
+
+
+def _write_lists(out: Path, videos: dict[str, list[str]], labels: dict[str, str], refused: list) -> None:
+    for split, names in videos.items():
+        _write(out / f"{split}.txt", "".join(f"{name}\n" for name in names))
+    mapping = {name: label.replace("_", " ") for name, label in sorted(labels.items()) if label}
+    _write(out / "class_mapping.json", json.dumps(mapping, indent=2, ensure_ascii=False) + "\n")
+    rows = [{**item._asdict(), "reason": reason} for item, reason in refused]
+    _write(out / "refused.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _csv_rows(text: str) -> list[dict[str, Any]]:
+    rows = [row for row in csv.reader(text.splitlines()) if row]
+    if rows and not {"id", "path"} & set(rows[0]):
+        if any(len(row) != 4 for row in rows):
+            raise ValueError("without a header each row must be id, start, label, split")
+        return [
+            {"id": row[0], "start": row[1], "end": float(row[1]) + VGGSOUND_SECONDS, "label": row[2], "split": row[3]}
+            for row in rows
+        ]
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+
+
+def _wanted(row: dict[str, Any]) -> Wanted:
+    start, end = (None if row.get(key) in (None, "") else float(row[key]) for key in ("start", "end"))
+    if (start is not None and start < 0) or (end is not None and end <= (start or 0.0)):
+        raise ValueError(f"`start` must be 0 or more and below `end`, got {row}")
+    path = str(row.get("path") or "")
+    name = str(row.get("id") or Path(path).stem)
+    return Wanted(name, start, end, str(row.get("label") or ""), str(row.get("split") or ""), path)
+
+
+def _draw(name: str, seed: int) -> float:
+    """A number from 0 to 1 that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:8], "big") / 2**64

@@ -1,0 +1,120 @@
+"""`asva data check` and `asva data prepare`: what a dataset lacks, and how raw videos become one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asva.cli.door import UsageProblem
+from asva.cli.progress import Stages
+from asva.cli.terminal import note, table
+
+SHOWN = 10  # problems of one kind
+
+
+class LayoutName(StrEnum):
+    """Forms in which datasets lie on disk."""
+
+    avsync15 = "avsync15"
+    avsync48 = "avsync48"
+    avsync_ac = "avsync-ac"
+    landscapes = "landscapes"
+    greatest_hits = "greatest-hits"
+    vggss = "vggss"
+    vggsound = "vggsound"
+    folder = "folder"
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    layout: Annotated[LayoutName | None, typer.Option(help="Its form; by default the files tell.")] = None,
+    min_seconds: Annotated[float, typer.Option(min=0.0, help="Seconds that picture and sound must last.")] = 2.0,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Decode every file to its end; headers alone otherwise.")
+    ] = False,
+    mute: Annotated[bool, typer.Option("--mute", help="Videos without sound are fine.")] = False,
+    motion_scores: Annotated[Path | None, typer.Option(help="Folder of .npy files, one for each video.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every problem, not ten of a kind.")] = False,
+) -> None:
+    """Say what is missing or broken in a dataset; the exit code is 1 if training on it would go wrong.
+
+    Example:
+
+      asva data check --deep datasets/AVSync15
+    """
+    from asva_data import check_dataset
+
+    with Stages() as stages:
+        report = check_dataset(
+            folder,
+            layout=layout.value if layout else None,
+            min_seconds=min_seconds,
+            sound=not mute,
+            deep=deep,
+            motion_scores=motion_scores,
+            on_file=lambda done, total, path: (stages.stage("looking at videos", total), stages.step(done)),
+        )
+    kinds: dict[tuple[bool, str], list[str]] = {}
+    for problem in report.problems:
+        kinds.setdefault((problem.fatal, problem.kind), []).append(problem.message)
+    for (fatal, kind), messages in sorted(kinds.items(), key=lambda item: not item[0][0]):
+        typer.echo(f"{'problem' if fatal else 'remark'}: {kind} ({len(messages)})")
+        shown = messages if every else messages[:SHOWN]
+        typer.echo("".join(f"  {message}\n" for message in shown), nl=False)
+        if len(shown) < len(messages):
+            typer.echo(f"  and {len(messages) - len(shown)} more; --all shows them")
+    rows = [(split, count, report.usable[split]) for split, count in report.videos.items()]
+    table(("split", "videos", "usable"), rows)
+    typer.echo(
+        f"layout {report.layout}, {len(report.classes)} classes: {'fit to use' if report.ok else 'not fit to use'}"
+    )
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def prepare(
+    raw: Annotated[Path, typer.Argument(help="Folder of raw videos, at any depth.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the dataset; it is made if only its last part is missing.")],
+    table_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--table", help="A .csv or .jsonl of id, start, end, label; without it every video, by its folder."
+        ),
+    ] = None,
+    layout: Annotated[LayoutName, typer.Option(help="Form to write.")] = LayoutName.avsync15,
+    test_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of videos that go to the test.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another draw of the test.")] = 0,
+) -> None:
+    """Turn raw videos, or parts of them, into a dataset. Nothing is downloaded; what was looked for is said.
+
+    A stopped run goes on where it was. The table may be vggsound.csv, or the clips.csv of `asva curate`.
+
+    Example:
+
+      asva data prepare --table clips.csv raw datasets/mine
+    """
+    from asva_data import prepare_dataset, read_wanted, wanted_from_folder
+
+    if layout in (LayoutName.folder, LayoutName.vggsound):
+        raise UsageProblem(f"`--layout` must be one with train.txt and test.txt, got {layout.value}.")
+    with Stages() as stages:
+        wanted = wanted_from_folder(raw) if table_file is None else read_wanted(table_file)
+        stages.stage("cutting videos", max(1, len(wanted)))
+        done = prepare_dataset(
+            wanted,
+            raw,
+            out,
+            layout=layout.value,
+            test_share=test_share,
+            seed=seed,
+            on_video=lambda count, total, name: stages.step(count),
+        )
+    for item, reason in done.refused[:SHOWN]:
+        note(f"{item.id}: {reason}")
+    if done.refused:
+        note(f"{len(done.refused)} of {len(wanted)} could not be made; all reasons are in {out / 'refused.jsonl'}")
+    counts = ", ".join(f"{len(names)} {split}" for split, names in done.videos.items())
+    typer.echo(f"{counts} in {out} ({done.made} written now)")
+    raise typer.Exit(0 if any(done.videos.values()) else 1)
