@@ -151,7 +151,7 @@ class SmallSyncClassifier(ModelMixin, ConfigMixin):
 
 def _circular_sums(match: Tensor, step: float, shifts: Tensor) -> Tensor:
     """Sums of (b, t, n) along the lines that each shift draws, frame i at moment ``i * step - shift``: (b, k)."""
-    b, t, n = match.shape
+    t, n = match.shape[1:]
     at = (torch.arange(t, device=match.device) * step - shifts[:, None]) % n
     low = at.floor().long().clamp_max(n - 1)
     share = (at - low).clamp(0, 1)

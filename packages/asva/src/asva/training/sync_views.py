@@ -72,7 +72,8 @@ def _moved(luma: Tensor, draws: np.random.Generator) -> Tensor:
         noise = draws.standard_normal((2 * t, 2)) * draws.uniform(0, 0.03)
         place += np.stack([np.convolve(n, smooth, "full")[t : 2 * t] for n in noise.T], axis=1)
     mirror = draws.choice((-1.0, 1.0))
-    rows = np.array([[zoom * mirror * np.cos(angle), -zoom * np.sin(angle)], [zoom * mirror * np.sin(angle), zoom * np.cos(angle)]])
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    rows = np.array([[mirror * cos, -sin], [mirror * sin, cos]])
     theta = np.concatenate([np.tile(rows, (t, 1, 1)), place[:, :, None]], axis=2)
     grid = F.affine_grid(torch.from_numpy(theta).float(), [t, 1, *luma.shape[1:]], align_corners=False)
     return F.grid_sample(luma[:, None], grid, padding_mode="reflection", align_corners=False)[:, 0]
@@ -89,7 +90,8 @@ def _passer_by(luma: Tensor, draws: np.random.Generator) -> Tensor:
     t, h, w = luma.shape
     time, kind = np.arange(t) / t, draws.random()
     if kind < 0.4:
-        way = draws.uniform(0.02, 0.2, 2) * np.sin(2 * np.pi * (draws.uniform(0.5, 8) * time[:, None] + draws.random(2)))
+        phase = draws.uniform(0.5, 8) * time[:, None] + draws.random(2)
+        way = draws.uniform(0.02, 0.2, 2) * np.sin(2 * np.pi * phase)
     elif kind < 0.7:
         moments = np.sort(draws.integers(0, t, draws.integers(1, 6)))
         way = draws.uniform(-0.15, 0.15, (len(moments) + 1, 2))[np.searchsorted(moments, np.arange(t), side="right")]
