@@ -16,7 +16,7 @@ nox.options.sessions = ["lint", "tests"]
 ROOT = Path(__file__).parent
 WHEELS = ROOT / ".nox" / "wheels"
 # In order of dependence, so that a fault shows first where it was made; the last one carries the workspace tests.
-FOLDERS = ["asva-audio", "asva-data", "asva-unet", "asva-keyframe", "asva-interp", "asva-metrics", "asva"]
+FOLDERS = ["asva-audio", "asva-data", "asva-unet", "asva-dit", "asva-keyframe", "asva-interp", "asva-metrics", "asva"]
 # The file name of decord's wheel is right, the tag inside it is not (dmlc/decord #356).
 DECORD_TAG = "The package `decord` was built for a different platform"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}

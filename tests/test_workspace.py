@@ -19,11 +19,12 @@ FOLDERS = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.to
 MAY_IMPORT = {
     "asva_audio": set(),
     "asva_data": set(),
+    "asva_dit": set(),
     "asva_unet": set(),
     "asva_keyframe": {"asva_audio"},
     "asva_interp": {"asva_unet"},
     "asva_metrics": {"asva_audio", "asva_keyframe"},
-    "asva": {"asva_audio", "asva_data", "asva_interp", "asva_keyframe", "asva_metrics", "asva_unet"},
+    "asva": {"asva_audio", "asva_data", "asva_dit", "asva_interp", "asva_keyframe", "asva_metrics", "asva_unet"},
 }
 DISTRIBUTIONS = {"av": "av", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml", "asva": "asva-kit"}
 USED_UNSEEN = {

@@ -1,0 +1,162 @@
+"""Weights of the original MTV code: what each of our parameters is called there, strict both ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+PREFIX = "model.diffusion_model."
+BLOCK, LAYER, ADALN = r"transformer_blocks\.(\d+)\.", r"transformer.layers.\1.", r"mixins.adaln_layer."
+TRACKS = ((r"speech\.0", ""), (r"speech\.1", "_second"), ("effects", "_effect"))
+PROJECTIONS = (("speech", ""), ("effects", "_effect"), ("music", "_music"))
+INTERACTION, DUAL = r"control\.interaction\.blocks\.(\d+)\.", r"transformer.audio_combine.dual_blocks.\1."
+
+# (our name, the original's), without ".weight" and ".bias"; the first that fits counts. "#n:i,j" says that ours are the
+# pieces i and j of the n equal ones that the original keeps in one tensor.
+ROWS: tuple[tuple[str, str], ...] = (
+    # the base
+    (r"patch_embed\.pos_embedding", r"mixins.pos_embed.pos_embedding"),
+    (r"patch_embed\.(proj|text_proj)", r"mixins.patch_embed.\1"),
+    (r"time_embedding\.linear_1", r"time_embed.0"),
+    (r"time_embedding\.linear_2", r"time_embed.2"),
+    (r"norm_final", r"transformer.final_layernorm"),
+    (r"norm_out\.norm", r"mixins.final_layer.norm_final"),
+    (r"norm_out\.linear", r"mixins.final_layer.adaLN_modulation.1"),
+    (r"proj_out", r"mixins.final_layer.linear"),
+    # one of its blocks: shift, scale and gate of both norms for the video, then for the text
+    (BLOCK + r"norm1\.linear", ADALN + r"adaLN_modulations.\1.1#12:0,1,2,6,7,8"),
+    (BLOCK + r"norm2\.linear", ADALN + r"adaLN_modulations.\1.1#12:3,4,5,9,10,11"),
+    (BLOCK + r"attn1\.norm_q", ADALN + r"query_layernorm_list.\1"),
+    (BLOCK + r"attn1\.norm_k", ADALN + r"key_layernorm_list.\1"),
+    (BLOCK + r"norm1\.norm", LAYER + "input_layernorm"),
+    (BLOCK + r"norm2\.norm", LAYER + "post_attention_layernorm"),
+    (BLOCK + r"attn1\.to_q", LAYER + "attention.query_key_value#3:0"),
+    (BLOCK + r"attn1\.to_k", LAYER + "attention.query_key_value#3:1"),
+    (BLOCK + r"attn1\.to_v", LAYER + "attention.query_key_value#3:2"),
+    (BLOCK + r"attn1\.to_out\.0", LAYER + "attention.dense"),
+    (BLOCK + r"ff\.net\.0\.proj", LAYER + "mlp.dense_h_to_4h"),
+    (BLOCK + r"ff\.net\.2", LAYER + "mlp.dense_4h_to_h"),
+    # what MTV adds to a block
+    (BLOCK + r"control\.style\.affine", LAYER + "audio_music_adaLn"),
+    *((BLOCK + rf"control\.{ours}\.norm", LAYER + f"audio_input_layernorm{theirs}") for ours, theirs in TRACKS),
+    *((BLOCK + rf"control\.{ours}\.to_q", LAYER + f"audio_attn{theirs}.query") for ours, theirs in TRACKS),
+    *((BLOCK + rf"control\.{ours}\.to_k", LAYER + f"audio_attn{theirs}.key_value#2:0") for ours, theirs in TRACKS),
+    *((BLOCK + rf"control\.{ours}\.to_v", LAYER + f"audio_attn{theirs}.key_value#2:1") for ours, theirs in TRACKS),
+    *((BLOCK + rf"control\.{ours}\.to_out", LAYER + f"audio_attn{theirs}.dense") for ours, theirs in TRACKS),
+    # the rest of what MTV adds
+    *((rf"control\.{ours}_tokens\.proj_in", f"transformer.audio_proj{theirs}.proj1") for ours, theirs in PROJECTIONS),
+    *(
+        (rf"control\.{ours}_tokens\.proj_hidden", f"transformer.audio_proj{theirs}.proj2")
+        for ours, theirs in PROJECTIONS
+    ),
+    *((rf"control\.{ours}_tokens\.proj_out", f"transformer.audio_proj{theirs}.proj3") for ours, theirs in PROJECTIONS),
+    *((rf"control\.{ours}_tokens\.halve", f"transformer.audio_proj{theirs}.conv1") for ours, theirs in PROJECTIONS),
+    *((rf"control\.{ours}_tokens\.norm", f"transformer.audio_proj{theirs}.norm") for ours, theirs in PROJECTIONS),
+    (r"control\.interaction\.speaker_embedding\.0", "transformer.audio_vocal_embedding"),
+    (r"control\.interaction\.speaker_embedding\.1", "transformer.audio_vocal_embedding_1"),
+    (INTERACTION + r"modulation", DUAL + "adaLN_modulations.1"),
+    (INTERACTION + r"speech_norm", DUAL + "vocal_layernorm"),
+    (INTERACTION + r"effects_norm", DUAL + "accm_layernorm"),
+    (INTERACTION + r"ff_norm", DUAL + "post_attention_layernorm"),
+    (INTERACTION + r"to_qkv", DUAL + "attention.query_key_value"),
+    (INTERACTION + r"to_out", DUAL + "attention.dense"),
+    (INTERACTION + r"ff_in", DUAL + "mlp.dense_h_to_4h"),
+    (INTERACTION + r"ff_out", DUAL + "mlp.dense_4h_to_h"),
+)
+# In the file, but nothing of the network: tables that it computes, and layers of the toolkit below that it never calls.
+UNUSED = r"transformer\.(position|word)_embeddings\.weight|mixins\.pos_embed\.freqs_(sin|cos)"
+
+
+class ConversionError(ValueError):
+    """A checkpoint does not fit the network: keys are missing or unknown, or shapes differ."""
+
+
+class Source(NamedTuple):
+    """Where a parameter of ours lies in the original: all of a tensor, or some of its equal pieces."""
+
+    name: str
+    pieces: int = 1
+    indices: tuple[int, ...] = (0,)
+
+
+def source(name: str) -> Source:
+    """The place of our parameter in the original.
+
+    >>> source("transformer_blocks.3.attn1.to_k.bias")
+    Source(name='transformer.layers.3.attention.query_key_value.bias', pieces=3, indices=(1,))
+    """
+    stem, dot, kind = name.rpartition(".")
+    stem, ending = (stem, dot + kind) if kind in ("weight", "bias") else (name, "")
+    for pattern, original in ROWS:
+        if match := re.fullmatch(pattern, stem):
+            theirs, _, part = match.expand(original).partition("#")
+            pieces, _, indices = part.partition(":")
+            return (
+                Source(theirs + ending, int(pieces), tuple(map(int, indices.split(","))))
+                if part
+                else Source(theirs + ending)
+            )
+    raise ConversionError(f"`name` must be a parameter that the original MTV has, got {name!r}.")
+
+
+def convert_mtv(
+    original: Mapping[str, Tensor], like: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Rename and cut the original's state dict; nothing is left over.
+
+    Args:
+        original: The original's state dict, with or without ``model.diffusion_model.`` before its names.
+        like: State dict of our model, for names and shapes; may live on the meta device.
+
+    Returns:
+        Our state dict, and what the network never uses under its original names.
+
+    Raises:
+        ConversionError: If a key is missing or unknown, or a shape differs.
+    """
+    theirs = {name.removeprefix(PREFIX): tensor for name, tensor in original.items()}
+    unused = {name: tensor for name, tensor in theirs.items() if re.fullmatch(UNUSED, name)}
+    places = {name: source(name) for name in like}
+    wanted = {place.name for place in places.values()}
+    if missing := sorted(wanted - set(theirs)):
+        raise ConversionError(f"`original` must hold every weight, {len(missing)} missing: {', '.join(missing[:3])}.")
+    if unknown := sorted(set(theirs) - wanted - set(unused)):
+        raise ConversionError(f"`original` must hold known weights, {len(unknown)} unknown: {', '.join(unknown[:3])}.")
+    ours = {}
+    for name, place in places.items():
+        chunks = theirs[place.name].tensor_split(place.pieces)
+        ours[name] = torch.cat([chunks[index] for index in place.indices]) if place.pieces > 1 else chunks[0]
+        if ours[name].shape != like[name].shape:
+            raise ConversionError(
+                f"`original` must have the shapes of the network, {place.name} has {tuple(theirs[place.name].shape)}: "
+                f"{name} would be {tuple(ours[name].shape)} instead of {tuple(like[name].shape)}."
+            )
+    return ours, unused
+
+
+def restore_mtv(ours: Mapping[str, Tensor], unused: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """The inverse of ``convert_mtv``: the original's state dict, without prefix.
+
+    Raises:
+        ConversionError: If a parameter has no place in the original, as those of ``audio_temporal="mean"`` or of a
+            model that hears in every second block only.
+    """
+    found: dict[str, dict[int, Tensor]] = {}
+    pieces: dict[str, int] = {}
+    for name, tensor in ours.items():
+        place = source(name)
+        pieces[place.name] = place.pieces
+        for index, chunk in zip(place.indices, tensor.tensor_split(len(place.indices)), strict=True):
+            found.setdefault(place.name, {})[index] = chunk
+    return {**dict(_joined(found, pieces)), **(unused or {})}
+
+
+def _joined(found: Mapping[str, Mapping[int, Tensor]], pieces: Mapping[str, int]) -> Iterator[tuple[str, Tensor]]:
+    for name, chunks in found.items():
+        if missing := sorted(set(range(pieces[name])) - set(chunks)):
+            raise ConversionError(f"`ours` must hold every piece of {name}, got none of {missing}.")
+        yield name, torch.cat([chunks[index] for index in range(pieces[name])]) if len(chunks) > 1 else chunks[0]
