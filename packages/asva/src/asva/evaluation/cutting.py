@@ -37,7 +37,7 @@ class Cut:
         moving_fps: Their rate.
         waveform: (s,) float32 mono sound of the clip at the file's rate, or None without a sound track.
         sample_rate: Its rate, or None.
-        heard: (s',) float32 at 16 kHz, as the networks hear it (scrambled by the official rule), or None.
+        heard: (c, s') float32 at 16 kHz, as the networks hear it (scrambled by the official rule), or None.
     """
 
     path: Path
@@ -134,7 +134,8 @@ def _sound(path: Path, info: MediaInfo, start: float, protocol: Protocol) -> dic
 
     whole = load_audio(path, sample_rate=None, start=max(0.0, start), duration=protocol.seconds)
     if protocol.stereo == "official":
-        heard = load_audio(path, sample_rate=HEARD, start=start, duration=protocol.seconds, stereo="official").waveform
+        options = {"mono": False, "start": start, "duration": protocol.seconds, "stereo": "official"}
+        heard = load_audio(path, sample_rate=HEARD, **options).waveform
     else:
         heard = fit(Audio(resample(whole.waveform, whole.sample_rate, HEARD), HEARD), protocol.seconds).waveform
-    return {"waveform": whole.waveform[0].numpy(), "sample_rate": whole.sample_rate, "heard": heard[0]}
+    return {"waveform": whole.waveform[0].numpy(), "sample_rate": whole.sample_rate, "heard": heard}

@@ -75,7 +75,7 @@ def evaluate(
     output: Path,
     *,
     protocol: Protocol | str | Path = "asva-fixed",
-    weights: Mapping[str, Path] | None = None,
+    weights: Mapping[str, Any] | None = None,
     manifest: Path | None = None,
     device: str = "cpu",
     workers: int = 1,
@@ -92,7 +92,7 @@ def evaluate(
         reference: Folder of the true files.
         output: Folder to write to; made if it is missing.
         protocol: A protocol, its name, or the path of its YAML file.
-        weights: Files of networks by name, see `asva.evaluation.weights.KINDS`.
+        weights: Files of networks, or networks in memory, by name, see `asva.evaluation.weights.KINDS`.
         manifest: Table that matches files, see `read_manifest`; by name if none.
         device: Where networks run.
         workers: Processes; the numbers do not depend on it.
@@ -147,7 +147,7 @@ def _measure(tasks: list[Task], measurer: Measurer, workers: int, on_clip: Calla
             on_clip(done)
         return
     networks = measurer.networks
-    settings = (measurer.protocol, measurer.store.root, networks.paths, networks.device, networks.digests)
+    settings = (measurer.protocol, measurer.store.root, networks.given, networks.device, networks.digests)
     spawn = multiprocessing.get_context("spawn")  # decoders and devices do not survive a fork
     with ProcessPoolExecutor(min(workers, len(tasks)), spawn, _begin, (settings, workers)) as pool:
         futures = [pool.submit(_measure_one, task) for task in tasks]
@@ -173,8 +173,8 @@ def _begin(settings: tuple, workers: int) -> None:
     share = max(1, (os.cpu_count() or 1) // workers)
     torch.set_num_threads(share)
     cv2.setNumThreads(share)
-    protocol, root, paths, device, digests = settings
-    _MEASURER["it"] = Measurer(protocol, Store(root), Networks(paths, device, digests))
+    protocol, root, given, device, digests = settings
+    _MEASURER["it"] = Measurer(protocol, Store(root), Networks(given, device, digests))
 
 
 def _measure_one(task: Task) -> None:

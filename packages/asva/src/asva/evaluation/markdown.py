@@ -41,9 +41,10 @@ def _rates(report: dict[str, Any]) -> str:
     if all(side == sides[0] for side in sides):
         return ""
     rates = set().union(*sides)
+    listed = ", ".join(sorted(rates, key=float))
     return (
-        f"**Frame rates differ between the sides ({', '.join(sorted(rates, key=float))} per second).** AV-Align allows one frame, so its "
-        "figures cannot be compared across these rates; the events and the amount of motion are in seconds and can."
+        f"**Frame rates differ between the sides ({listed} per second).** AV-Align allows one frame, so its figures "
+        "cannot be compared across these rates; the events and the amount of motion are in seconds and can."
     )
 
 
@@ -66,12 +67,10 @@ def _chance(report: dict[str, Any]) -> str:
     rows = []
     for score in report["scores"]:
         for system, figures in score.get("systems", {}).items():
-            if "shifted" not in figures:
+            chances = [figures.get(name, {"chance": None, "excess": None}) for name in ("shifted", "swapped")]
+            if all(chance["chance"] is None for chance in chances):
                 continue
-            cells = []
-            for name in ("shifted", "swapped"):
-                chance = figures[name]
-                cells += [_plain(chance["chance"]), _interval(chance["excess"])]
+            cells = [cell for chance in chances for cell in (_plain(chance["chance"]), _interval(chance["excess"]))]
             rows.append((score["title"], f"`{score['name']}`", system, _plain(figures["value"]), *cells))
     if not rows:
         return ""

@@ -121,14 +121,24 @@ class Measurer:
             try:
                 if observation.pair and reference is None:
                     raise ValueError("the true clip cannot be read")
-                observed = observation.observe(cut, reference, self.networks)
-                _check_finite(observed)
+                observed = self._look(observation, cut, reference)
             except (ValueError, OSError) as error:
                 observed = Observed({"reason": str(error)})
             weights = self._weights(observation)
             facts = observed.facts | ({"weights": weights} if weights else {})
             found[observation.key] = Observed(facts, observed.tensors)
         record.write(found)
+
+    def _look(self, observation: Observation, cut: Cut, reference: Cut | None) -> Observed:
+        if observation.needs:
+            import torch
+
+            with torch.inference_mode():
+                observed = observation.observe(cut, reference, self.networks)
+        else:
+            observed = observation.observe(cut, reference, self.networks)
+        _check_finite(observed)
+        return observed
 
 
 def _check_finite(observed: Observed) -> None:

@@ -16,6 +16,10 @@ SILENT = 1e-4
 """Peak below which a sound is silence (-80 dB of full scale)."""
 ENVELOPE_RATE = 100
 """Values of the drawn loudness per second."""
+GROWTH_RATE = 48
+"""Values per second of the curve of what begins to sound."""
+MOVES = 16
+"""Grey levels from its median in time by which a pixel of the true clip moves."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +74,77 @@ class MotionCurve(Offline):
         curve = flow_trajectory(cut.moving)
         side = min(cut.moving.shape[1:3])
         amount = float(curve[1:].mean()) * cut.moving_fps / side * 100
-        return Observed({"fps": cut.moving_fps, "curve": _rounded(curve, 9), "amount": amount})
+        return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "amount": amount})
+
+
+class MotionChange(Offline):
+    """How much the motion changes at each frame, and the events that are seen in it."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import motion_change, seen_events
+
+        curve = motion_change(cut.moving)
+        events = seen_events(curve, cut.moving_fps)
+        return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "events": _rounded(events)})
 
 
 class SoundEvents(Offline):
-    """Onsets of the sound in seconds, and its loudness for the eye."""
+    """Onsets as AV-Align finds them, events as we do, and the loudness for the eye."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import onset_times
+        from asva_metrics import heard_events, onset_times
 
-        if cut.waveform is None:
-            raise ValueError("no sound track")
-        peak = float(np.abs(cut.waveform).max(initial=0.0))
-        if peak < SILENT:
-            raise ValueError("the sound is silent")
-        onsets = onset_times(cut.waveform, cut.sample_rate)
-        onsets = onsets[onsets < cut.seconds]
-        return Observed({"onsets": _rounded(onsets, 9), "peak": peak, "envelope": _envelope(cut)})
+        check_sound(cut)
+        onsets, events = (find(cut.waveform, cut.sample_rate) for find in (onset_times, heard_events))
+        within = {name: _rounded(t[t < cut.seconds]) for name, t in (("onsets", onsets), ("events", events))}
+        return Observed(within | {"peak": float(np.abs(cut.waveform).max()), "envelope": _envelope(cut)})
+
+
+class SoundGrowth(Offline):
+    """How much begins to sound, at a rate that all clips share."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import sound_envelope
+
+        check_sound(cut)
+        curve = sound_envelope(cut.waveform, cut.sample_rate, GROWTH_RATE, round(cut.seconds * GROWTH_RATE))
+        return Observed({"fps": GROWTH_RATE, "curve": _rounded(curve)})
+
+
+class PixelError(Offline):
+    """How far the frames are from the true ones in decibels, all of them and where the true clip moves."""
+
+    pair: ClassVar = True
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import moving_psnr, psnr
+
+        if cut.frames.shape != reference.frames.shape:
+            ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
+            raise ValueError(f"the sizes differ, {ours} and {theirs} pixels")
+        away = np.abs(reference.frames - np.median(reference.frames, axis=0, keepdims=True)).max(axis=-1)
+        moving = moving_psnr(cut.frames, reference.frames, away > MOVES)
+        whole = psnr(cut.frames, reference.frames)
+        return Observed({"all": _decibels(whole), "moving": _decibels(moving)})
+
+
+def check_sound(cut: Cut) -> None:
+    """Refuse a clip that cannot be heard.
+
+    Raises:
+        ValueError: If there is no sound track or only silence.
+    """
+    if cut.waveform is None:
+        raise ValueError("no sound track")
+    if np.abs(cut.waveform).max(initial=0.0) < SILENT:
+        raise ValueError("the sound is silent")
+
+
+def _decibels(value: float) -> float | str:
+    """A number, or in words why there is none."""
+    if np.isinf(value):
+        return "the frames equal the true ones"
+    return "nothing moves in the true clip" if np.isnan(value) else float(value)
 
 
 def _envelope(cut: Cut) -> dict[str, Any]:
@@ -96,5 +154,5 @@ def _envelope(cut: Cut) -> dict[str, Any]:
     return {"rate": ENVELOPE_RATE, "peaks": [round(float(np.abs(piece).max(initial=0.0)), 4) for piece in pieces]}
 
 
-def _rounded(values: np.ndarray, digits: int) -> list[float]:
-    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+def _rounded(values: np.ndarray) -> list[float]:
+    return np.round(np.asarray(values, dtype=np.float64), 9).tolist()

@@ -53,7 +53,7 @@ def make_report(
         "protocol": {"name": name, "digest": protocol.digest, "fields": protocol_record(protocol)},
         "folders": {side: str(folder) for side, folder in evaluation.folders.items()},
         "systems": evaluation.plan.systems,
-        "weights": {n: {"path": str(p), "sha256": networks.digests[n]} for n, p in networks.paths.items()},
+        "weights": {name: _source(one, networks.digests[name]) for name, one in networks.given.items()},
         "seed": seed,
         "files": {side: _facts(evaluation, side) for side in (*evaluation.plan.systems, REFERENCE)},
         "unmatched": evaluation.plan.unmatched,
@@ -62,6 +62,10 @@ def make_report(
         "clips": [_clip(evaluation, task) for task in evaluation.plan.tasks],
         "versions": package_versions(),
     }
+
+
+def _source(one: Any, digest: str) -> dict[str, str]:
+    return {"path": str(one) if isinstance(one, str | Path) else type(one).__name__, "sha256": digest}
 
 
 def _facts(evaluation: Evaluation, side: str) -> dict[str, Any]:

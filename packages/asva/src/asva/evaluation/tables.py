@@ -102,7 +102,7 @@ def _figures(
             continue
         other = other[defined]
         if other[:, 1].sum() == 0:
-            figures[name] = {"chance": None, "excess": None, "reason": "no other video to take a sound from"}
+            figures[name] = {"chance": None, "excess": None, "reason": "no other sound to compare with"}
             continue
         both = np.concatenate((rows, other), axis=1)
         excess = ratio_interval(both, groups=videos, generator=generator, num_samples=NUM_SAMPLES)

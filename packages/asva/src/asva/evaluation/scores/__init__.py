@@ -1,8 +1,52 @@
 """Every score that a protocol can name: its settings, what it needs, what it cannot see, and how it is computed."""
 
 from asva.evaluation.scores.alignment import AVAlign
+from asva.evaluation.scores.distances import FID, FVD
+from asva.evaluation.scores.events import EventError, EventF1, Profile, ProfileOffset, ReferenceEventF1
 from asva.evaluation.scores.motion import Motion
+from asva.evaluation.scores.pixels import PSNR
+from asva.evaluation.scores.semantics import ImageAudio, ImageText, TemporalConsistency, TextConsistency
+from asva.evaluation.scores.sync import AlignSync, LipSyncScore, RelSync, SmallSync
 
-AnyScore = Motion | AVAlign
+AnyScore = (
+    Motion
+    | AVAlign
+    | EventF1
+    | EventError
+    | ReferenceEventF1
+    | Profile
+    | ProfileOffset
+    | PSNR
+    | SmallSync
+    | FID
+    | FVD
+    | ImageAudio
+    | ImageText
+    | RelSync
+    | AlignSync
+    | TemporalConsistency
+    | TextConsistency
+    | LipSyncScore
+)
 
-__all__ = ["AVAlign", "AnyScore", "Motion"]
+__all__ = [
+    "FID",
+    "FVD",
+    "PSNR",
+    "AVAlign",
+    "AlignSync",
+    "AnyScore",
+    "EventError",
+    "EventF1",
+    "ImageAudio",
+    "ImageText",
+    "LipSyncScore",
+    "Motion",
+    "Profile",
+    "ProfileOffset",
+    "ReferenceEventF1",
+    "RelSync",
+    "SmallSync",
+    "TemporalConsistency",
+    "TextConsistency",
+]

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from asva.evaluation.observations import MotionCurve, SoundEvents
-from asva.evaluation.scores.base import Ratio, Score, Undefined, strict
+from asva.evaluation.scores.base import CHANCES, Ratio, Score, Undefined, strict
 from asva_metrics import av_align, av_align_score, motion_peaks
 
 
@@ -29,6 +29,7 @@ class AVAlign(Score):
         "so figures of different frame rates cannot be compared"
     )
     chance_rule: ClassVar = "onsets shifted circularly by equal steps; onsets of other clips"
+    chances: ClassVar = CHANCES
 
     @property
     def name(self):

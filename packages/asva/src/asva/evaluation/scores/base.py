@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from asva.evaluation.records import MeasuredClip, Record
     from asva.evaluation.weights import Networks
 
+CHANCES = ("shifted", "swapped")
+"""Chance levels: the clip's own sound shifted circularly, and the sounds of other clips."""
+
 strict = checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 
 
@@ -63,7 +66,7 @@ class Score:
 
     Attributes:
         label: Name in reports, if another is wanted (needed where a protocol has a score twice).
-        scale: What the number is multiplied by; 1 or, as papers print it, 100.
+        scale: What the number is multiplied by, such as 100 as papers print fractions.
     """
 
     label: str = ""
@@ -77,6 +80,7 @@ class Score:
     needs: ClassVar[tuple[str, ...]] = ()
     of_reference: ClassVar[bool] = True
     frozen_wins: ClassVar[bool] = False
+    chances: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -95,9 +99,9 @@ class Score:
         """
         raise NotImplementedError
 
-    def shifted(self, clip: MeasuredClip, protocol: Protocol, networks: Networks) -> Ratio | None:
-        """What it would add with its sound shifted circularly, summed over the shifts; None if it does not listen."""
-        return None
+    def shifted(self, clip: MeasuredClip, protocol: Protocol, networks: Networks) -> Ratio:
+        """What it would add with its sound shifted circularly, summed over the shifts; for scores with that chance."""
+        raise NotImplementedError
 
     def contributions(self, clips: Sequence[MeasuredClip], protocol: Protocol, networks: Networks) -> Contributions:
         """What all clips of a system add, with both chance levels."""
@@ -110,14 +114,15 @@ class Score:
                 rows.append(np.zeros((3, 2)))
                 reasons.append(str(error))
         table = np.stack(rows)
-        listens = bool(self.chance_rule)
-        return Contributions(table[:, 0], *(table[:, i] if listens else None for i in (1, 2)), reasons)
+        shifted, swapped = (table[:, i] if name in self.chances else None for i, name in enumerate(CHANCES, start=1))
+        return Contributions(table[:, 0], shifted, swapped, reasons)
 
     def _row(self, clip: MeasuredClip, protocol: Protocol, networks: Networks) -> np.ndarray:
         row = np.zeros((3, 2))
         row[0] = self.of_clip(clip, clip.sound, protocol, networks)
-        if self.chance_rule:
+        if "shifted" in self.chances:
             row[1] = self.shifted(clip, protocol, networks)
+        if "swapped" in self.chances:
             row[2] = self._swapped(clip, protocol, networks)
         if not np.isfinite(row).all():
             raise Undefined("the score is not finite")
