@@ -84,6 +84,10 @@ from .semantics import temporal_consistency as temporal_consistency
 from .separation import Separation as Separation
 from .separation import auc as auc
 from .separation import separation as separation
+from .shift_clips import shift_accuracy as shift_accuracy
+from .shift_clips import shift_frames as shift_frames
+from .shift_clips import shift_packets as shift_packets
+from .shift_clips import shift_starts as shift_starts
 from .shift_profile import ShiftProfile as ShiftProfile
 from .shift_profile import profile_of_scores as profile_of_scores
 from .shift_profile import shift_profile as shift_profile

@@ -79,7 +79,8 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
         ) from error
     except (SafetensorError, RuntimeError, EOFError, OSError) as error:
         raise ValueError(f"`path` must hold a whole checkpoint, got {path}, which is damaged; get it again.") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    for nest in ("state_dict", "model"):
+        state = state.get(nest, state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"`path` must hold weights by name, got {type(state).__name__} in {path}.")
     return state

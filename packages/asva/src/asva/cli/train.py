@@ -150,6 +150,14 @@ for _task, _recipe, _help in (
 
     --set data.wrong_sound=P, data.shifted_sound=P, data.off_screen_sound=P: how often a sound does not fit.""",
     ),
+    (
+        "sync",
+        "tiny-sync",
+        """A classifier of synchronization: which sound was heard while these frames were seen?
+
+    AVSyncD's own, behind RelSync and AlignSync, is --recipe sync-avsync --data VIDEOS (six seconds or more); it starts
+    from AVID-CMA with --set init=FILE. The default is the small one that comes with asva-metrics.""",
+    ),
 ):
     _add_command(_task, _recipe, _help)
 

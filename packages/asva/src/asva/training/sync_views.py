@@ -8,8 +8,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asva.training.clips import SAMPLE_RATE, TrainingClip
+from asva.training.task_recipes import SyncRecipe
 
-SECONDS = 2.0
+SECONDS, CLIP_FPS, CLIP_FRAMES = 2.0, 6, 12
+
+
+def shifted_seconds(recipe: SyncRecipe) -> float:
+    """Seconds that all shifted clips of a video take together."""
+    return (recipe.num_shifts - 1) * recipe.shift_seconds + SECONDS
+
+
+def shifted_clips_view(clip: TrainingClip, generator: torch.Generator, *, recipe: SyncRecipe) -> dict:
+    """The shifted clips of one video (AVSyncD, section 5.1): 12 frames at 6 fps each, mirrored or not, and their mels.
+
+    Each sound begins exactly with its clip; the original's begins with the next packet, up to 64 ms later.
+    """
+    from asva_audio import imagebind_mel
+
+    starts = np.arange(recipe.num_shifts) * recipe.shift_seconds
+    wanted = (starts[:, None] + np.arange(CLIP_FRAMES) / CLIP_FPS) * recipe.data.fps
+    indices = np.minimum(np.round(wanted).astype(np.int64), len(clip.frames) - 1)
+    clips = torch.from_numpy(clip.frames)[torch.from_numpy(indices)].permute(0, 1, 4, 2, 3)
+    mirrored = torch.rand(recipe.num_shifts, generator=generator) < recipe.flip
+    clips = torch.where(mirrored[:, None, None, None, None], clips.flip(-1), clips)
+    first = np.round(starts * SAMPLE_RATE).astype(np.int64)
+    sounds = np.lib.stride_tricks.sliding_window_view(clip.waveform, round(SECONDS * SAMPLE_RATE))[first]
+    return {"clips": clips, "mel": imagebind_mel(torch.from_numpy(sounds.copy()))}
 
 
 def small_sync_view(clip: TrainingClip, generator: torch.Generator, *, fps: float) -> dict:
