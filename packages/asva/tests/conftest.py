@@ -300,3 +300,40 @@ def asva(capsys, monkeypatch, tmp_path):
         return Ran(ended.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def write_ball() -> Callable:
+    """``write_ball(path, first, gap)``: two seconds of a ball that bounces from ``first`` on every ``gap`` seconds.
+
+    It knocks when it bounces; ``sound`` is another waveform at 16 kHz, or False for a file without a track; ``still``
+    repeats the first frame.
+    """
+    from asva_data import write_video
+
+    rate, seconds = 16000, 2.0
+
+    def knocking(times: np.ndarray) -> np.ndarray:
+        noise, samples = np.random.default_rng(0).normal(size=800), np.zeros(round(seconds * rate) + 800)
+        for start in np.round(times * rate).astype(int):
+            samples[start : start + 800] += 0.5 * noise * np.exp(-np.arange(800) / 150)
+        return np.clip(samples[: round(seconds * rate)], -1, 1)
+
+    def bouncing(first: float, gap: float, side: int, fps: int) -> np.ndarray:
+        times = np.arange(round(seconds * fps)) / fps
+        rows = 0.85 - 0.6 * np.abs(np.sin(np.pi * (times - first) / gap))[:, None, None]
+        y, x = (np.mgrid[:side, :side] + 0.5) / side
+        inside = np.clip((0.14 - np.sqrt((y - rows) ** 2 + (x - 0.5) ** 2)) * side, 0, 1)
+        ground = 60 + 20 * np.sin(9 * x) * np.cos(7 * y)
+        return np.repeat((ground + (220 - ground) * inside)[..., None], 3, axis=-1).astype(np.uint8)
+
+    def write(path: Path, first: float, gap: float, *, sound=None, side: int = 48, fps: int = 24, still=False) -> Path:
+        frames = bouncing(first, gap, side, fps)
+        frames = np.repeat(frames[:1], len(frames), axis=0) if still else frames
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if sound is False:
+            return write_video(path, frames, fps=fps, crf=0)
+        waveform = knocking(np.arange(first, seconds, gap)) if sound is None else sound
+        return write_video(path, frames, fps=fps, waveform=waveform, sample_rate=rate, crf=0)
+
+    return write

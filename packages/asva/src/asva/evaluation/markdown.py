@@ -54,7 +54,7 @@ def _scores(report: dict[str, Any]) -> str:
     rows = []
     for score in measured:
         cells = [_figure(score["systems"].get(name)) for name in names]
-        rows.append((f"{score['title']} `{score['name']}`", _arrow(score), *cells))
+        rows.append((score["title"], _arrow(score), *cells))
     note = (
         "In brackets: 95 % interval, by drawing videos with replacement; for FID and FVD by leaving out blocks of "
         "videos. `n` is the number of clips, where some are undefined. The last column is the true clips themselves "
@@ -71,10 +71,10 @@ def _chance(report: dict[str, Any]) -> str:
             if all(chance["chance"] is None for chance in chances):
                 continue
             cells = [cell for chance in chances for cell in (_plain(chance["chance"]), _interval(chance["excess"]))]
-            rows.append((score["title"], f"`{score['name']}`", system, _plain(figures["value"]), *cells))
+            rows.append((score["title"], system, _plain(figures["value"]), *cells))
     if not rows:
         return ""
-    head = ("score", "name", "side", "score", "chance (shifted)", "excess", "chance (other clips)", "excess")
+    head = ("score", "side", "value", "chance (shifted)", "excess", "chance (other clips)", "excess")
     note = (
         "What the same pictures score with their sound moved around the clip, and with the sound of other clips. A "
         "score whose excess includes 0 does not tell this system's timing from luck."
@@ -93,7 +93,7 @@ def _comparisons(report: dict[str, Any]) -> str:
             pair = f"{one['first']} - {one['second']}"
             rows.append(
                 (
-                    f"{score['title']} `{score['name']}`",
+                    score["title"],
                     pair,
                     _interval(one["difference"]),
                     p,
@@ -122,12 +122,16 @@ def _classes(report: dict[str, Any]) -> str:
         for name in classes:
             cells = [_figure(figures["classes"].get(name), n=True) for figures in systems.values()]
             rows.append((name or "(no class)", *cells))
-        parts.append(f"### {score['title']} `{score['name']}`\n\n" + _table(("class", *systems), rows))
+        parts.append(f"### {score['title']}\n\n" + _table(("class", *systems), rows))
     return "## Classes\n\n" + "\n\n".join(parts) if parts else ""
 
 
 def _not_measured(report: dict[str, Any]) -> str:
-    lines = [f"- {score['title']}: {score['not_measured']}" for score in report["scores"] if "not_measured" in score]
+    titles: dict[str, list[str]] = {}
+    for score in report["scores"]:
+        if "not_measured" in score:
+            titles.setdefault(score["not_measured"], []).append(score["title"])
+    lines = [f"- {'; '.join(names)}: {reason}" for reason, names in titles.items()]
     return "## Not measured\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -142,7 +146,7 @@ def _missing(report: dict[str, Any]) -> str:
     for score in report["scores"]:
         for system, figures in score.get("systems", {}).items():
             for reason, count in figures.get("undefined", {}).items():
-                lines.append(f"- {score['title']} `{score['name']}`, {system}: {count} clips undefined: {reason}")
+                lines.append(f"- {score['title']}, {system}: {count} clips undefined: {reason}")
     return "## Left out\n\n" + (
         "\n".join(lines) if lines else "Nothing: every file has its partner, every clip was measured."
     )

@@ -22,7 +22,6 @@ class AVAlign(Score):
     score: Literal["av_align"] = "av_align"
     rule: Literal["2023", "2025", "javis"] = "2025"
 
-    title: ClassVar = "AV-Align"
     better: ClassVar = "higher"
     blind_to: ClassVar = (
         "which event belongs to which sound; dense peaks score high by chance; the tolerance is one frame, "
@@ -30,6 +29,10 @@ class AVAlign(Score):
     )
     chance_rule: ClassVar = "onsets shifted circularly by equal steps; onsets of other clips"
     chances: ClassVar = CHANCES
+
+    @property
+    def title(self):
+        return f"AV-Align, rule of {self.rule}" if self.rule != "javis" else "AV-Align, rule of JavisBench"
 
     @property
     def name(self):

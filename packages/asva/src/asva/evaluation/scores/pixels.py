@@ -19,12 +19,15 @@ class PSNR(Score):
     score: Literal["psnr"] = "psnr"
     where: Literal["all", "moving"] = "all"
 
-    title: ClassVar = "PSNR"
     unit: ClassVar = "dB"
     better: ClassVar = "higher"
     blind_to: ClassVar = "good motion that is not the true one; a blurred or still picture is rewarded"
     of_reference: ClassVar = False
     frozen_wins: ClassVar = True
+
+    @property
+    def title(self):
+        return "PSNR" if self.where == "all" else "PSNR of what moves"
 
     @property
     def name(self):
