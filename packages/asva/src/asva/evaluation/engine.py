@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,10 @@ def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tup
 
 def _measure(tasks: list[Task], measurer: Measurer, workers: int, on_clip: Callable[[int], None]) -> None:
     if workers == 1 or len(tasks) < 2:
-        for done, task in enumerate(tasks, start=1):
-            measurer.measure(task)
-            on_clip(done)
+        with _one_thread():
+            for done, task in enumerate(tasks, start=1):
+                measurer.measure(task)
+                on_clip(done)
         return
     networks = measurer.networks
     settings = (measurer.protocol, measurer.store.root, networks.given, networks.device, networks.digests)
@@ -160,6 +162,19 @@ def _measure(tasks: list[Task], measurer: Measurer, workers: int, on_clip: Calla
             raise
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV on one thread, as in the workers: its sums depend on their number in the last digits."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
 _MEASURER: dict[str, Any] = {}
 """The measurer of a worker process."""
 
@@ -170,9 +185,8 @@ def _begin(settings: tuple, workers: int) -> None:
     import cv2
     import torch
 
-    share = max(1, (os.cpu_count() or 1) // workers)
-    torch.set_num_threads(share)
-    cv2.setNumThreads(share)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    cv2.setNumThreads(1)
     protocol, root, given, device, digests = settings
     _MEASURER["it"] = Measurer(protocol, Store(root), Networks(given, device, digests))
 

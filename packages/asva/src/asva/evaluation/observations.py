@@ -71,10 +71,9 @@ class MotionCurve(Offline):
     def observe(self, cut, reference, networks):
         from asva_metrics import flow_trajectory
 
-        curve = flow_trajectory(cut.moving)
-        side = min(cut.moving.shape[1:3])
-        amount = float(curve[1:].mean()) * cut.moving_fps / side * 100
-        return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "amount": amount})
+        curve = _rounded(flow_trajectory(cut.moving))
+        share = float(np.mean(curve[1:])) / min(cut.moving.shape[1:3])
+        return Observed({"fps": cut.moving_fps, "curve": curve, "amount": 100 * cut.moving_fps * share})
 
 
 class MotionChange(Offline):
