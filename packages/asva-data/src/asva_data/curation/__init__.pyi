@@ -3,6 +3,12 @@ from .cuts import CutRule as CutRule
 from .cuts import detected_cuts as detected_cuts
 from .cuts import find_cuts as find_cuts
 from .cuts import shots as shots
+from .demix import Demixings as Demixings
+from .demix import DemixScore as DemixScore
+from .demix import VoiceOverScore as VoiceOverScore
+from .demix import demix_distance as demix_distance
+from .demix import subset as subset
+from .demix import voice_over_share as voice_over_share
 from .duplicates import find_duplicates as find_duplicates
 from .excerpts import Excerpt as Excerpt
 from .filters import Filter as Filter
@@ -14,9 +20,14 @@ from .recipe import Recipe as Recipe
 from .recipe import SetRule as SetRule
 from .recipe import load_recipe as load_recipe
 from .recipe import recipe_names as recipe_names
+from .rhythm import RhythmScore as RhythmScore
 from .run import Source as Source
 from .run import curate as curate
 from .run import sources as sources
+from .semantics import SemanticsScore as SemanticsScore
+from .semantics import SyncScore as SyncScore
+from .semantics import sync_probability as sync_probability
+from .spread import percentiles as percentiles
 from .table import read_measurements as read_measurements
 from .table import write_clips as write_clips
 from .table import write_measurements as write_measurements

@@ -59,6 +59,8 @@ def shots(measured: Measurements, rule: CutRule | None = None) -> list[tuple[flo
 
 def _neighbours(scores: np.ndarray, reach: int) -> np.ndarray:
     """Mean of up to `reach` scores on each side of every score, without itself."""
+    if not len(scores):
+        return scores
     ones = np.r_[np.ones(reach), 0.0, np.ones(reach)]
     total, count = (
         np.convolve(values, ones, "full")[reach : reach + len(scores)] for values in (scores, scores * 0 + 1)

@@ -36,7 +36,10 @@ class Excerpt:
 
 
 Score = Callable[[Excerpt], "float | Mapping[str, float]"]
-"""Judges an excerpt: a number, or several by name. What it raises fails the file, not the run."""
+"""Judges an excerpt: a number, or several by name. What it raises fails the file, not the run.
+
+One with an attribute `stride` is asked only about excerpts that lie so many seconds apart.
+"""
 
 
 class Judges:
@@ -104,6 +107,8 @@ class Judges:
             sample_rate=sample_rate,
         )
         for name, score in self.scores.items():
+            if self._index % max(1, round(getattr(score, "stride", 0.0) / self.stride)):
+                continue
             answer = score(excerpt)
             for key, value in (answer if isinstance(answer, Mapping) else {name: answer}).items():
                 self._points.setdefault(key, []).append((start, start + self.seconds, float(value)))

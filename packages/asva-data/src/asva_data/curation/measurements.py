@@ -56,7 +56,7 @@ class Measurements:
         """The same as plain values: numbers, strings, lists."""
         row = {item.name: getattr(self, item.name) for item in fields(self)}
         row["curves"] = [
-            {"name": name, "begins": curve.begins, "ends": curve.ends, "values": curve.values}
+            {"name": name, **{part: values.tolist() for part, values in vars(curve).items()}}
             for name, curve in sorted(self.curves.items())
         ]
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}

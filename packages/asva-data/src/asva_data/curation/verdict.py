@@ -63,11 +63,11 @@ def decide(measured: Measurements, recipe: Recipe) -> Verdict:
     known = {"path": measured.path, "label": measured.label}
     if not measured.ok:
         return Verdict(**known, reason=f"failed: {measured.failure}")
-    filters = [rule for rule in recipe.filters if rule.applies(measured)]
-    reason = _first_reason([rule for rule in filters if rule.on_file], measured, 0.0, measured.duration)
+    on_file = [rule for rule in recipe.filters if rule.on_file and rule.applies(measured)]
+    reason = _first_reason(on_file, measured, 0.0, measured.duration)
     if reason:
         return Verdict(**known, reason=reason)
-    on_spans = [rule for rule in filters if not rule.on_file]
+    on_spans = [rule for rule in recipe.filters if not rule.on_file and rule.applies(measured)]
     judged, clips = [], []
     for shot in shots(measured, recipe.cuts):
         spans = [

@@ -5,6 +5,7 @@ from .layouts import Layout as Layout
 from .layouts import detect_layout as detect_layout
 from .layouts import get_layout as get_layout
 from .sampling import random_start as random_start
+from .sampling import sync_frames as sync_frames
 from .sampling import sync_starts as sync_starts
 from .shards import TarShards as TarShards
 from .shards import write_shards as write_shards

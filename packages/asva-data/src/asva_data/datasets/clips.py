@@ -21,7 +21,7 @@ from ..resize import check_size
 from ..sound import read_sound
 from .encodings import encoding_of
 from .layouts import detect_layout, get_layout
-from .sampling import random_start, sync_starts
+from .sampling import random_start, sync_frames, sync_starts
 from .splits import Entry, read_split
 
 logger = logging.getLogger(__name__)
@@ -137,12 +137,12 @@ class VideoClips(Dataset):
         info = probe(entry.path)
         starts = self._starts(entry, info, generator)
         if self.sampling == "sync":
-            clips = [self._clip(entry, info, start, generator) for start in starts]
+            clips = self._clips(entry, info, starts, generator)
             sample = {key: [clip[key] for clip in clips] for key in clips[0]}
             sample["frames"], sample["start"] = torch.stack(sample["frames"]), starts
-            sample["sample_rate"] = clips[0].get("sample_rate")
+            sample |= {"sample_rate": clips[0]["sample_rate"]} if self.sound else {}
         else:
-            sample = self._clip(entry, info, float(starts[place]), generator)
+            (sample,) = self._clips(entry, info, starts[place : place + 1], generator)
         sample |= {"caption": entry.caption, "class_name": entry.class_name, "path": str(entry.path)}
         if self.encodings is not None:
             sample["text_encoding"] = encoding_of(self.encodings, entry.caption)
@@ -170,19 +170,30 @@ class VideoClips(Dataset):
             raise MediaError(f"`path` must say how long it is, got {entry.path}; convert it to mp4.")
         return min(ends)
 
-    def _clip(self, entry: Entry, info: MediaInfo, start: float, generator: np.random.Generator) -> dict[str, Any]:
-        early = max(0.0, start - EARLY)
-        until = start + self.clip_seconds + 1 / self.fps
-        clip = read_video(entry.path, start=early, duration=until - early, sound=False)
-        chosen = clip_frames(clip.times + early, start, fps=self.fps, num_frames=self.num_frames, rule=self.frame_rule)
-        flipped = bool(generator.uniform() < self.flip)
-        sample = {"frames": clip_pixels(clip.frames[chosen], self.size, flip=flipped), "start": start}
-        sample["flipped"] = flipped
-        if self.motion_scores is not None:
-            sample["motion_score"] = self._motion(entry, info, start)
-        if self.sound:
-            sample["waveform"], sample["sample_rate"] = self._waveform(entry, info, start)
-        return sample
+    def _clips(
+        self, entry: Entry, info: MediaInfo, starts: np.ndarray, generator: np.random.Generator
+    ) -> list[dict[str, Any]]:
+        """Clips of one video from one pass over its picture."""
+        early = max(0.0, float(starts[0]) - EARLY)
+        until = float(starts[-1]) + self.clip_seconds + 1 / self.fps
+        video = read_video(entry.path, start=early, duration=until - early, sound=False)
+        samples = []
+        for start, chosen in zip(starts, self._chosen(video.times + early, starts), strict=True):
+            flipped = bool(generator.uniform() < self.flip)
+            sample = {"frames": clip_pixels(video.frames[chosen], self.size, flip=flipped), "start": float(start)}
+            sample["flipped"] = flipped
+            if self.motion_scores is not None:
+                sample["motion_score"] = self._motion(entry, info, float(start))
+            if self.sound:
+                sample["waveform"], sample["sample_rate"] = self._waveform(entry, info, float(start))
+            samples.append(sample)
+        return samples
+
+    def _chosen(self, times: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        if self.sampling == "sync" and self.frame_rule == "official":
+            return sync_frames(times, starts, fps=self.fps, num_frames=self.num_frames)
+        rule = self.frame_rule
+        return np.stack([clip_frames(times, s, fps=self.fps, num_frames=self.num_frames, rule=rule) for s in starts])
 
     def _motion(self, entry: Entry, info: MediaInfo, start: float) -> torch.Tensor:
         """The stored scores at the clip's frames: score j is the motion that ends with the file's frame j + 1."""

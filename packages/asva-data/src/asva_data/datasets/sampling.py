@@ -9,6 +9,7 @@ import numpy as np
 
 from ..clip import MediaError
 
+JUST_BEHIND = 1e-4  # seconds
 SyncRule = Literal["uniform", "center-compact", "random-compact", "random"]
 
 
@@ -73,3 +74,29 @@ def sync_starts(
     return np.array(
         [*accumulate(left, lambda s, rest: generator.uniform(s + shift, end - rest * shift), initial=first)]
     )
+
+
+def sync_frames(times: np.ndarray, starts: np.ndarray, *, fps: float = 6.0, num_frames: int = 12) -> np.ndarray:
+    """Which frames the shifted clips of one video show: the nearest to each moment, of those that were decoded.
+
+    The original seeks to just behind the first start and stops at the last moment that any clip wants, so a frame
+    outside is never the nearest.
+
+    Args:
+        times: (t,) rising times of the frames in seconds.
+        starts: (n,) rising starts of the clips.
+        fps: Frames per second of a clip.
+        num_frames: Frames of a clip.
+
+    Returns:
+        (n, num_frames) indices into `times`.
+
+    Raises:
+        MediaError: If no frame lies between.
+    """
+    times = np.round(np.asarray(times, np.float64) * 1e6) * 1e-6
+    wanted = np.asarray(starts)[:, None] + np.arange(num_frames) / fps
+    decoded = np.flatnonzero((times >= wanted[0, 0] + JUST_BEHIND) & (times <= wanted[-1, -1]))
+    if not len(decoded):
+        raise MediaError(f"`starts` must lie within the video, got {wanted[0, 0]:g} to {wanted[-1, -1]:g} s.")
+    return decoded[np.abs(times[decoded] - wanted[..., None]).argmin(axis=-1)]
