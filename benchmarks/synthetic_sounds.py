@@ -1,4 +1,4 @@
-"""Speech, effects and music from formulas, for mixes whose tracks are known: vowels, strikes and barks, plucked strings."""
+"""Speech, effects and music from formulas, for mixes whose tracks are known: vowels, strikes, barks, plucked strings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def effects(rng: np.random.Generator, seconds: float) -> np.ndarray:
 
 def room(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
     """The same sound in a room: a tail of decaying noise after every sample."""
-    tail = rng.standard_normal(round(0.6 * RATE)) * np.exp(-np.arange(round(0.6 * RATE)) / RATE / rng.uniform(0.02, 0.12))
+    tail = rng.standard_normal(round(0.6 * RATE)) * np.exp(
+        -np.arange(round(0.6 * RATE)) / RATE / rng.uniform(0.02, 0.12)
+    )
     tail *= rng.uniform(0, 0.6) / np.sqrt((tail**2).sum())
     tail[0] += 1
     size = len(sound) + len(tail)
