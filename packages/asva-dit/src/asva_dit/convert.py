@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ PREFIX = "model.diffusion_model."
 BLOCK, LAYER, ADALN = r"transformer_blocks\.(\d+)\.", r"transformer.layers.\1.", r"mixins.adaln_layer."
 TRACKS = ((r"speech\.0", ""), (r"speech\.1", "_second"), ("effects", "_effect"))
 PROJECTIONS = (("speech", ""), ("effects", "_effect"), ("music", "_music"))
+LINEAR = (("proj_in", "proj1"), ("proj_hidden", "proj2"), ("proj_out", "proj3"), ("halve", "conv1"), ("norm", "norm"))
 INTERACTION, DUAL = r"control\.interaction\.blocks\.(\d+)\.", r"transformer.audio_combine.dual_blocks.\1."
 
 # (our name, the original's), without ".weight" and ".bias"; the first that fits counts. "#n:i,j" says that ours are the
@@ -48,14 +50,10 @@ ROWS: tuple[tuple[str, str], ...] = (
     *((BLOCK + rf"control\.{ours}\.to_v", LAYER + f"audio_attn{theirs}.key_value#2:1") for ours, theirs in TRACKS),
     *((BLOCK + rf"control\.{ours}\.to_out", LAYER + f"audio_attn{theirs}.dense") for ours, theirs in TRACKS),
     # the rest of what MTV adds
-    *((rf"control\.{ours}_tokens\.proj_in", f"transformer.audio_proj{theirs}.proj1") for ours, theirs in PROJECTIONS),
     *(
-        (rf"control\.{ours}_tokens\.proj_hidden", f"transformer.audio_proj{theirs}.proj2")
-        for ours, theirs in PROJECTIONS
+        (rf"control\.{ours}_tokens\.{our}", f"transformer.audio_proj{theirs}.{their}")
+        for (ours, theirs), (our, their) in product(PROJECTIONS, LINEAR)
     ),
-    *((rf"control\.{ours}_tokens\.proj_out", f"transformer.audio_proj{theirs}.proj3") for ours, theirs in PROJECTIONS),
-    *((rf"control\.{ours}_tokens\.halve", f"transformer.audio_proj{theirs}.conv1") for ours, theirs in PROJECTIONS),
-    *((rf"control\.{ours}_tokens\.norm", f"transformer.audio_proj{theirs}.norm") for ours, theirs in PROJECTIONS),
     (r"control\.interaction\.speaker_embedding\.0", "transformer.audio_vocal_embedding"),
     (r"control\.interaction\.speaker_embedding\.1", "transformer.audio_vocal_embedding_1"),
     (INTERACTION + r"modulation", DUAL + "adaLN_modulations.1"),
@@ -142,8 +140,7 @@ def restore_mtv(ours: Mapping[str, Tensor], unused: Mapping[str, Tensor] | None 
     """The inverse of ``convert_mtv``: the original's state dict, without prefix.
 
     Raises:
-        ConversionError: If a parameter has no place in the original, as those of ``audio_temporal="mean"`` or of a
-            model that hears in every second block only.
+        ConversionError: If a parameter has no place in the original, or a piece of one of its tensors is missing.
     """
     found: dict[str, dict[int, Tensor]] = {}
     pieces: dict[str, int] = {}

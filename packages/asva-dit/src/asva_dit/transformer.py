@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
@@ -47,7 +47,7 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel):
         ValueError: If arguments contradict one another, or ask for CogVideoX 1.5.
     """
 
-    _no_split_modules = ["MTVBlock", "CogVideoXPatchEmbed"]
+    _no_split_modules: ClassVar[list[str]] = ["MTVBlock", "CogVideoXPatchEmbed"]
 
     @register_to_config
     def __init__(
