@@ -1,4 +1,4 @@
-"""Speech, effects and music from formulas, for mixes whose tracks are known: vowels, strikes, barks, plucked strings."""
+"""Speech, effects and music from formulas, for mixes of known tracks: vowels, strikes and barks, plucked strings."""
 
 from __future__ import annotations
 

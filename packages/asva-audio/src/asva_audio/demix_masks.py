@@ -32,8 +32,8 @@ BIAS = (-1.977, 3.233, -0.039)
 class MaskDemixer:
     """Shares every bin of the spectrogram out by what it looks like: lasting lines, wide strikes, gliding voices.
 
-    Approximate: about half of what ideal masks would gain (docs/benchmarks.md). A bark passes for a voice, a drum for an
-    effect, singing for both voice and music. Tracks that were made apart (:class:`asva_audio.GivenStems`) or a network
+    Approximate: about half of what ideal masks would gain (docs/benchmarks.md). A bark passes for a voice, a drum for
+    an effect, singing for both voice and music. Tracks that were made apart (:class:`asva_audio.GivenStems`) or a network
     (:func:`asva_audio.load_demucs`) do better.
     """
 
