@@ -96,7 +96,8 @@ def evaluate(
         weights: Files of networks, or networks in memory, by name, see `asva.evaluation.weights.KINDS`.
         manifest: Table that matches files, see `read_manifest`; by name if none.
         device: Where networks run.
-        workers: Processes; the numbers do not depend on it.
+        workers: Processes; the numbers do not depend on it. With several, a script needs the usual guard
+            ``if __name__ == "__main__":``.
         shard: (i, n): only every n-th clip from the i-th on, for n machines that share the output folder.
         on_step: Called with the stage, the steps done, and all of them.
 

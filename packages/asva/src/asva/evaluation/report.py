@@ -34,6 +34,7 @@ def write_report(
     Returns:
         The report as it stands in the JSON.
     """
+    output = Path(output)
     report = make_report(evaluation, command=command, name=name, seed=seed)
     with staged(output / "report.json", output / "report.md") as (json_draft, markdown_draft):
         write_json(json_draft, report)
@@ -53,7 +54,7 @@ def make_report(
         "protocol": {"name": name, "digest": protocol.digest, "fields": protocol_record(protocol)},
         "folders": {side: str(folder) for side, folder in evaluation.folders.items()},
         "systems": evaluation.plan.systems,
-        "weights": {name: _source(one, networks.digests[name]) for name, one in networks.given.items()},
+        "weights": {name: _source(networks.given[name], networks.digests[name]) for name in _used(evaluation)},
         "seed": seed,
         "files": {side: _facts(evaluation, side) for side in (*evaluation.plan.systems, REFERENCE)},
         "unmatched": evaluation.plan.unmatched,
@@ -62,6 +63,12 @@ def make_report(
         "clips": [_clip(evaluation, task) for task in evaluation.plan.tasks],
         "versions": package_versions(),
     }
+
+
+def _used(evaluation: Evaluation) -> list[str]:
+    """Names of the weights that some score was made with."""
+    measured = [score for score in evaluation.protocol.scores if not evaluation.networks.missing(score.needs)]
+    return sorted({name for score in measured for name in score.needs})
 
 
 def _source(one: Any, digest: str) -> dict[str, str]:

@@ -28,13 +28,8 @@ def score_entries(evaluation: Evaluation, *, seed: int = 0) -> list[dict[str, An
         seed: Of the resampling.
     """
     clips = {system: evaluation.clips(system) for system in (*evaluation.plan.systems, REFERENCE)}
-    return [
-        _entry(score, clips, evaluation, np.random.default_rng([seed, place])) for place, score in _placed(evaluation)
-    ]
-
-
-def _placed(evaluation: Evaluation):
-    return enumerate(evaluation.protocol.scores)
+    placed = enumerate(evaluation.protocol.scores)
+    return [_entry(score, clips, evaluation, np.random.default_rng([seed, place])) for place, score in placed]
 
 
 def _entry(
