@@ -254,7 +254,10 @@ def _cut(source: Path, info: Any, target: Path, start: float, seconds: float | N
 
 def _write_lists(out: Path, videos: dict[str, list[str]], labels: dict[str, str], refused: list) -> None:
     for split, names in videos.items():
-        _write(out / f"{split}.txt", "".join(f"{name}\n" for name in names))
+        if names:
+            _write(out / f"{split}.txt", "".join(f"{name}\n" for name in names))
+        else:  # also of an earlier run: a list without videos is a fault
+            (out / f"{split}.txt").unlink(missing_ok=True)
     mapping = {name: label.replace("_", " ") for name, label in sorted(labels.items()) if label}
     _write(out / "class_mapping.json", json.dumps(mapping, indent=2, ensure_ascii=False) + "\n")
     rows = [{**item._asdict(), "reason": reason} for item, reason in refused]

@@ -47,8 +47,7 @@ def curate(
     if not out.parent.is_dir():
         raise UsageProblem(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
     with Stages() as stages:
-        scores = _scores(rules, text and not again)
-        measured, verdicts = _again(folder, rules) if again else _look(folder, rules, scores, stages)
+        measured, verdicts = _again(folder, rules) if again else _look(folder, rules, text, stages)
         tests = [item for tested in never or [] for item in _measured(tested, stages)]
         settled = settle(measured, verdicts, rules, tests)
         out.mkdir(exist_ok=True)
@@ -90,7 +89,7 @@ def _scores(rules: Any, wanted: bool) -> dict[str, Any]:
     return {"text": TextCover()}
 
 
-def _look(folder: Path, rules: Any, scores: dict[str, Any], stages: Stages) -> tuple[list[Any], list[Any]]:
+def _look(folder: Path, rules: Any, text: bool, stages: Stages) -> tuple[list[Any], list[Any]]:
     from asva_data.curation import curate as run
     from asva_data.curation import sources
     from asva_data.listing import video_files
@@ -98,6 +97,7 @@ def _look(folder: Path, rules: Any, scores: dict[str, Any], stages: Stages) -> t
     files = sources(video_files(folder), folder)
     if not files:
         raise UsageProblem(f"'{folder}' holds no videos.")
+    scores = _scores(rules, text)
     stages.stage("measuring videos", len(files))
     results = []
     for done, result in enumerate(run(files, rules, scores=scores), start=1):

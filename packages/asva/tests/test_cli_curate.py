@@ -1,0 +1,107 @@
+"""`asva curate`, `asva data check` and `asva data prepare` from the terminal's side."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyarrow", reason="needs asva-data[curation]")
+
+from asva.cli import app
+from asva_data import write_video
+from asva_data.synthetic import SyntheticWorld
+
+SMALL = ["--set", "filters.resolution.min=64", "--set", "filters.frozen.min=0.02", "--set", "filters.silent.min=-70"]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    """A bell, the same bell smaller, a frozen one, and a file that is no video."""
+    folder = tmp_path_factory.mktemp("raw") / "bells"
+    folder.mkdir()
+    clip = SyntheticWorld(seed=3, size=96, num_frames=96, two_objects=0.0)[3]
+    frozen = np.repeat(clip.frames[:1], 96, axis=0)
+    for name, frames in (("a bell", clip.frames), ("b", clip.frames[:, ::2, ::2]), ("c", frozen)):
+        write_video(folder / f"{name}.mp4", frames, fps=24, waveform=clip.waveform, sample_rate=16000)
+    (folder / "d.mp4").write_bytes(b"no video")
+    return folder.parent
+
+
+def run(*words):
+    """The exit code of a command line."""
+    return app(list(map(str, words)), standalone_mode=False)
+
+
+def reasons(out):
+    with (out / "reasons.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_curate_prepare_check(raw, tmp_path, capsys):
+    out = tmp_path / "out"
+    low = ["--set", "filters.resolution.min=32"]
+    assert run("curate", raw, out, "--no-text", *SMALL, *low) == 0
+    assert "1 clips in" in capsys.readouterr().out
+    counts = json.loads((out / "counts.json").read_text())
+    assert counts["files"] == {"duplicate": 1, "failed": 1, "kept": 1, "no clip left": 1}
+    assert counts["windows"]["frozen"] == 3
+    with (out / "clips.csv").open(newline="") as file:
+        (clip,) = csv.DictReader(file)
+    assert (clip["id"], clip["start"], clip["end"], clip["label"]) == ("a bell", "0.000", "4.000", "bells")
+    files = {row["path"].rsplit("/", 1)[1]: row["reason"] for row in reasons(out) if row["kind"] == "file"}
+    assert files["b.mp4"].startswith("duplicate: same pictures as ")
+    assert files["d.mp4"].startswith("failed: `path` must be")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "clips.csv",
+        "counts.json",
+        "measurements.parquet",
+        "reasons.csv",
+        "recipe.yaml",
+    ]
+    data = tmp_path / "data"
+    assert run("data", "prepare", raw, data, "--table", out / "clips.csv", "--test-share", "0") == 0
+    assert run("data", "check", data, "--deep") == 0
+    assert "fit to use" in capsys.readouterr().out
+
+
+def test_thresholds_move_without_decoding(raw, tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert run("curate", raw, first, "--no-text", *SMALL) == 0
+    assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0") == 0
+    assert json.loads((again / "counts.json").read_text())["windows"] == {"flow": 3, "frozen": 3}
+
+
+def test_test_videos_are_never_kept(raw, tmp_path):
+    assert run("curate", raw, tmp_path / "out", "--no-text", "--never", raw / "bells", *SMALL) == 0
+    assert json.loads((tmp_path / "out/counts.json").read_text())["files"]["test-set"] == 1
+
+
+def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
+    (tmp_path / "train.txt").write_text("none.mp4\n")
+    assert run("data", "check", tmp_path) == 1
+    out = capsys.readouterr().out
+    assert "problem: missing (1)" in out and "not fit to use" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["curate", "{raw}", "{out}", "--recipe", "none"], "`recipe` must be a YAML file or one of"),
+        (["curate", "{raw}", "{out}", "--set", "filters.x.max=1"], "`filters.x.max` must name a field"),
+        (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be name=value"),
+        (["curate", "{raw}", "{out}/no/where"], "does not exist"),
+        (["curate", "{out}", "{out}"], "`root` must be an existing folder"),
+        (["curate", "--again", "{raw}", "{out}"], "measurements.parquet"),
+        (["curate", "{raw}", "{out}", "--recipe", "demix"], "`demix_distance` must be measured"),
+        (["data", "check", "{out}"], "`root` must be an existing folder"),
+        (["data", "prepare", "{raw}", "{out}", "--table", "none.csv"], "`table` must be an existing"),
+        (["data", "prepare", "{raw}", "{out}", "--layout", "folder"], "`--layout` must be one with"),
+    ],
+)
+def test_bad_input_is_one_line(words, said, raw, tmp_path, capsys):
+    words = [word.format(raw=raw, out=tmp_path / "out") for word in words]
+    assert run(*words) in (1, 2)
+    error = " ".join(capsys.readouterr().err.split())
+    assert said in error and "Traceback" not in error
+    assert not (tmp_path / "out").exists()
