@@ -21,7 +21,7 @@ import torch
 from synthetic_sounds import RATE, effects, music, room, speech
 
 from asva_audio import MaskDemixer, load_audio, load_demucs
-from asva_audio.demix_cues import NAMES, demix_cues
+from asva_audio.demix_cues import NAMES, demix_cues, running_median
 from asva_audio.demix_masks import spectrum_of
 from asva_metrics import bootstrap_interval
 
@@ -95,6 +95,20 @@ def ideal(tracks: np.ndarray) -> np.ndarray:
     return torch.istft(spectra.sum(0) * shares, size, size // 4, window=window, length=tracks.shape[-1]).numpy()
 
 
+def medians(tracks: np.ndarray) -> np.ndarray:
+    """The textbook way: long medians over time are music, over frequency effects, what stands over both speech."""
+    spectrum = spectrum_of(torch.from_numpy(tracks.sum(0)), RATE)
+    magnitude = spectrum.abs()
+    lasting, wide = running_median(magnitude, 41, -1), running_median(magnitude, 41, -2)
+    rest = (magnitude - torch.maximum(lasting, wide)).clamp_min(0)
+    voiced = torch.zeros_like(rest)
+    voiced[5:320] = rest[5:320]  # 80 Hz to 5 kHz
+    power = torch.stack((voiced, (wide.square() + (rest - voiced).square()).sqrt(), lasting)).square()
+    size = 2 * (len(spectrum) - 1)
+    masked = spectrum * power / power.sum(0).clamp_min(1e-12)
+    return torch.istft(masked, size, size // 4, window=torch.hann_window(size), length=tracks.shape[-1]).numpy()
+
+
 def estimates(demixers: dict[str, object]) -> dict[str, Estimate]:
     """Each way to three tracks, from the true ones."""
 
@@ -108,8 +122,11 @@ def estimates(demixers: dict[str, object]) -> dict[str, Estimate]:
 
         return run
 
-    nothing = {"nothing (the mix as every track)": lambda tracks: tracks.sum(0, keepdims=True).repeat(3, 0)}
-    return nothing | {name: by(demixer) for name, demixer in demixers.items()} | {"ideal ratio masks": ideal}
+    peers = {
+        "nothing (the mix as every track)": lambda tracks: tracks.sum(0, keepdims=True).repeat(3, 0),
+        "medians over time and frequency": medians,
+    }
+    return peers | {name: by(demixer) for name, demixer in demixers.items()} | {"ideal ratio masks": ideal}
 
 
 def report(title: str, mixes: list[np.ndarray], ways: dict[str, Estimate]) -> None:

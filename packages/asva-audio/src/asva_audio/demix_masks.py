@@ -33,8 +33,8 @@ class MaskDemixer:
     """Shares every bin of the spectrogram out by what it looks like: lasting lines, wide strikes, gliding voices.
 
     Approximate: about half of what ideal masks would gain (docs/benchmarks.md). A bark passes for a voice, a drum for
-    an effect, singing for both voice and music. Tracks that were made apart (:class:`asva_audio.GivenStems`) or a network
-    (:func:`asva_audio.load_demucs`) do better.
+    an effect, singing for both voice and music. Tracks that were made apart (:class:`asva_audio.GivenStems`) or a
+    network (:func:`asva_audio.load_demucs`) do better.
     """
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Stems:
