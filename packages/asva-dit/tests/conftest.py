@@ -3,6 +3,7 @@
 import json
 import os
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,15 @@ def drawn(name: str, *shape: int) -> np.ndarray:
     return np.random.RandomState(zlib.crc32(name.encode()) & 0x7FFFFFFF).randn(*shape)
 
 
-def weight(name: str, shape: list[int]) -> np.ndarray:
+@cache
+def weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """A weight by its name, as the rule of the fixtures has it."""
     a = drawn(name, *shape)
     if len(shape) >= 2:
         a = a * 0.7 / np.sqrt(np.prod(shape[1:]))
     else:
         a = 1 + 0.1 * a if name.endswith("weight") else 0.02 * a
-    return a.astype(np.float32)
+    return torch.from_numpy(a.astype(np.float32))
 
 
 class Fixture:
@@ -37,7 +39,7 @@ class Fixture:
         self.name = path.stem
         family = path.stem.split("_")[1]
         self.parameters = json.loads((path.parent / f"mtvnet_{family}_params.json").read_text())["parameters"]
-        self.state = {name: torch.from_numpy(weight(name, entry["shape"])) for name, entry in self.parameters.items()}
+        self.state = {name: weight(name, tuple(entry["shape"])) for name, entry in self.parameters.items()}
         with np.load(path) as arrays:
             self.outputs = {name: torch.from_numpy(arrays[name]) for name in arrays}
         self.case = f"{family}/{path.stem.removeprefix(f'mtvnet_{family}_')}"
