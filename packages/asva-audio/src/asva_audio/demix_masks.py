@@ -32,9 +32,9 @@ BIAS = (-1.977, 3.233, -0.039)
 class MaskDemixer:
     """Shares every bin of the spectrogram out by what it looks like: lasting lines, wide strikes, gliding voices.
 
-    Approximate: about half of what ideal masks would gain (docs/benchmarks.md). A bark passes for a voice, a drum for
-    an effect, singing for both voice and music. Tracks that were made apart (:class:`asva_audio.GivenStems`) or a
-    network (:func:`asva_audio.load_demucs`) do better.
+    Approximate: half of what ideal masks would gain on synthetic mixes, a third on recorded sounds (docs/benchmarks.md).
+    A bark passes for a voice, a drum for an effect, singing for both voice and music. Take tracks that were made apart
+    (:class:`asva_audio.GivenStems`) or a network (:func:`asva_audio.load_demucs`) where there are any.
     """
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Stems:
