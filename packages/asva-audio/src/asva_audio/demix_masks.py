@@ -32,7 +32,7 @@ BIAS = (-1.977, 3.233, -0.039)
 class MaskDemixer:
     """Shares every bin of the spectrogram out by what it looks like: lasting lines, wide strikes, gliding voices.
 
-    Approximate: half of what ideal masks would gain on synthetic mixes, a third on recorded sounds (docs/benchmarks.md).
+    Approximate: half of what ideal masks would gain on synthetic mixes, a third on recorded ones (docs/benchmarks.md).
     A bark passes for a voice, a drum for an effect, singing for both voice and music. Take tracks that were made apart
     (:class:`asva_audio.GivenStems`) or a network (:func:`asva_audio.load_demucs`) where there are any.
     """
