@@ -9,7 +9,9 @@ from .avsync_scores import align_sync as align_sync
 from .avsync_scores import relative_sync as relative_sync
 from .avsync_scores import sync_probability as sync_probability
 from .chance import ChanceLevel as ChanceLevel
+from .chance import SoundChance as SoundChance
 from .chance import chance_level as chance_level
+from .chance import sound_chance as sound_chance
 from .classes import InceptionScore as InceptionScore
 from .classes import inception_score as inception_score
 from .classes import paired_divergence as paired_divergence
@@ -70,6 +72,7 @@ from .onsets import onset_strength as onset_strength
 from .onsets import onset_times as onset_times
 from .paired import PairedDifference as PairedDifference
 from .paired import holm as holm
+from .paired import jackknife_interval as jackknife_interval
 from .paired import paired_difference as paired_difference
 from .paired import ratio_interval as ratio_interval
 from .psnr import moving_psnr as moving_psnr
@@ -91,6 +94,8 @@ from .shift_clips import shift_starts as shift_starts
 from .shift_profile import ShiftProfile as ShiftProfile
 from .shift_profile import profile_of_scores as profile_of_scores
 from .shift_profile import shift_profile as shift_profile
+from .small_sync import load_small_sync as load_small_sync
+from .small_sync import small_sync_profile as small_sync_profile
 from .streaming import FID as FID
 from .streaming import FVD as FVD
 from .streaming import FrechetDistance as FrechetDistance

@@ -1,14 +1,17 @@
-"""Chance level of event scores: the same predictions against true times moved along the clip."""
+"""Chance levels: what the same events, or the same score, reach with sound that does not belong to the clip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from asva_metrics.events import event_f1
+
+LEAST_SHIFTS = 32
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,81 @@ class ChanceLevel:
     scores: np.ndarray
 
 
+@dataclass(frozen=True)
+class SoundChance:
+    """A score of one clip beside what wrong sounds give.
+
+    Attributes:
+        score: With the clip's own sound; nan where undefined.
+        shifted: Mean with its sound shifted circularly; nan if no shift defines one.
+        swapped: Mean with other clips' sounds; nan without any.
+        excess: ``score - shifted``.
+        shifted_scores: (num_shifts,) score of each shift.
+        swapped_scores: (num_others,) score of each other sound.
+    """
+
+    score: float
+    shifted: float
+    swapped: float
+    excess: float
+    shifted_scores: np.ndarray
+    swapped_scores: np.ndarray
+
+
+def sound_chance(
+    score: Callable[[np.ndarray], float],
+    waveform: ArrayLike,
+    *,
+    others: Sequence[ArrayLike] = (),
+    num_shifts: int = LEAST_SHIFTS,
+) -> SoundChance:
+    """Chance level of any score of synchronization, from circularly shifted and from swapped sound.
+
+    Shift k of n moves the sound by ``(k + 1/2) / n`` of its length; what leaves at the end comes in at the start.
+    Other sounds are cut, or repeated from their start, to the length of the clip's own.
+
+    Args:
+        score: Score of the clip's frames with a sound (..., s), larger for better; for example
+            ``lambda sound: local_sync(frames, fps, sound, rate).excess``.
+        waveform: (..., s) the clip's own sound.
+        others: Sounds of other clips at the same rate and with as many channels.
+        num_shifts: Number of shifts, at least 32.
+
+    Returns:
+        Score, chance levels, excess and single scores. Shifts and others whose score is nan are left out of the means.
+
+    Raises:
+        ValueError: If there are fewer than 32 shifts, the sound is empty or another one has other channels.
+
+    Example:
+        >>> own = np.eye(1, 64)[0]
+        >>> sound_chance(lambda sound: float(sound @ own), own).excess
+        1.0
+    """
+    if num_shifts < LEAST_SHIFTS:
+        raise ValueError(f"`num_shifts` must be at least {LEAST_SHIFTS}, got {num_shifts}.")
+    sound = np.asarray(waveform)
+    if sound.ndim == 0 or sound.shape[-1] < num_shifts:
+        raise ValueError(f"`waveform` must hold at least {num_shifts} samples, got {sound.shape}.")
+    wrong = [np.asarray(other) for other in others]
+    if any(other.shape[:-1] != sound.shape[:-1] or other.shape[-1:] == (0,) for other in wrong):
+        raise ValueError(f"`others` must have the channels of `waveform`, {sound.shape[:-1]}, and not be empty.")
+    length = sound.shape[-1]
+    steps = np.round((np.arange(num_shifts) + 0.5) / num_shifts * length).astype(int)
+    own = float(score(sound))
+    shifted = np.array([score(np.roll(sound, step, axis=-1)) for step in steps], dtype=np.float64)
+    swapped = np.array([score(other[..., np.arange(length) % other.shape[-1]]) for other in wrong], dtype=np.float64)
+    level = _mean(shifted)
+    return SoundChance(own, level, _mean(swapped), own - level, shifted, swapped)
+
+
 def chance_level(
     predicted: Sequence[ArrayLike],
     true: Sequence[ArrayLike],
     tolerance: float,
     *,
     duration: float | Sequence[float],
-    num_shifts: int = 32,
+    num_shifts: int = LEAST_SHIFTS,
 ) -> ChanceLevel:
     """F1 against true times shifted circularly, by equal steps all around the clip.
 
@@ -50,8 +121,8 @@ def chance_level(
     Raises:
         ValueError: If there are fewer than 32 shifts or a duration is not positive.
     """
-    if num_shifts < 32:
-        raise ValueError(f"`num_shifts` must be at least 32, got {num_shifts}.")
+    if num_shifts < LEAST_SHIFTS:
+        raise ValueError(f"`num_shifts` must be at least {LEAST_SHIFTS}, got {num_shifts}.")
     seconds = np.broadcast_to(np.asarray(duration, dtype=np.float64), len(true))
     if not (seconds > 0).all():
         raise ValueError(f"`duration` must be positive, got {seconds.min() if len(seconds) else duration}.")
@@ -62,3 +133,8 @@ def chance_level(
         for share in (np.arange(num_shifts) + 0.5) / num_shifts
     ]
     return ChanceLevel(float(np.mean(scores)), np.asarray(scores))
+
+
+def _mean(values: Any) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

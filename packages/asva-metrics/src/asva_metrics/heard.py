@@ -49,22 +49,31 @@ def sound_growth(waveform: Any, sample_rate: int) -> np.ndarray:
     levels = 10 * np.log10(np.maximum(bands, 1e-12))
     levels = np.maximum(levels, levels.max() - RANGE_DB)
     growth = np.maximum(levels[2 * SPAN :] - levels[: -2 * SPAN], 0).mean(axis=1)
-    return np.pad(growth, SPAN)
+    # Windows that reach beyond the ends hear the cut.
+    cut = -(-size * GROWTH_RATE // (2 * sample_rate))
+    return np.pad(growth[cut : len(growth) - cut], SPAN + cut)
 
 
 def heard_events(
-    waveform: Any, sample_rate: int, *, prominence: float = 0.25, level: float = -35.0, min_gap: float = 0.1
+    waveform: Any,
+    sample_rate: int,
+    *,
+    prominence: float = 0.25,
+    floor: float = 6.0,
+    level: float = -35.0,
+    min_gap: float = 0.1,
 ) -> np.ndarray:
     """Times at which something begins to sound.
 
     A moment counts where `sound_growth` peaks, the peak stands out by ``prominence`` of the clip's largest one, and the
-    sound within 0.1 s comes within ``level`` of the clip's loudest. So the flutter of a quiet track gives no events,
-    while a soft knock in silence is one.
+    sound within 0.1 s comes within ``level`` of the clip's loudest. So hiss and the flutter of a quiet track give no
+    events, while a soft knock in silence is one. What sounds from the first moment on began before the clip.
 
     Args:
         waveform: (s,) or (c, s) sound, array or tensor.
         sample_rate: Its rate in hertz.
         prominence: Share of the largest peak, 0 to 1.
+        floor: Least growth in decibels; that of steady noise stays below 6.
         level: Decibels relative to the loudest 46 ms.
         min_gap: Least seconds between two events; of two nearer ones the stronger stays.
 
@@ -75,7 +84,7 @@ def heard_events(
         ValueError: As `sound_growth`, or if an argument is out of its range.
     """
     check_share(prominence, min_gap)
-    times = prominent_times(sound_growth(waveform, sample_rate), GROWTH_RATE, prominence, min_gap)
+    times = prominent_times(sound_growth(waveform, sample_rate), GROWTH_RATE, prominence, min_gap, floor=floor)
     times = np.maximum(times + LEAD, 0.0)
     loudness = _loudness(_mono(waveform, sample_rate), sample_rate)
     near = [loudness[max(0, int(t * 100) - 2) : int(t * 100) + 10].max(initial=-np.inf) for t in times]

@@ -19,8 +19,9 @@ CELLS = 12
 def motion_change(frames: Any) -> np.ndarray:
     """How much the motion of the picture changes at each frame: speeding up, stopping dead, turning back.
 
-    The mean over the picture of ``|flow(t, t+1) - flow(t-1, t)|`` in thousandths of its width: a bounce, a strike that
-    stops and a jump from rest all peak here, where the amount of motion shows a plateau, an edge or nothing.
+    The mean over the picture of ``|flow(t, t+1) - flow(t-1, t)|`` in thousandths of its shorter side: a bounce, a
+    strike that stops and a jump from rest all peak here, where the amount of motion shows a plateau, an edge or
+    nothing.
 
     Args:
         frames: (t, h, w, 3) uint8 RGB, t of at least 2.
@@ -37,7 +38,7 @@ def motion_change(frames: Any) -> np.ndarray:
     changes, before = [0.0], None
     for flow in flow_pairs(small, "dis", preset="fast"):
         if before is not None:
-            changes.append(1000 / small.shape[2] * float(np.hypot(*(flow - before)).mean()))
+            changes.append(1000 / SHORT_SIDE * float(np.hypot(*(flow - before)).mean()))
         before = flow
     return np.asarray([*changes, 0.0])
 
