@@ -5,10 +5,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 import asva_metrics.paired as paired
 from asva_metrics import bootstrap_interval
-from asva_metrics.paired import holm, paired_difference, ratio_interval
+from asva_metrics.paired import holm, jackknife_interval, paired_difference, ratio_interval
 
 
 def test_docstring_examples():
@@ -67,6 +68,15 @@ def test_one_video_says_nothing():
     result = paired_difference([1.0, 2.0], [0.0, 0.5], groups=["a", "a"], generator=np.random.default_rng(0))
     assert result.difference.estimate == 1.25 and np.isnan(result.difference.low) and result.p == 1.0
     assert np.isnan(ratio_interval([1.0], generator=np.random.default_rng(0)).low)
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(0).normal(size=40)
+    left_out = (values.sum() - values) / 39
+    interval, _ = jackknife_interval(values.mean(), left_out)
+    expected = t.ppf(0.975, 39) * values.std(ddof=1) / np.sqrt(40)
+    assert interval.high - interval.estimate == pytest.approx(expected)
+    assert np.isnan(jackknife_interval(1.0, [1.0, 2.0])[0].low)
 
 
 def test_holm_grows_with_the_number_of_tests():

@@ -14,7 +14,7 @@ from asva_data import read_video
 
 BALLS = {"wood/a": (0.30, 0.60), "wood/b": (0.45, 0.50), "iron/c": (0.20, 0.70), "iron/d": (0.55, 0.65)}
 OFFLINE = [
-    *("motion", "event_f1", "event_error", "reference_event_f1", "profile", "profile_offset", "psnr"),
+    *("motion", "event_f1", "event_error", "reference_event_f1", "local_sync", "local_offset", "psnr"),
     {"score": "av_align", "rule": "2023"},
 ]
 
@@ -67,15 +67,16 @@ def test_a_ball_that_knocks_in_time_beats_a_late_and_a_still_one(report):
     assert value(report, "event_f1", "good") > 0.8 > 0.4 > value(report, "event_f1", "late")
     assert value(report, "event_f1", "still") == 0
     assert value(report, "event_error", "good") < 60
-    assert value(report, "profile", "late") < value(report, "profile", "still") == 0 < value(report, "profile", "good")
-    assert value(report, "profile_offset", "good") < value(report, "profile_offset", "late")
+    assert value(report, "local_sync", "good") > 1 > value(report, "local_sync", "late")
+    assert value(report, "local_offset", "good") < value(report, "local_offset", "late")
+    assert scores(report)["local_offset"]["systems"]["still"]["value"] is None
     assert value(report, "motion", "still") < 1 < value(report, "motion", "good")
     assert value(report, "reference_event_f1", "late") > 0.9  # it looks, and does not listen
     assert value(report, "event_f1", "good") == value(report, "event_f1", "reference")
 
 
 def test_chance_and_excess_stand_beside_every_synchronization_score(report):
-    for name in ("event_f1", "profile", "av_align_2023"):
+    for name in ("event_f1", "local_sync", "av_align_2023"):
         good = scores(report[0])[name]["systems"]["good"]
         for chance in ("shifted", "swapped"):
             assert good[chance]["excess"]["value"] == pytest.approx(good["value"] - good[chance]["chance"])
@@ -178,7 +179,7 @@ def test_silent_and_soundless_clips_are_undefined_with_the_reason(protocol, tmp_
         write_ball(tmp_path / f"true/{place}.mp4", 0.3, 0.6)
         write_ball(tmp_path / f"made/{place}.mp4", 0.3, 0.6, sound=sound)
     report = run(tmp_path / "made", tmp_path / "true", tmp_path, protocol)
-    for name in ("event_f1", "profile", "av_align_2023"):
+    for name in ("event_f1", "local_sync", "av_align_2023"):
         figures = scores(report)[name]["systems"]["it"]
         assert figures["num_clips"] == 1 and figures["undefined"] == {"the sound is silent": 1, "no sound track": 1}
     assert scores(report)["motion"]["systems"]["it"]["num_clips"] == 3

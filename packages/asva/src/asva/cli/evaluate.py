@@ -14,6 +14,14 @@ from asva.cli.progress import Stages
 from asva.cli.terminal import note, table
 
 
+def _show_protocol(name: str | None) -> None:
+    if name:
+        from asva.evaluation.protocol import protocol_text
+
+        typer.echo(protocol_text(name), nl=False)
+        raise typer.Exit()
+
+
 def evaluate(
     generated: Annotated[
         list[str], typer.Option("--generated", "-g", help="Folder of generated clips, or NAME=FOLDER; may be repeated.")
@@ -21,7 +29,10 @@ def evaluate(
     reference: Annotated[Path, typer.Option("--reference", "-r", help="Folder of the true clips.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report; made if it is missing.")],
     protocol: Annotated[
-        str, typer.Option("--protocol", "-p", help="Name of a protocol (see --protocols), or the path of a YAML file.")
+        str,
+        typer.Option(
+            "--protocol", "-p", help="asva-fixed, asva, keyvid-12, keyvid-48, open-6fps, mtv, or a YAML file of yours."
+        ),
     ] = "asva-fixed",
     weights: Annotated[
         list[str] | None, typer.Option("--weights", "-w", help="NAME=PATH of a network, such as i3d=i3d.pt.")
@@ -35,6 +46,10 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals and tests.")] = 0,
     device: Device = "auto",
+    print_protocol: Annotated[
+        str | None,
+        typer.Option(callback=_show_protocol, is_eager=True, help="Print the YAML of a protocol, to change, and stop."),
+    ] = None,
 ) -> None:
     """Measure generated clips against true ones and write a report.
 
@@ -49,6 +64,8 @@ def evaluate(
       asva evaluate -g mine=runs/mine -g theirs=runs/theirs -r true -o report --protocol keyvid-12 --workers 4
 
       asva evaluate -g mine -r true -o report -w i3d=i3d_torchscript.pt -w inception=pt_inception.pth
+
+      asva evaluate --print-protocol asva-fixed > mine.yaml
     """
     from asva.evaluation import evaluate as measure
     from asva.evaluation import load_protocol, write_report

@@ -16,8 +16,6 @@ SILENT = 1e-4
 """Peak below which a sound is silence (-80 dB of full scale)."""
 ENVELOPE_RATE = 100
 """Values of the drawn loudness per second."""
-GROWTH_RATE = 48
-"""Values per second of the curve of what begins to sound."""
 MOVES = 16
 """Grey levels from its median in time by which a pixel of the true clip moves."""
 
@@ -99,15 +97,18 @@ class SoundEvents(Offline):
         return Observed(within | {"peak": float(np.abs(cut.waveform).max()), "envelope": _envelope(cut)})
 
 
-class SoundGrowth(Offline):
-    """How much begins to sound, at a rate that all clips share."""
+class LocalSignals(Offline):
+    """How each part of the picture changes, how the sound grows, and how well they fit at every shift of the sound."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import sound_envelope
+        from asva_metrics import local_changes, local_sync_profile, sound_growth
 
         check_sound(cut)
-        curve = sound_envelope(cut.waveform, cut.sample_rate, GROWTH_RATE, round(cut.seconds * GROWTH_RATE))
-        return Observed({"fps": GROWTH_RATE, "curve": _rounded(curve)})
+        changes, growth = local_changes(cut.moving), sound_growth(cut.waveform, cut.sample_rate)
+        profile = local_sync_profile(changes, cut.moving_fps, growth)
+        drawn = {"shifts": _rounded(profile.shifts), "scores": _rounded(profile.scores)}
+        tensors = {"changes": np.asarray(changes, np.float32), "growth": np.asarray(growth, np.float32)}
+        return Observed({"fps": cut.moving_fps, "profile": drawn}, tensors)
 
 
 class PixelError(Offline):

@@ -100,6 +100,30 @@ def load_protocol(source: str | Path) -> Protocol:
         ProtocolError: If there is no such protocol, it does not parse, a field or a score is unknown or has a wrong
             value, or a score appears twice under one name.
     """
+    try:
+        fields = yaml.safe_load(protocol_text(source))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"`protocol` must be valid YAML, got {source}: {str(error).splitlines()[0]}.") from error
+    try:
+        protocol = _ADAPTER.validate_python(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "protocol"
+        raise ProtocolError(f"`{place}` in {source}: {first['msg']}.") from error
+    names = [score.name for score in protocol.scores]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ProtocolError(
+            f"`scores` in {source} must have names of their own, got {twice[0]} twice; give one a `label`."
+        )
+    return protocol
+
+
+def protocol_text(source: str | Path) -> str:
+    """The YAML of a protocol by name or path.
+
+    Raises:
+        ProtocolError: If there is none.
+    """
     path = Path(source)
     if not path.is_file():
         if str(source) not in protocol_names():
@@ -107,22 +131,7 @@ def load_protocol(source: str | Path) -> Protocol:
                 f"`protocol` must be a YAML file or one of {', '.join(protocol_names())}, got {source}."
             )
         path = PROTOCOLS / f"{source}.yaml"
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"`protocol` must be valid YAML, got {path}: {str(error).splitlines()[0]}.") from error
-    try:
-        protocol = _ADAPTER.validate_python(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "protocol"
-        raise ProtocolError(f"`{place}` in {path}: {first['msg']}.") from error
-    names = [score.name for score in protocol.scores]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ProtocolError(
-            f"`scores` in {path} must have names of their own, got {twice[0]} twice; give one a `label`."
-        )
-    return protocol
+    return path.read_text(encoding="utf-8")
 
 
 def protocol_record(protocol: Protocol) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORM = 1
 """Raise it when observations find something else: older records are then made anew."""
-FOR_THE_EYE = ("envelope",)
+FOR_THE_EYE = ("envelope", "profile")
 """Facts that no score needs, left out of what is kept in memory."""
 
 
@@ -106,6 +106,8 @@ class Store:
             for facts in record.observed.values():
                 for name in FOR_THE_EYE:
                     facts.pop(name, None)
+                for name, value in facts.items():
+                    facts[name] = np.asarray(value) if isinstance(value, list) else value  # a third of the memory
         return record
 
     def new(self, side: str, key: str, head: dict[str, Any]) -> Record:

@@ -144,10 +144,15 @@ def _comparisons(score: Score, tables: dict, generator: np.random.Generator) -> 
             continue
         test = paired_difference(*rows, groups=videos, generator=generator, num_samples=NUM_SAMPLES)
         found.append(one | {"difference": _scaled(test.difference, score.scale), "p": test.p})
-    with_p = [one for one in found if one["p"] is not None]
+    return _corrected(found)
+
+
+def _corrected(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with Holm's correction over the pairs of systems of one score."""
+    with_p = [one for one in comparisons if one["p"] is not None]
     for one, corrected in zip(with_p, holm([one["p"] for one in with_p]), strict=True):
         one["p_holm"] = float(corrected)
-    return found
+    return comparisons
 
 
 def _shared(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +170,7 @@ def _distance_entry(
     score: Distance, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
     systems = {name: score.measure(c, evaluation.protocol) for name, c in clips.items() if name != REFERENCE and c}
-    return {"systems": systems, "comparisons": score.compare(clips, evaluation.protocol)}
+    return {"systems": systems, "comparisons": _corrected(score.compare(clips, evaluation.protocol))}
 
 
 def _scaled(interval: Interval, scale: float) -> dict[str, float | None]:

@@ -2,7 +2,8 @@
 
 from asva.evaluation.scores.alignment import AVAlign
 from asva.evaluation.scores.distances import FID, FVD
-from asva.evaluation.scores.events import EventError, EventF1, Profile, ProfileOffset, ReferenceEventF1
+from asva.evaluation.scores.events import EventError, EventF1, ReferenceEventF1
+from asva.evaluation.scores.local import LocalOffset, LocalSync
 from asva.evaluation.scores.motion import Motion
 from asva.evaluation.scores.pixels import PSNR
 from asva.evaluation.scores.semantics import ImageAudio, ImageText, TemporalConsistency, TextConsistency
@@ -14,8 +15,8 @@ AnyScore = (
     | EventF1
     | EventError
     | ReferenceEventF1
-    | Profile
-    | ProfileOffset
+    | LocalSync
+    | LocalOffset
     | PSNR
     | SmallSync
     | FID
@@ -41,9 +42,9 @@ __all__ = [
     "ImageAudio",
     "ImageText",
     "LipSyncScore",
+    "LocalOffset",
+    "LocalSync",
     "Motion",
-    "Profile",
-    "ProfileOffset",
     "ReferenceEventF1",
     "RelSync",
     "SmallSync",

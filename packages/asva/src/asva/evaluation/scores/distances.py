@@ -6,14 +6,15 @@ these distances up, so that a bootstrap interval need not hold its own estimate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from asva.evaluation.network_observations import ClipFeatures, FrameFeatures
 from asva.evaluation.scores.base import Score, Undefined, strict
-from asva_metrics import FeatureStatistics, frechet_distance, kernel_distance
+from asva_metrics import FeatureStatistics, frechet_distance, jackknife_interval, kernel_distance
+from asva_metrics.intervals import Interval
 
 if TYPE_CHECKING:
     from asva.evaluation.protocol import Protocol
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 BLOCKS = 20
 """Blocks of videos that are left out in turn."""
 Variant = Literal["stylegan-v", "videogpt", "common-metrics", "cd-fvd", "pytorch-fid", "clean-fid", "avsync"]
-Distances = Callable[[Sequence["MeasuredClip"]], list[float]]
 
 
 @strict
@@ -54,9 +54,7 @@ class Distance(Score):
             value, left_out, facts = self._jackknife(usable, protocol)
         except ValueError as error:
             return figures | {"value": None, "low": None, "high": None, "reason": _reason(error, undefined)}
-        half = _half_width(left_out)
-        ends = {"low": None, "high": None} if half is None else {"low": value - half, "high": value + half}
-        return figures | facts | {"value": value} | ends
+        return figures | facts | _written(jackknife_interval(value, left_out)[0], self.scale)
 
     def compare(self, clips: dict[str, list[MeasuredClip]], protocol: Protocol) -> list[dict[str, Any]]:
         """Differences between systems on the clips that they share, with jackknife intervals and p."""
@@ -76,16 +74,9 @@ class Distance(Score):
         return found
 
     def _difference(self, sides: list[list[MeasuredClip]], protocol: Protocol) -> dict[str, Any]:
-        from scipy.stats import t
-
         (first, first_out, _), (second, second_out, _) = (self._jackknife(side, protocol) for side in sides)
-        gap, gaps = first - second, np.subtract(first_out, second_out)
-        error = _standard_error(gaps)
-        if error is None or error == 0:
-            return {"difference": {"value": gap, "low": None, "high": None}, "p": None}
-        half = float(t.ppf(0.975, len(gaps) - 1)) * error
-        p = float(2 * t.sf(abs(gap) / error, len(gaps) - 1))
-        return {"difference": {"value": gap, "low": gap - half, "high": gap + half}, "p": p}
+        interval, p = jackknife_interval(first - second, np.subtract(first_out, second_out))
+        return {"difference": _written(interval, self.scale), "p": None if np.isnan(p) else p}
 
     def _usable(self, clips: Sequence[MeasuredClip], protocol: Protocol) -> tuple[list[MeasuredClip], dict[str, int]]:
         usable, undefined = [], {}
@@ -210,13 +201,6 @@ def _reason(error: ValueError, undefined: dict[str, int]) -> str:
     return "; ".join(f"{reason} ({count} clips)" for reason, count in undefined.items()) or str(error)
 
 
-def _standard_error(left_out: Sequence[float]) -> float | None:
-    count = len(left_out)
-    return float(np.sqrt((count - 1) * np.var(left_out))) if count > 2 else None
-
-
-def _half_width(left_out: Sequence[float]) -> float | None:
-    from scipy.stats import t
-
-    error = _standard_error(left_out)
-    return None if error is None else float(t.ppf(0.975, len(left_out) - 1)) * error
+def _written(interval: Interval, scale: float) -> dict[str, float | None]:
+    values = {"value": interval.estimate, "low": interval.low, "high": interval.high}
+    return {name: None if np.isnan(value) else float(value) * scale for name, value in values.items()}

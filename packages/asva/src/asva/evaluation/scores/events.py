@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from asva.evaluation.observations import MotionChange, SoundEvents, SoundGrowth
-from asva.evaluation.scores.base import CHANCES, Ratio, Score, Undefined, strict
-from asva_metrics import ShiftProfile, match_events, shift_profile
+from asva.evaluation.observations import MotionChange, SoundEvents
+from asva.evaluation.scores.base import CHANCES, Ratio, Score, strict
+from asva_metrics import match_events
 from asva_metrics.events import EventMatch
-
-if TYPE_CHECKING:
-    from asva.evaluation.records import Record
-
-STILL = 0.2
-"""Change of motion below which a picture is still, in thousandths of its width; see `asva_metrics.seen_events`."""
 
 
 @strict
@@ -102,74 +96,3 @@ class ReferenceEventF1(EventF1):
 
     def heard(self, sound):
         return np.asarray(sound.facts(MotionChange())["events"])
-
-
-@strict
-class Profile(Score):
-    """Correlation of the change of motion with what begins to sound, at the sound's own time."""
-
-    score: Literal["profile"] = "profile"
-
-    title: ClassVar = "motion with sound, correlation"
-    better: ClassVar = "higher"
-    blind_to: ClassVar = "what happens; steady sounds and motions, whose curves are flat"
-    chance_rule: ClassVar = "mean over all circular shifts of the sound; sounds of other clips"
-    chances: ClassVar = CHANCES
-
-    def observations(self, protocol):
-        return MotionChange(), SoundGrowth()
-
-    def of_clip(self, clip, sound, protocol, networks):
-        profile = shift_curve(clip.generated, sound)
-        return Ratio(0.0 if profile is None else profile.score)
-
-    def shifted(self, clip, protocol, networks):
-        profile = shift_curve(clip.generated, clip.sound)
-        return Ratio(0.0 if profile is None else float(profile.scores.mean()))
-
-
-@strict
-class ProfileOffset(Profile):
-    """How far from its own time the sound would fit the motion best."""
-
-    score: Literal["profile_offset"] = "profile_offset"
-
-    title: ClassVar = "time to the best shift of the sound"
-    unit: ClassVar = "ms"
-    better: ClassVar = "lower"
-    blind_to: ClassVar = "regular rhythms, which fit at several shifts"
-
-    def of_clip(self, clip, sound, protocol, networks):
-        return Ratio(1000 * abs(self._profile(clip, sound).offset))
-
-    def shifted(self, clip, protocol, networks):
-        profile = self._profile(clip, clip.sound)
-        reach = profile.shifts[-1]
-        moved = (profile.offset + profile.shifts + reach) % (2 * reach) - reach
-        return Ratio(1000 * float(np.abs(moved).mean()))
-
-    def _profile(self, clip, sound):
-        profile = shift_curve(clip.generated, sound)
-        if profile is None:
-            raise Undefined("nothing moves")
-        return profile
-
-
-def shift_curve(generated: Record, sound: Record) -> ShiftProfile | None:
-    """The shift profile of one record's motion with another's sound, by `asva_metrics.shift_profile`.
-
-    Returns:
-        The profile; None of a still picture, whose correlation would be that of the codec's noise.
-
-    Raises:
-        Undefined: If there is no sound, or one that never begins.
-    """
-    motion, growth = generated.facts(MotionChange()), sound.facts(SoundGrowth())
-    if max(motion["curve"]) < STILL:
-        return None
-    times = np.arange(len(motion["curve"])) / motion["fps"]
-    heard = np.interp(times, np.arange(len(growth["curve"])) / growth["fps"], growth["curve"])
-    profile = shift_profile(motion["curve"], heard, motion["fps"])
-    if profile.reason:
-        raise Undefined(profile.reason)
-    return profile
