@@ -168,7 +168,8 @@ def rates(samples: list[Sample], kinds: list[str], recipe: Recipe, scores: dict)
                 other = samples[(place + len(samples) // 2) % len(samples)]
                 faulty = FAULTS[kind][0](sample, other) if kind in FAULTS else sample
                 write_video(path, faulty.frames, fps=faulty.fps, waveform=faulty.waveform, sample_rate=RATE)
-                names, found, rhythm = objections(path, recipe, scores)
+                asked = {name: score for name, score in scores.items() if kind not in FAULTS or name == FAULTS[kind][1]}
+                names, found, rhythm = objections(path, recipe, asked)
                 middle = len(sample.frames) // 2 / sample.fps
                 near = [new for _, new in found if abs(new - middle) < 0.15 or kind == "untouched"]
                 cuts += bool(near)
@@ -286,7 +287,7 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, help="folder of real clips")
-    parser.add_argument("--num", type=int, default=131, help="clips that faults are planted in")
+    parser.add_argument("--num", type=int, default=131, help="clips that faults are planted in, of each kind")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the costs")
     parser.add_argument("--parts", default="through,costs,faults,world", help="which tables, with commas between")
     options = parser.parse_args()
@@ -301,7 +302,7 @@ def main() -> None:
         table = rates(samples, list(FAULTS), recipe, {"text": TextCover(), "rhythm": RhythmScore()})
         show(f"Faults planted in {len(samples)} real clips", mark(table), len(samples))
     if "world" in parts:
-        samples = list(world_samples(120))
+        samples = list(world_samples(options.num))
         table = rates(samples, ["swapped sound", "shifted sound"], recipe, {"rhythm": RhythmScore()})
         show(f"Sound swapped and shifted in {len(samples)} clips of the synthetic world", mark(table), len(samples))
 

@@ -26,7 +26,14 @@ MAY_IMPORT = {
     "asva_metrics": {"asva_audio", "asva_keyframe"},
     "asva": {"asva_audio", "asva_data", "asva_dit", "asva_interp", "asva_keyframe", "asva_metrics", "asva_unet"},
 }
-DISTRIBUTIONS = {"av": "av", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml", "asva": "asva-kit"}
+DISTRIBUTIONS = {
+    "av": "av",
+    "asva": "asva-kit",
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "scenedetect": "scenedetect-headless",
+    "yaml": "pyyaml",
+}
 USED_UNSEEN = {
     "asva": {"asva-metrics", "tensorboard"},  # the whole comes with its scores; torch.utils.tensorboard needs the other
     "asva-interp": {"asva-unet"},  # its hooks and models are called by the sampler there

@@ -5,6 +5,7 @@ import pytest
 
 from asva_data import MediaError, write_video
 from asva_data.curation import (
+    CutRule,
     Plan,
     curate,
     decide,
@@ -86,8 +87,9 @@ def test_a_spliced_cut_is_found_where_it_is(plain, tmp_path):
     path = save(tmp_path / "cut.mp4", frames, plain[2])
     ((old, new),) = find_cuts(measure(path))
     assert old < 42 / FPS <= new + 1e-6 and new - old < 0.1
-    curve = detected_cuts(path)
-    assert curve.ends.tolist() == pytest.approx([42 / FPS])
+    found = measure(path, shot_finder=detected_cuts)
+    assert found.curves["cut"].ends.tolist() == pytest.approx([42 / FPS])
+    assert np.ravel(find_cuts(found, CutRule(curve="cut", floor=0.5))) == pytest.approx([41 / FPS, 42 / FPS])
 
 
 def test_duplicates_survive_encoding_and_scaling_but_scenes_differ(plain, tmp_path):

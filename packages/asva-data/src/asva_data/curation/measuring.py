@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import av
@@ -11,11 +11,14 @@ import av
 from ..clip import MediaError
 from ..info import MediaInfo, probe
 from ..tracks import decode
+from .curve import Curve
 from .excerpts import Judges, Score
 from .measurements import Measurements
 from .picture import PictureMeter
 from .shrink import Shrinker, upright_size
 from .sound_track import SoundTrack
+
+ShotFinder = Callable[[str | os.PathLike], Curve]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,7 @@ def measure(
     label: str = "",
     plan: Plan | None = None,
     scores: Mapping[str, Score] | None = None,
+    shot_finder: ShotFinder | None = None,
 ) -> Measurements:
     """Decode a file once and measure it.
 
@@ -58,6 +62,7 @@ def measure(
         label: Its class, passed on to the scores.
         plan: How finely; None for the defaults.
         scores: What judges excerpts of 2 s, by name; without any, no excerpt is made.
+        shot_finder: Finds cuts by itself, such as `detected_cuts`; its curve is kept as "cut".
 
     Returns:
         The measurements.
@@ -85,6 +90,9 @@ def measure(
     if not count:
         raise MediaError(f"`path` must hold pictures, got none in {path}.")
     times, hashes = pictures.hashes()
+    curves = pictures.curves() | meter.curves() | (judges.finish(end) if judges is not None else {})
+    if shot_finder is not None:
+        curves["cut"] = shot_finder(path)
     return Measurements(
         path=str(path),
         label=label,
@@ -95,7 +103,7 @@ def measure(
         width=width,
         num_frames=count,
         codec=info.codec,
-        curves=pictures.curves() | meter.curves() | (judges.finish(end) if judges is not None else {}),
+        curves=curves,
         frame_times=times,
         frame_hashes=hashes,
         sound_prints=meter.prints(),
@@ -108,10 +116,11 @@ def measure_safely(
     label: str = "",
     plan: Plan | None = None,
     scores: Mapping[str, Score] | None = None,
+    shot_finder: ShotFinder | None = None,
 ) -> Measurements:
     """As `measure`, but whatever goes wrong with this file becomes its `failure`: a run goes on with the next."""
     try:
-        return measure(path, label=label, plan=plan, scores=scores)
+        return measure(path, label=label, plan=plan, scores=scores, shot_finder=shot_finder)
     except MediaError as error:
         return Measurements(path=str(path), label=label, failure=str(error))
     except Exception as error:  # a score's own error, or one of a decoder that nobody has met yet

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..listing import class_of
 from .excerpts import Score
 from .measurements import Measurements
-from .measuring import Plan, measure_safely
+from .measuring import Plan, ShotFinder, measure_safely
 from .recipe import Recipe
 from .verdict import Verdict, decide
 
@@ -35,6 +35,7 @@ def curate(
     *,
     plan: Plan | None = None,
     scores: Mapping[str, Score] | None = None,
+    shot_finder: ShotFinder | None = None,
     on_file: Callable[[Measurements, Verdict], None] | None = None,
 ) -> Iterator[tuple[Measurements, Verdict]]:
     """Measure and judge files one by one.
@@ -47,6 +48,7 @@ def curate(
         recipe: What is kept.
         plan: How finely to look.
         scores: What judges excerpts, by the name of the curve that a filter asks for.
+        shot_finder: Finds cuts by itself, see `measure`.
         on_file: Called with each result, such as for a bar of progress.
 
     Yields:
@@ -56,7 +58,8 @@ def curate(
         MediaError: If a filter of the recipe needs a measurement that was not taken.
     """
     for source in files:
-        measured = measure_safely(source.path, label=source.label, plan=plan, scores=scores)
+        options = {"plan": plan, "scores": scores, "shot_finder": shot_finder}
+        measured = measure_safely(source.path, label=source.label, **options)
         verdict = decide(measured, recipe)
         if on_file is not None:
             on_file(measured, verdict)

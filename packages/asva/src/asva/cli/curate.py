@@ -41,6 +41,7 @@ def curate(
 
       asva curate --again --set filters.flow.max=1.5 curated stricter
     """
+    _check_extra()
     from asva_data.curation import load_recipe, settle, write_results
 
     rules = load_recipe(recipe, dict(map(_change, change or [])))
@@ -66,6 +67,14 @@ def curate(
     typer.echo(f"{sum(clip.kept for verdict in settled for clip in verdict.clips)} clips in {out / 'clips.csv'}")
 
 
+def _check_extra() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("cv2", "pyarrow", "yaml") if find_spec(name) is None]
+    if missing:
+        raise UsageProblem(f"Curation needs {', '.join(missing)}: pip install 'asva-kit[curation]'.")
+
+
 def _change(text: str) -> tuple[str, Any]:
     import yaml
 
@@ -82,7 +91,7 @@ def _scores(rules: Any, wanted: bool) -> dict[str, Any]:
     if not wanted or not any(rule.measure == "text" and rule.active for rule in rules.filters):
         return {}
     if find_spec("rapidocr") is None:
-        note("on-screen text is not looked for: pip install 'asva-data[text]'")
+        note("on-screen text is not looked for: pip install 'asva-kit[curation]'")
         return {}
     from asva_data.curation import TextCover
 
