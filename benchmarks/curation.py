@@ -59,8 +59,8 @@ class Sample(NamedTuple):
 
 
 def load(path: Path) -> Sample:
-    """The first four seconds of a clip, small, with mono sound."""
-    clip = read_video(path, fps=min(30.0, probe(path).fps), duration=4.0)
+    """The first three seconds of a clip, small, with mono sound."""
+    clip = read_video(path, fps=min(30.0, probe(path).fps), duration=3.0)
     scale = SIDE / min(clip.frames.shape[1:3])
     width, height = (round(scale * side / 2) * 2 for side in clip.frames.shape[2:0:-1])
     frames = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in clip.frames])

@@ -77,7 +77,7 @@ def test_cuts_agree_with_pyscenedetect():
         theirs += [cut.frame_num for cut in detector.process_frame(FrameTimecode(index, 10.0), frame)]
         meter(index / 10, frame)
     item = Measurements(path="a", duration=len(frames) / 10, curves=meter.curves())
-    assert [round(new * 10) for _, new in find_cuts(item)] == theirs == [12, 24, 36, 48, 60]
+    assert [round(new * 10) for _, new in find_cuts(item, CutRule(floor=15.0))] == theirs == [12, 24, 36, 48, 60]
 
 
 def test_windows_and_merging():
