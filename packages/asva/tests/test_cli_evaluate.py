@@ -6,6 +6,8 @@ import shutil
 import pytest
 import yaml
 
+from asva.evaluation import load_protocol
+
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory, write_ball):
@@ -85,6 +87,14 @@ def test_folders_and_protocols_that_are_not_there(evaluate, tmp_path):
     assert "asva-fixed" in evaluate(protocol="nothing").complaint
     (tmp_path / "empty").mkdir()
     assert "must hold videos" in evaluate(generated="empty").complaint
+
+
+def test_a_protocol_can_be_copied(asva, evaluate, tmp_path):
+    ran = asva("evaluate", "--print-protocol", "keyvid-12")
+    assert ran.code == 0
+    (tmp_path / "copy.yaml").write_text(ran.out)
+    assert load_protocol(tmp_path / "copy.yaml").digest == load_protocol("keyvid-12").digest
+    assert "asva-fixed" in asva("evaluate", "--print-protocol", "nothing").complaint
 
 
 def test_the_same_folder_twice_needs_names(evaluate, clips):

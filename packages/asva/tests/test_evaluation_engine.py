@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 
 from asva.evaluation import MatchError, evaluate, load_protocol, write_report
 from asva.evaluation.records import Store
-from asva_data import read_video
+from asva_data import read_video, write_video
 
 BALLS = {"wood/a": (0.30, 0.60), "wood/b": (0.45, 0.50), "iron/c": (0.20, 0.70), "iron/d": (0.55, 0.65)}
 OFFLINE = [
@@ -241,6 +242,19 @@ def test_a_clip_beyond_the_protocol_is_an_error(protocol, tmp_path, write_ball):
 def test_names_of_systems_are_checked(folders, protocol, tmp_path, name):
     with pytest.raises(MatchError, match="`generated`"):
         evaluate({name: folders / "good"}, folders / "true", tmp_path, protocol=protocol)
+
+
+def test_files_of_almost_the_same_length_are_cut_at_the_same_moments(protocol, tmp_path):
+    frames, sound = np.random.default_rng(0).integers(0, 255, (40, 16, 16, 3), np.uint8), np.zeros(60000)
+    for name, count in (("true", 40), ("one", 39), ("two", 40), ("brief", 24)):
+        (tmp_path / name).mkdir()
+        write_video(tmp_path / name / "a.mp4", frames[:count], fps=12, waveform=sound, sample_rate=16000)
+    systems = {name: tmp_path / name for name in ("one", "two", "brief")}
+    plan = evaluate(systems, tmp_path / "true", tmp_path / "out", protocol=replace(protocol, clips=2)).plan
+    assert {task.key: sorted(task.generated) for task in plan.tasks} == {
+        "a@0.000": ["brief", "one", "two"],
+        "a@1.333": ["one", "two"],
+    }
 
 
 def test_a_damaged_record_is_made_anew(folders, protocol, tmp_path):

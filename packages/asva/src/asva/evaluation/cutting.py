@@ -64,18 +64,19 @@ def shared_seconds(path: Path, info: MediaInfo | None = None) -> float:
     return min(info.duration, info.sound_end) if info.has_sound and info.sound_end else info.duration
 
 
-def starts_of(path: Path, protocol: Protocol, *, clips: int | None = None) -> list[float]:
+def starts_of(path: Path, protocol: Protocol, *, clips: int | None = None, length: float | None = None) -> list[float]:
     """Seconds at which the clips of a file begin.
 
     Args:
         path: File.
         protocol: Whose clips.
         clips: How many; None is the protocol's number, or one for a file that is not longer than a clip.
+        length: Seconds of the file that clips are taken from; None is all of it.
 
     Raises:
         MediaError: If the file is shorter than a clip and the protocol leaves such files out.
     """
-    length = shared_seconds(path)
+    length = shared_seconds(path) if length is None else length
     if protocol.short == "leave out" and length < protocol.seconds - SLACK:
         raise MediaError(f"`path` must last {protocol.seconds:g} s, got {length:.2f} s: {path}.")
     if clips is None:

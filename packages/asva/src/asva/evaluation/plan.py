@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asva.evaluation.cutting import starts_of
+from asva.evaluation.cutting import SLACK, shared_seconds, starts_of
 from asva.evaluation.matching import MatchError, Matching, Pair
 from asva.evaluation.protocol import Protocol
 
@@ -114,10 +114,13 @@ def _places(pair: Pair, protocol: Protocol) -> list[tuple[Place, Place]]:
             )
         own = starts_of(pair.generated, protocol, clips=1)[0]
         return [(Place(pair.generated, own), Place(pair.reference, starts[pair.clip]))]
-    own_starts = starts_of(pair.generated, protocol)
     first = 0.0 if pair.start is None else pair.start
-    starts_of(pair.reference, protocol)  # whether it can be used at all
-    return [(Place(pair.generated, start), Place(pair.reference, first + max(0.0, start))) for start in own_starts]
+    room, length = shared_seconds(pair.reference) - first, shared_seconds(pair.generated)
+    # Files that are as long as the true one but for rounding are cut at the same moments whoever made them.
+    length = room if abs(length - room) <= SLACK else length
+    starts = starts_of(pair.generated, protocol, length=length)
+    starts_of(pair.reference, protocol, length=room - max(starts[-1], 0.0))  # whether the last one is there
+    return [(Place(pair.generated, start), Place(pair.reference, first + max(0.0, start))) for start in starts]
 
 
 def _task(tasks: dict[str, Task], pair: Pair, true: Place, root: Path, protocol: Protocol) -> Task:

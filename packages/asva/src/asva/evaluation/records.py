@@ -71,12 +71,12 @@ class Record:
         """Add observations and put the files in place, tensors first."""
         tensors = {f"{key}/{name}": value for key, one in found.items() for name, value in one.tensors.items()}
         if tensors:
-            from safetensors.numpy import load_file, save_file
+            from safetensors.numpy import load_file, save
 
             place = self.path.with_suffix(".safetensors")
             old = load_file(place) if place.is_file() else {}
             draft = _draft(place)
-            save_file(old | {name: np.ascontiguousarray(value) for name, value in tensors.items()}, draft)
+            draft.write_bytes(save(old | {name: np.ascontiguousarray(value) for name, value in tensors.items()}))
             os.replace(draft, place)
         self.observed |= {key: one.facts for key, one in found.items()}
         draft = _draft(self.path)
