@@ -34,6 +34,7 @@ from .table import write_measurements as write_measurements
 from .table import write_results as write_results
 from .table import write_verdicts as write_verdicts
 from .text import TextCover as TextCover
+from .transnet import TransNetCuts as TransNetCuts
 from .verdict import Span as Span
 from .verdict import Verdict as Verdict
 from .verdict import decide as decide
