@@ -44,6 +44,9 @@ def test_any_score_of_two_curves():
 def test_scores_of_a_classifier():
     profile = profile_of_scores(np.arange(-2, 3) * 0.1, np.log([1.0, 1.0, 6.0, 1.0, 1.0]))
     assert profile.probability == pytest.approx(0.6) and profile.offset == pytest.approx(0)
+    near = profile_of_scores(np.arange(-2, 3) * 0.1, np.log([1.0, 1.0, 1.0, 6.0, 1.0]), tolerance=0.1)
+    assert near.probability == pytest.approx(0.8) and near.score == pytest.approx(np.log(6))
+    assert near.excess == pytest.approx((1 - 0.6) / np.std([0, 0, 1, 1, 1])) and near.offset == pytest.approx(0.1)
     assert profile_of_scores([-0.1, 0.0, 0.1], [0.0, 1.0, 2.0]).offset == 0.1  # at the end there is no parabola
 
 
@@ -64,6 +67,7 @@ def test_what_is_undefined_is_nan_and_says_why():
         (lambda: profile_of_scores([0.0, 0.1], [1, 2]), "k of 3 or more"),
         (lambda: profile_of_scores([0.0, 0.1, 0.3], [1, 2, 3]), "equal steps"),
         (lambda: profile_of_scores([0.1, 0.2, 0.3], [1, 2, 3]), "zero among them"),
+        (lambda: profile_of_scores([-0.1, 0.0, 0.1], [1, 2, 3], tolerance=-1), "`tolerance` must be at least 0"),
     ],
 )
 def test_bad_input(call, message):

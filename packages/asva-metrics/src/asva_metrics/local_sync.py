@@ -13,7 +13,7 @@ from asva_metrics.shift_profile import ShiftProfile, profile_of_scores
 
 RATE = 50
 """Values per second at which picture and sound meet."""
-BLUR_SECONDS = 0.04
+BLUR_SECONDS = TOLERANCE = 0.04
 BEST_SHARE = 0.1
 """Share of the cells that speaks for the picture: what makes a sound is small."""
 
@@ -23,7 +23,8 @@ def local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> Shif
 
     For each cell of the picture, the correlation of its change (`local_changes`) with the growth of the sound
     (`sound_growth`) at each circular shift, both blurred by 40 ms; the mean over the best tenth of the cells at each
-    shift. Constants were chosen on half of a set of real clips, see the benchmarks. No weights, no training.
+    shift. The sound may be off by 40 ms. Constants were chosen on half of a set of real clips, see the benchmarks. No
+    weights, no training.
 
     Args:
         frames: (t, h, w, 3) uint8 RGB of at least one second.
@@ -58,7 +59,7 @@ def local_sync_profile(changes: np.ndarray, fps: float, growth: np.ndarray) -> S
     best = np.sort(scores, axis=0)[-max(1, int(BEST_SHARE * len(scores))) :].mean(axis=0)
     shifts = (np.arange(len(best)) + len(best) // 2) % len(best) - len(best) // 2
     order = np.argsort(shifts)
-    return profile_of_scores(shifts[order] / RATE, best[order])
+    return profile_of_scores(shifts[order] / RATE, best[order], tolerance=TOLERANCE)
 
 
 def _about_zero(curves: np.ndarray) -> np.ndarray:

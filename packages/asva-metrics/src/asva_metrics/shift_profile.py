@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.ndimage import maximum_filter1d
 
 from asva_metrics.correlation import pearson
 
@@ -22,10 +23,11 @@ class ShiftProfile:
         shifts: (k,) seconds by which the sound is moved later, rising in equal steps.
         scores: (k,) score at each shift.
         offset: Seconds by which the sound must move later to fit best, between samples by a parabola; nan if undefined.
-        score: Score of the sound where it is.
-        excess: `score` minus the mean over shifts, in standard deviations of the profile: how far the clip's own time
-            stands above chance.
-        probability: Share of time zero in the softmax of the profile (the scores of a classifier are log-odds).
+        score: Best score within the tolerance of where the sound is.
+        excess: `score` minus the mean of the same over all shifts, in its standard deviations: how far the clip's own
+            time stands above chance.
+        probability: Share of the softmax of the profile within the tolerance of time zero (the scores of a classifier
+            are log-odds).
         reason: Why the figures are nan, or an empty string.
     """
 
@@ -38,12 +40,14 @@ class ShiftProfile:
     reason: str
 
 
-def profile_of_scores(shifts: ArrayLike, scores: ArrayLike) -> ShiftProfile:
+def profile_of_scores(shifts: ArrayLike, scores: ArrayLike, *, tolerance: float = 0.0) -> ShiftProfile:
     """The profile that scores at equal steps of time make, for example those of `SmallSyncClassifier`.
 
     Args:
         shifts: (k,) seconds by which the sound is moved later, rising in equal steps, zero among them.
         scores: (k,) score at each shift.
+        tolerance: Seconds that the sound may be off without loss, at zero and at every other shift; 0.04 is what nobody
+            notices.
 
     Returns:
         The profile; nan figures, with the reason, if a score is nan or all are equal.
@@ -56,6 +60,8 @@ def profile_of_scores(shifts: ArrayLike, scores: ArrayLike) -> ShiftProfile:
         raise ValueError(
             f"`shifts` and `scores` must have one shape (k,), k of 3 or more, got {places.shape}, {values.shape}."
         )
+    if not 0 <= tolerance < np.inf:
+        raise ValueError(f"`tolerance` must be at least 0 seconds, got {tolerance}.")
     step = np.diff(places)
     if not (step > 0).all() or np.ptp(step) > 1e-6 or np.abs(places).min() > 1e-9:
         raise ValueError("`shifts` must rise in equal steps with zero among them.")
@@ -64,10 +70,11 @@ def profile_of_scores(shifts: ArrayLike, scores: ArrayLike) -> ShiftProfile:
         reason = "the score is the same at every shift" if not np.isnan(values).any() else "a score is undefined"
         nan = float("nan")
         return ShiftProfile(places, values, nan, nan, nan, nan, reason)
-    excess = float((values[own] - values.mean()) / values.std())
+    best = maximum_filter1d(values, 2 * int(tolerance / step[0] + 1e-6) + 1, mode="nearest")
+    excess = float((best[own] - best.mean()) / best.std()) if np.ptp(best) else 0.0
     powers = np.exp(values - values.max())
-    probability = float(powers[own] / powers.sum())
-    return ShiftProfile(places, values, _top(places, values), float(values[own]), excess, probability, "")
+    probability = float(powers[np.abs(places) <= tolerance + 1e-9].sum() / powers.sum())
+    return ShiftProfile(places, values, _top(places, values), float(best[own]), excess, probability, "")
 
 
 def shift_profile(
