@@ -1,7 +1,8 @@
 """Writes the ledger of docs/numerics.md from a run of the parity tests.
 
-Every test whose id names a fixture counts. Its differences are those that ``torch.testing.assert_close`` sees, and
-those that the test records itself with ``record_property("parity:<fixture>", difference)``.
+Every test whose id names a fixture counts; where two families have one of the same name, the test's ``parity`` marker
+says whose it is. Its differences are those that ``torch.testing.assert_close`` sees, and those that the test records
+itself with ``record_property("parity:<name>", difference)``.
 """
 
 import datetime
@@ -17,9 +18,11 @@ import torch
 ROOT = Path(__file__).parents[1]
 FIXTURES = Path(os.environ.get("ASVA_PARITY_DIR", ROOT.parent / "shared" / "parity"))
 LEDGER = ROOT / "docs" / "numerics.md"
-FAMILIES = ("keyvid", "asva")
+# A fixture is a JSON file, or an array file that stands alone. An id without marker belongs to the first family.
+PATTERNS = ("keyvid/*.json", "asva/*.json", "mtv/*.json", "mtv/mtvnet_*.npz", "mtv/mtv_schedule*.npz")
+FAMILIES = ("keyvid", "asva", "mtv")
 BEGIN, END = "<!-- parity table -->\n", "<!-- end of parity table -->"
-# The longest prefix that fits a fixture's name counts.
+# The longest prefix that fits a fixture's name, with or without its family, counts.
 TOLERANCES = {
     "a_unet": "1e-5",
     "a2_unet": "1e-5",
@@ -56,6 +59,17 @@ TOLERANCES = {
     "train_loss": "1e-4",
     "transformer_block": "2e-5",
     "unet": "5e-5",
+    "mtv/avalign": "1e-9",
+    "mtv/avalign_rules": "exact",
+    "mtv/frechet": "1e-5",
+    "mtv/mtv_plan": "exact",
+    "mtv/mtv_schedule": "1e-7",
+    "mtv/mtvnet": "2e-5",
+    "mtv/mtvnet_multi_params": "exact",
+    "mtv/mtvnet_single_params": "exact",
+    "mtv/syncnet": "1e-5",
+    "mtv/syncnet_net": "relative 1e-4",
+    "mtv/wav2vec": "5e-6",
 }
 
 
@@ -67,8 +81,15 @@ class Ledger:
         self.largest: dict[tuple[str, str], float] = {}
 
     def fixture_of(self, item: pytest.Item) -> str | None:
-        named = [name for name in self.fixtures if f"[{name}" in item.name or f"-{name}" in item.name]
-        return max(named, key=len, default=None)
+        """``family/name`` of the fixture that the id names, None of a test that reads none."""
+        families = [marker.args[0].partition("/")[0] for marker in item.iter_markers("parity")] or FAMILIES
+        known = [fixture.partition("/") for fixture in self.fixtures]
+        named = [(name, family) for family, _, name in known if f"[{name}" in item.name or f"-{name}" in item.name]
+        named = [(name, family) for name, family in named if family in families]
+        if not named:
+            return None
+        name = max((name for name, _ in named), key=len)
+        return next(f"{family}/{name}" for family in FAMILIES if (name, family) in named)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if self.fixture_of(item)]
@@ -85,7 +106,7 @@ class Ledger:
         self.largest.setdefault(key, 0.0)
         with mock.patch("torch.testing.assert_close", noting):
             result = yield
-        recorded = [value for name, value in item.user_properties if name == f"parity:{key[1]}"]
+        recorded = [value for name, value in item.user_properties if name == f"parity:{key[1].partition('/')[2]}"]
         self.largest[key] = max([self.largest[key], *recorded])
         return result
 
@@ -97,8 +118,9 @@ class Ledger:
 
 def main() -> None:
     """Run the parity tests of the packages that are named, of all by default, and rewrite the table."""
-    found = (path.stem for family in FAMILIES for path in FIXTURES.glob(f"{family}/*.json"))
-    ledger = Ledger({name for name in found if name != "RULE"})  # a rule for making weights, not a fixture
+    found = (path for pattern in PATTERNS for path in FIXTURES.glob(pattern))
+    # RULE says how weights are made, it is no fixture
+    ledger = Ledger({f"{path.parent.name}/{path.stem}" for path in found if path.stem != "RULE"})
     if not ledger.fixtures:
         sys.exit(f"{FIXTURES} holds no fixtures: set `ASVA_PARITY_DIR` to their folder.")
     code = pytest.main(["-q", *(sys.argv[1:] or [str(ROOT / "packages")])], plugins=[ledger])
@@ -127,7 +149,8 @@ def shown(difference: float) -> str:
 
 def tolerance(fixture: str) -> str:
     """What the fixture's tests assert, largest absolute difference."""
-    fitting = [prefix for prefix in TOLERANCES if fixture.startswith(prefix)]
+    name = fixture.partition("/")[2]
+    fitting = [prefix for prefix in TOLERANCES if fixture.startswith(prefix) or name.startswith(prefix)]
     return TOLERANCES[max(fitting, key=len)] if fitting else "see its test"
 
 
