@@ -139,7 +139,7 @@ def wilson(hits: int, total: int) -> str:
     z, share = 1.96, hits / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return f"{share:.1%} ({middle - half:.1%} to {middle + half:.1%}) of {total}"
+    return f"{share:.1%} ({max(0, middle - half):.1%} to {min(1, middle + half):.1%}) of {total}"
 
 
 def objections(path: Path, recipe: Recipe, scores: dict) -> tuple[set[str], list[tuple[float, float]], float]:
