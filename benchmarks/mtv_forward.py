@@ -1,8 +1,9 @@
 """MTV's controlled transformer against its base alone, and the light audio projection against the published one.
 
 All calls are taken in turns in one process, so the ratios mean the same on another machine; seconds are not printed.
-The sizes are small by default. The share of the control falls with the number of video tokens: the base's attention
-grows with their square, the injections with their number.
+The sizes are small, and the width of the audio is to that of the video as in the released model. The share of the
+control falls with the number of video tokens: the base's attention grows with their square, the injections with their
+number. So the operations of the released size are counted as well, without making them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from asva_dit import AudioTokens, MTVTransformer3DModel, rotary_embedding
+from asva_dit import AudioTokens, MTVTransformer3DModel, mtv_config, rotary_embedding
 
 VARIANTS = {
     "every block": {},
@@ -76,7 +78,15 @@ def forward_calls(size: tuple[int, int], frames: int, heads: int, layers: int) -
     }
     for name, changes in VARIANTS.items():
         model = MTVTransformer3DModel.from_transformer(
-            base, audio_layers=2, audio_channels=16, generator=generator, zero_init=False, **changes
+            base,
+            audio_layers=2,
+            audio_channels=16,
+            audio_dim=16 * heads,
+            audio_tokens=8,
+            interaction_heads=heads,
+            generator=generator,
+            zero_init=False,
+            **changes,
         )
         audio = model.encode_audio(*tracks)
         calls[name] = lambda model=model, audio=audio: (
@@ -90,6 +100,22 @@ def projection_calls(tokens: int) -> dict[str, Callable[[], Tensor]]:
     features = torch.randn(1, 49, 5, 12, 768, generator=torch.Generator().manual_seed(0))
     forms = {name: AudioTokens(num_tokens=tokens, temporal=name) for name in ("tied_conv", "token_conv", "mean")}
     return {name: lambda form=form: form(features) for name, form in forms.items()}
+
+
+def released_operations() -> dict[str, float]:
+    """Floating point operations of one prediction at 480 x 720 x 49, over those of the base, counted on shapes."""
+    counts, changed = {}, {"injection_heads": 16}
+    for name, changes in {"the base alone": {}, **VARIANTS}.items():
+        changes = changes | (changed if "injection_heads" in changes else {})
+        with torch.device("meta"):
+            model = MTVTransformer3DModel(**{**mtv_config(), "audio_temporal": "token_conv", **changes})
+            tracks = torch.empty(3, 1, 49, 5, 12, 768)
+            latents, text = torch.empty(1, 13, 16, 60, 90), torch.empty(1, 226, 4096)
+            audio = None if name == "the base alone" else model.encode_audio(*tracks)
+            with FlopCounterMode(display=False) as counter:
+                model(latents, text, torch.empty(1), audio=audio)
+        counts[name] = counter.get_total_flops()
+    return {name: count / counts["the base alone"] for name, count in counts.items()}
 
 
 @torch.no_grad()
@@ -108,6 +134,9 @@ def main() -> None:
         calls = forward_calls(tuple(map(int, size.split("x"))), arguments.frames, arguments.heads, arguments.layers)
         print(f"one prediction at {size}, {shape}: processor time over that of the base alone")
         show(ratios(processor_seconds(calls, arguments.rounds), "the base alone"))
+    print("one prediction of the released size: operations over those of the base alone")
+    for name, ratio in released_operations().items():
+        print(f"  {name}: {ratio:.3f}")
     print(f"audio tokens of one track, {arguments.tokens} a frame: processor time over that of the published form")
     show(ratios(processor_seconds(projection_calls(arguments.tokens), arguments.rounds), "tied_conv"))
 
