@@ -64,7 +64,7 @@ def parity(session: nox.Session) -> None:
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
     """Print the speed of the building blocks, or run the script that is named after `--` with its options."""
-    names = ("unet_forward", "avsyncd_unet", "audio_tokens", "flow", "decode")
+    names = ("unet_forward", "avsyncd_unet", "mtv_forward", "audio_tokens", "flow", "decode")
     for command in [session.posargs] if session.posargs else [[f"benchmarks/{name}.py"] for name in names]:
         session.run("python", *command)
 
