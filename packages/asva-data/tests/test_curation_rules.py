@@ -134,6 +134,7 @@ def test_classes_are_balanced_always_alike():
     assert sum(clip.kept for clip in settled[0].clips) == 4
     assert {clip.reason for clip in settled[1].clips} == {"small-class: 2 < 3"}
     assert settled == balance(verdicts, SetRule(min_per_class=3, max_per_class=4))
+    assert balance([Verdict(path="c", label="", clips=spans)], SetRule(min_per_class=9))[0].clips == spans
     counts = count_reasons(settled)
     assert counts["clips"] == {"kept": 4, "large-class": 1, "small-class": 2}
     assert counts["files"] == {"kept": 1, "no clip left": 1}

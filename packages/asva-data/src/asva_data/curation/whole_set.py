@@ -44,13 +44,13 @@ def settle(
 def balance(verdicts: Sequence[Verdict], rule: SetRule) -> list[Verdict]:
     """Drop classes with too few clips; of those with too many keep some, spread by chance but always the same.
 
-    Only clips that are still kept count.
+    Only clips that are still kept count; files without a label are of no class, so none is too small.
     """
     keys: Mapping[str, list[str]] = defaultdict(list)
     for verdict in verdicts:
         keys[verdict.label] += [_key(verdict, clip) for clip in verdict.clips if clip.kept]
     chosen = {label: set(sorted(found)[: rule.max_per_class]) for label, found in keys.items()}
-    small = {label for label, found in keys.items() if len(found) < rule.min_per_class}
+    small = {label for label, found in keys.items() if label and len(found) < rule.min_per_class}
 
     def judge(verdict: Verdict, clip: Span) -> Span:
         if not clip.kept:

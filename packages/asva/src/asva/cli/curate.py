@@ -59,11 +59,10 @@ def curate(
             (kind, "", f"of {total}"),
             [(name, count, f"{count / max(1, total):.1%}") for name, count in reasons.items()],
         )
-    skipped = [
-        rule.name for rule in rules.filters if rule.active and not any(rule.applies(m) for m in measured if m.ok)
-    ]
-    if skipped and any(m.ok for m in measured):
-        note(f"not judged, because nothing measured it: {', '.join(skipped)}")
+    good = [item for item in measured if item.ok]
+    skipped = [rule.name for rule in rules.filters if good and not any(rule.applies(item) for item in good)]
+    if skipped:
+        note(f"not judged, because they have no bounds or nothing measured them: {', '.join(skipped)}")
     typer.echo(f"{sum(clip.kept for verdict in settled for clip in verdict.clips)} clips in {out / 'clips.csv'}")
 
 
