@@ -18,8 +18,8 @@ from .image import read_image as read_image
 from .info import MediaInfo as MediaInfo
 from .info import probe as probe
 from .prepare import Prepared as Prepared
-from .prepare import Wanted as Wanted
 from .prepare import prepare_dataset as prepare_dataset
-from .prepare import read_wanted as read_wanted
-from .prepare import wanted_from_folder as wanted_from_folder
 from .resize import resize_crop as resize_crop
+from .wanted import Wanted as Wanted
+from .wanted import read_wanted as read_wanted
+from .wanted import wanted_from_folder as wanted_from_folder
