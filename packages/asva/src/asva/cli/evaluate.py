@@ -45,6 +45,8 @@ def evaluate(
         str | None, typer.Option(help="I/N: measure every N-th clip from the I-th (0, 1, ...) on.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals and tests.")] = 0,
+    html: Annotated[bool, typer.Option(help="Write report.html, with plots and playable clips.")] = True,
+    examples: Annotated[int, typer.Option(min=0, help="Best and worst clips of each system in report.html.")] = 3,
     device: Device = "auto",
     print_protocol: Annotated[
         str | None,
@@ -94,20 +96,22 @@ def evaluate(
             note("This part is measured; run without --shard (or the other parts) for the report.", quiet=True)
             return
         stages.stage("adding up")
-        report = write_report(result, output, command=["asva", *sys.argv[1:]], name=protocol, seed=seed)
+        command = ["asva", *sys.argv[1:]]
+        report = write_report(result, output, command=command, name=protocol, seed=seed, page=html, examples=examples)
     _print(report)
     left = len(report["broken"])
     if left:
         note(f"{left} clips could not be measured; report.md says why.")
-    note(f"wrote {output / 'report.md'} and {output / 'report.json'}", quiet=True)
+    written = ["report.html"] * html + ["report.md", "report.json"]
+    note(f"wrote {', '.join(str(output / name) for name in written)}", quiet=True)
 
 
 def _print(report: dict) -> None:
-    from asva.evaluation.markdown import _figure
+    from asva.evaluation.wording import figure
 
     names = [*report["systems"], "reference"]
     measured = [score for score in report["scores"] if "systems" in score]
-    rows = [(score["title"], *(_figure(score["systems"].get(name)) for name in names)) for score in measured]
+    rows = [(score["title"], *(figure(score["systems"].get(name)) for name in names)) for score in measured]
     table(("score", *names), rows)
     missing = [score["title"] for score in report["scores"] if "not_measured" in score]
     if missing:

@@ -1,4 +1,4 @@
-"""The report of an evaluation: everything as JSON, and the same for reading as Markdown."""
+"""The report of an evaluation: everything as JSON, and the same for reading as Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asva.evaluation.engine import Evaluation
+from asva.evaluation.html import html
 from asva.evaluation.markdown import markdown
 from asva.evaluation.measuring import REFERENCE
 from asva.evaluation.protocol import protocol_record
@@ -20,9 +21,16 @@ SCHEMA = 1
 
 
 def write_report(
-    evaluation: Evaluation, output: Path, *, command: list[str] | None = None, name: str = "", seed: int = 0
+    evaluation: Evaluation,
+    output: Path,
+    *,
+    command: list[str] | None = None,
+    name: str = "",
+    seed: int = 0,
+    page: bool = True,
+    examples: int = 3,
 ) -> dict[str, Any]:
-    """Write ``report.json`` and ``report.md``, both or none.
+    """Write ``report.json``, ``report.md`` and ``report.html``, all or none.
 
     Args:
         evaluation: What `evaluate` returned.
@@ -30,15 +38,27 @@ def write_report(
         command: How the evaluation was called; that of this process if None.
         name: Name of the protocol.
         seed: Of the resampling.
+        page: Whether ``report.html`` is written; without it, one of an earlier report is removed.
+        examples: Best and worst clips of each system that it shows as videos, at most; 0 for none.
 
     Returns:
         The report as it stands in the JSON.
+
+    Raises:
+        ValueError: If ``examples`` is negative.
     """
+    if examples < 0:
+        raise ValueError(f"`examples` must be at least 0, got {examples}.")
     output = Path(output)
     report = make_report(evaluation, command=command, name=name, seed=seed)
-    with staged(output / "report.json", output / "report.md") as (json_draft, markdown_draft):
-        write_json(json_draft, report)
-        markdown_draft.write_text(markdown(report), encoding="utf-8")
+    names = ["report.json", "report.md", *(["report.html"] if page else [])]
+    with staged(*(output / name for name in names)) as drafts:
+        write_json(drafts[0], report)
+        drafts[1].write_text(markdown(report), encoding="utf-8")
+        if page:
+            drafts[2].write_text(html(report, output, examples=examples), encoding="utf-8")
+    if not page:
+        (output / "report.html").unlink(missing_ok=True)
     return report
 
 

