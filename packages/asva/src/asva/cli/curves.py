@@ -64,7 +64,11 @@ def measured_curve(frames: np.ndarray) -> np.ndarray:
 
     if len(frames) < 2:
         return np.zeros(len(frames))
-    pairs = motion_curve(frames)
+    return relative_motion(motion_curve(frames))
+
+
+def relative_motion(pairs: np.ndarray) -> np.ndarray:
+    """(t,) motion that leads to each frame, relative to the strongest, from that of each pair (t - 1,)."""
     return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)
 
 

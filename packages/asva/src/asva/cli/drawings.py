@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asva.cli.curves import measured_curve
+from asva.cli.curves import relative_motion
+from asva.cli.watching import Watched
 from asva.outputs import keyframe_strip, plot_keyframes
 
-MOST_FRAMES = 12  # on a strip
 
-
-def draw_plot(path: Path, result: Any, sound: str) -> None:
+def draw_plot(path: Path, watched: Watched, sound: str) -> None:
     """The sound and the motion heard in it, with the keyframes; without a curve, the motion seen in the video.
 
     Args:
         path: The picture to write.
-        result: What a pipeline answered.
+        watched: The video.
         sound: Name of the sound, for the title.
     """
-    curve, indices = getattr(result, "motion_curve", None), getattr(result, "keyframe_indices", [])
-    title = f"{sound}: motion heard and keyframes chosen"
-    if curve is None:
-        curve, title = measured_curve(result.frames), f"{sound}, and the motion measured in the video"
+    if watched.curve is not None:
+        curve, fps, title = watched.curve, watched.curve_fps, f"{sound}: motion heard and keyframes chosen"
+    else:
+        motion = np.asarray(watched.motion)
+        curve = relative_motion(motion) if len(motion) else np.zeros(watched.count)
+        fps, title = watched.fps, f"{sound}, and the motion measured in the video"
+    times = np.empty(0) if watched.keyframes is None else watched.keyframes
     plot_keyframes(
         path,
         curve,
-        indices,
-        fps=result.fps,
-        waveform=result.waveform,
-        sample_rate=result.sample_rate,
+        np.minimum(np.round(np.asarray(times) * fps).astype(int), len(curve) - 1),
+        fps=fps,
+        waveform=watched.waveform,
+        sample_rate=watched.sample_rate,
         title=title,
     )
 
 
-def draw_strip(path: Path, result: Any) -> None:
+def draw_strip(path: Path, watched: Watched) -> None:
     """The keyframes side by side; without any, at most twelve frames at equal distances.
 
     Args:
         path: The picture to write.
-        result: What a pipeline answered.
+        watched: The video.
     """
     from PIL import Image
 
-    indices = getattr(result, "keyframe_indices", None)
-    if indices is None:
-        count = min(len(result.frames), MOST_FRAMES)
-        indices = np.arange(count) * len(result.frames) // count
-    strip = keyframe_strip(result.frames[indices], indices, fps=result.fps)
+    strip = keyframe_strip(np.stack(watched.shown), watched.strip, fps=watched.fps)
     Image.fromarray(strip).save(path)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from asva_audio import Audio
 
 SILENCE = 1e-4  # -80 dB
-SLACK = 0.01  # seconds; shorter differences are not worth a word
 SOUND_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -74,17 +73,14 @@ def has_pictures(path: Path) -> bool:
         return False
 
 
-def read_sound(path: Path, start: float, duration: float, option: str = "--audio") -> Audio:
-    """Read ``duration`` seconds of a sound from ``start``, at a rate that a video can carry.
+def read_sound(path: Path, start: float, duration: float | None, option: str = "--audio") -> Audio:
+    """Read a sound from ``start``, at a rate that a video can carry.
 
     Args:
         path: A sound, or a video with sound.
         start: Seconds.
-        duration: Seconds.
+        duration: Seconds at most; None is all.
         option: Which option gave the path, for messages.
-
-    Returns:
-        At most ``duration`` seconds; what lacks to it is filled with silence later.
 
     Raises:
         AudioError: If there is no sound to read.
@@ -92,27 +88,13 @@ def read_sound(path: Path, start: float, duration: float, option: str = "--audio
     from asva_audio import load_audio, resample
 
     with naming(option):
-        audio = load_audio(path, sample_rate=None, mono=False, start=start, duration=duration + 2 * SLACK)
+        audio = load_audio(path, sample_rate=None, mono=False, start=start, duration=duration)
     if audio.sample_rate not in SOUND_RATES:
         waveform = resample(audio.waveform, audio.sample_rate, SOUND_RATES[-1])
         audio = type(audio)(waveform=waveform, sample_rate=SOUND_RATES[-1])
-    _remark(path, audio, start, duration)
-    length = round(duration * audio.sample_rate)
-    return type(audio)(waveform=audio.waveform[:, :length], sample_rate=audio.sample_rate)
-
-
-def _remark(path: Path, audio: Audio, start: float, duration: float) -> None:
-    """Say what becomes of a sound that is not as long as the video, or that cannot be heard."""
-    missing = duration - audio.duration
-    if missing > SLACK:
-        note(f"Note: '{path}' gives {audio.duration:.2f} s of sound: the last {missing:.2f} s of the video are silent.")
-    elif missing < -SLACK:
-        note(
-            f"Note: '{path}' is longer than the video: seconds {start:g} to {start + duration:g} are used. "
-            f"Choose others with --start."
-        )
     if float(audio.waveform.abs().max()) < SILENCE:
         note(
             f"Note: '{path}' is silent from second {start:g} on: nothing will move in time with it. "
             f"Choose another sound or --start."
         )
+    return audio

@@ -25,6 +25,13 @@ class Rule(StrEnum):
     uniform = "uniform"
 
 
+class Resampling(StrEnum):
+    """Ways from the model's frame rate to another."""
+
+    nearest = "nearest"
+    blend = "blend"
+
+
 class Offload(StrEnum):
     """What waits in the main memory while another part is on the GPU."""
 
@@ -53,6 +60,10 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.")]
 Keyframes = Annotated[
     str | None, typer.Option("--keyframes", help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).")]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or ray://host:10001.")
 ]
 RuleOption = Annotated[
     Rule, typer.Option("--rule", help="How keyframes are chosen from the motion curve; even is the paper's.")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from asva.cli.door import UsageProblem
-from asva.cli.inputs import naming
 from asva.cli.models import agree
 from asva.cli.terminal import note
 from asva.pipelines.methods import METHODS, Method
@@ -31,6 +30,12 @@ class Request:
     fps: float | None = None
     seed: int = 0
     start: float = 0.0
+    duration: float | None = None
+    loop: bool = False
+    control_audio: Path | None = None
+    anchor: bool = True
+    resampling: str = "nearest"
+    resume: bool = True
     size: tuple[int, int] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     device: str = "auto"
@@ -63,14 +68,24 @@ class Plan:
     image_model: Path | None
 
     @property
-    def seconds(self) -> float:
-        """Length of the video."""
-        return self.settings["num_frames"] / self.settings["fps"]
+    def native_fps(self) -> float:
+        """Frames per second that the method makes."""
+        return self.arguments.get("fps", self.settings["fps"])
 
     @property
-    def num_frames(self) -> int:
-        """Frames that the method makes."""
-        return round(self.seconds * self.arguments.get("fps", self.settings["fps"]))
+    def window_size(self) -> int:
+        """Frames that the method makes at once."""
+        return round(self.settings["num_frames"] / self.settings["fps"] * self.native_fps)
+
+    @property
+    def ratio(self) -> int:
+        """Frames of the interpolator to each of the method's."""
+        return round(self.interpolator_settings["fps"] / self.settings["fps"])
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the video."""
+        return self.request.fps or self.interpolator_settings.get("fps", self.native_fps)
 
 
 def make_plan(request: Request) -> Plan:
@@ -93,7 +108,6 @@ def make_plan(request: Request) -> Plan:
         method = of_the_model
     settings = method.settings({}) if folder is None else model_settings(folder, method)
     interpolator, further = _interpolator(request, settings)
-    _check_rate(request, method, settings, further)
     return Plan(
         request=request,
         method=method,
@@ -176,30 +190,19 @@ def _interpolator(request: Request, settings: dict[str, Any]) -> tuple[Path | No
     return folder, further
 
 
-def _check_rate(request: Request, method: Method, settings: dict[str, Any], further: dict[str, Any]) -> None:
-    from asva.models import ModelError
-
-    rate = further.get("fps", settings["fps"])
-    if request.fps is None or request.fps == rate or ("--fps" in method.options and not further):
-        return
-    mend = "" if further else " Pass `--interpolator` with a KeyVID model for more frames."
-    whose = "interpolator" if further else "model"
-    raise ModelError(f"`--fps` must be {rate:g}, the {whose}'s, got {request.fps:g}.{mend}")
-
-
 def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
     """Arguments of the pipeline's call."""
     height, width = request.size or (settings["height"], settings["width"])
     arguments: dict[str, Any] = {"height": height, "width": width}
     for option, value in request.options.items():
-        if option == "--keyframes":
-            from asva_keyframe import keyframes_from_times
-
-            with naming("--keyframes", "times"):
-                value = keyframes_from_times(
-                    value, settings["num_frames"], settings["fps"], num_keyframes=settings["num_keyframes"]
-                )
-        arguments |= dict.fromkeys(method.options.get(option, ()), value)
+        if option != "--keyframes":  # which are of the whole video
+            arguments |= dict.fromkeys(method.options.get(option, ()), value)
     if request.fps is not None and "--fps" in method.options and request.interpolator is None:
-        arguments["fps"] = request.fps
+        arguments["fps"] = _own_rate(request.fps, settings)
     return arguments
+
+
+def _own_rate(fps: float, settings: dict[str, Any]) -> float:
+    """The rate asked for, or the multiple of the method's above it where that gives no whole number of frames."""
+    count = settings["num_frames"] / settings["fps"] * fps
+    return fps if abs(count - round(count)) < 1e-6 and round(count) >= 2 else settings["fps"] * -(-fps // settings["fps"])

@@ -14,8 +14,10 @@ import numpy as np
 from asva.outputs import file_digest, package_versions
 
 if TYPE_CHECKING:
-    from asva.cli.plan import Plan
+    from asva.cli.listening import Heard
+    from asva.cli.plan import Plan, Request
     from asva.cli.sampling import Made
+    from asva.long import Track
 
 
 def scalars(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def scalars(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_record(plan: Plan, made: Made) -> dict[str, Any]:
     """Everything about a video but its memory and its times."""
-    request, result = plan.request, made.result
+    request, clip = plan.request, made.plan
     call = {name: value for name, value in plan.arguments.items() if value is not None}
     record = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -36,27 +38,69 @@ def make_record(plan: Plan, made: Made) -> dict[str, Any]:
         "prompt": request.prompt,
         "inputs": {
             "image": _image(plan, made),
-            "audio": {"name": request.audio.name, "sha256": file_digest(request.audio), "start": request.start},
+            "audio": _audio(request),
         },
-        "settings": made.settings | call | {"num_frames": plan.num_frames, "crf": request.crf},
+        "settings": made.settings | call | {"num_frames": plan.window_size, "crf": request.crf},
         "device": {"name": made.device, "dtype": made.dtype, "offload": request.offload},
-        "fps": result.fps,
-        "num_frames": len(result.frames),
+        "fps": float(clip.fps),
+        "num_frames": clip.num_frames,
+        "duration": float(clip.duration),
+        "windows": _windows(plan, made),
     }
+    if made.heard.seconds is not None:
+        record["keyframes"] = {
+            "indices": made.heard.frame_numbers(clip),
+            "seconds": made.heard.seconds,
+            "chosen_by": made.heard.chosen_by,
+        }
     if "keyframe" in plan.method.stages:
-        record |= _keyframes(plan, made, call)
+        record["motion_curve"] = made.heard.curve
     if plan.interpolator is not None:
         record["interpolator"] = _interpolator(plan)
     return record | {"versions": package_versions()}
 
 
-def _keyframes(plan: Plan, made: Made, call: dict[str, Any]) -> dict[str, Any]:
-    indices = np.asarray(made.result.keyframe_indices)
-    given = "--keyframes" in plan.request.options
-    chosen_by = "times given" if given else call.get("selection", made.settings.get("selection"))
+def _audio(request: Request) -> dict[str, Any]:
+    """The sound, what was taken of it, and what steered in its place."""
+    told = {"name": request.audio.name, "sha256": file_digest(request.audio), "start": request.start}
+    told |= {"loop": True} if request.loop else {}
+    if request.control_audio is not None:
+        told["control"] = {"name": request.control_audio.name, "sha256": file_digest(request.control_audio)}
+    return told
+
+
+def _windows(plan: Plan, made: Made) -> dict[str, Any]:
+    """How the video was put together, and how far each window has drifted from the first frame."""
+    clip = made.video.plan
     return {
-        "keyframes": {"indices": indices, "seconds": indices / made.result.fps, "chosen_by": chosen_by},
-        "motion_curve": made.result.motion_curve,
+        "fps": float(clip.native_fps),
+        "resampling": plan.request.resampling,
+        "anchor": plan.request.anchor,
+        "resumed": made.resumed,
+        "each": [
+            {"start": window.start, "keep": list(window.keep), "drift": drift}
+            for window, drift in zip(clip.windows, made.video.drift, strict=True)
+        ],
+    }
+
+
+def job(plan: Plan, picture: np.ndarray | None, control: Track, heard: Heard, device: str, dtype: str) -> dict[str, Any]:
+    """Everything that the latents of the windows depend on."""
+    request = plan.request
+    return {
+        "method": plan.method.name,
+        "model": _model_name(request.model or plan.method.model),
+        "settings": scalars(plan.settings),
+        "arguments": plan.arguments,
+        "seed": request.seed,
+        "prompt": request.prompt,
+        "anchor": request.anchor,
+        "picture": None if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest(),
+        "sound": [hashlib.sha256(np.ascontiguousarray(control.waveform)).hexdigest(), control.sample_rate],
+        "windows": [[window.start, *window.keep] for window in heard.plan.windows],
+        "each": [{name: np.asarray(value).tolist() for name, value in each.items()} for each in heard.each],
+        "device": [device, dtype, request.offload],
+        "versions": package_versions(),
     }
 
 

@@ -12,6 +12,8 @@ from asva.cli import options
 from asva.cli.door import UsageProblem
 from asva.cli.terminal import gigabytes, note
 
+MOST_TOLD = 24  # keyframes
+
 
 def sample(
     audio: Annotated[Path, typer.Option("--audio", "-a", help="A sound, or a video with sound.")],
@@ -30,8 +32,18 @@ def sample(
     ] = None,
     seed: options.Seed = 0,
     start: options.Start = 0.0,
+    duration: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds of the video; as long as the sound without it.")
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat the sound until --duration is full.")] = False,
+    control_audio: Annotated[
+        Path | None, typer.Option(help="A sound that moves the picture in place of the one that is heard.")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="Height x width, such as 320x512.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second, where there is a choice.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second; the model's own without it.")] = None,
+    resample: Annotated[
+        options.Resampling, typer.Option(help="Frames at another rate than the model's: the nearest, or a blend of two.")
+    ] = options.Resampling.nearest,
     interpolator: Annotated[
         str | None, typer.Option(help="KeyVID model whose second stage makes the frames between.")
     ] = None,
@@ -46,6 +58,9 @@ def sample(
     words: Annotated[
         str | None, typer.Option(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
     ] = None,
+    anchor: Annotated[
+        bool, typer.Option("--anchor/--no-anchor", help="Hold the colours of long videos to those of their start.")
+    ] = True,
     keyframes: options.Keyframes = None,
     uniform: Annotated[bool, typer.Option("--uniform", help="Keyframes at equal distances.")] = False,
     rule: Annotated[options.Rule | None, typer.Option(help="How keyframes are chosen from the motion curve.")] = None,
@@ -57,19 +72,23 @@ def sample(
         options.Offload.none
     ),
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the video: 0 lossless, 18 very good.")] = 18,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on where an interrupted run of the same command stopped.")
+    ] = True,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
 ) -> None:
     """Make a video of a picture that moves in time with a sound.
 
-    The video is as long as the model's window (2 s): a longer sound is cut, a shorter one filled with silence. A JSON
-    with every setting, the versions, keyframes and motion curve stands beside it; OUTPUT's folder must exist.
+    The video is as long as the sound, or as --duration from --start on. A JSON with every setting, the versions,
+    keyframes, motion curve and drift stands beside it; OUTPUT's folder must exist. While a long one is made, finished
+    windows lie in OUTPUT.part, from which the same command goes on after an interruption.
 
     Examples:
 
       asva sample --image drum.png --audio drum.wav --output drum.mp4
 
-      asva sample -i clip.mp4 -a song.mp3 --start 12.5 -o song.mp4 --plot --strip
+      asva sample -i clip.mp4 -a song.mp3 --start 12.5 --duration 10 -o song.mp4 --plot --strip
 
       asva sample -i dog.jpg -a bark.wav --keyframes 0.2,0.9,1.4 --seed 7 -o dog.mp4
 
@@ -86,6 +105,10 @@ def sample(
         raise UsageProblem("`--uniform` and `--keyframes` exclude each other: give one.")
     if image is not None and image_model is not None:
         raise UsageProblem("`--image` and `--image-model` exclude each other: give one.")
+    if duration is not None and duration <= 0:
+        raise UsageProblem(f"`--duration` must be a positive number of seconds, got {duration:g}.")
+    if loop and duration is None:
+        raise UsageProblem("`--loop` must have a `--duration` until which the sound is repeated.")
     targets = _targets(output, plot=plot, strip=strip, picture=image_model is not None)
     options.check_targets([path for name, path in targets.items() if name != "strip"], overwrite)
     given = {
@@ -111,6 +134,12 @@ def sample(
         fps=fps,
         seed=seed,
         start=start,
+        duration=duration,
+        loop=loop,
+        control_audio=control_audio,
+        anchor=anchor,
+        resampling=str(resample),
+        resume=resume,
         size=None if size is None else options.parse_size(size),
         options={name: value for name, value in given.items() if value is not None},
         device=device,
@@ -141,8 +170,10 @@ def _targets(output: Path, *, plot: bool, strip: bool, picture: bool) -> dict[st
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:
     """The result on stdout, everything about it on stderr."""
     if "keyframes" in record:
-        chosen = ", ".join(f"{second:.2f}" for second in record["keyframes"]["seconds"])
-        note(f"keyframes at {chosen} s", quiet=True)
+        seconds_of = record["keyframes"]["seconds"]
+        chosen = ", ".join(f"{second:.2f}" for second in seconds_of[:MOST_TOLD])
+        more = f" and {len(seconds_of) - MOST_TOLD} more" if len(seconds_of) > MOST_TOLD else ""
+        note(f"keyframes at {chosen} s{more}", quiet=True)
     memory = record["memory"]
     note(
         f"peak memory {gigabytes(memory['measured_bytes'])}, predicted {gigabytes(memory['predicted_bytes'])}; "

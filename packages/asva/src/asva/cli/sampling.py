@@ -1,68 +1,77 @@
-"""The stages of `asva sample`: read, load, make the frames, write everything or nothing."""
+"""The stages of `asva sample`: read, load, make the frames and write them as they come; everything or nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asva.cli import options
-from asva.cli.inputs import read_picture, read_sound
+from asva.cli.inputs import read_picture
+from asva.cli.listening import Heard, listen, read_tracks
 from asva.cli.plan import Plan, Request, make_plan
 from asva.cli.progress import Stages
-from asva.cli.record import make_record, scalars
+from asva.cli.record import job, make_record, scalars
 from asva.cli.terminal import gigabytes, note
+from asva.cli.watching import Watched, frames_to_show
 from asva.outputs import picture_file, staged, write_json
 
 if TYPE_CHECKING:
-    from asva_audio import Audio
+    from asva.long import ClipPlan, LongVideo, Track
 
 FIRST_STAGE = "listening"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Made:
-    """What came out, and of which pipeline.
+    """What makes the frames, and what is known of it.
 
     Attributes:
-        result: What the last pipeline answered.
+        frames: Of the video, one by one.
+        plan: Of the video.
+        video: Of the method, whose windows drift.
+        heard: Curve and keyframes.
         settings: Of the pipeline that made the frames.
         device: That it ran on.
         dtype: Of its weights.
         localizer: Whether it had one.
         predicted: Bytes that were expected to be needed at most, by any pipeline.
         picture: File of the first frame, where a model made it.
+        resumed: Windows that an interrupted run had finished.
     """
 
-    result: Any
-    settings: dict[str, Any]
-    device: str
-    dtype: str
-    localizer: bool
-    predicted: int
+    frames: Iterator[np.ndarray]
+    plan: ClipPlan
+    video: LongVideo
+    heard: Heard
+    settings: dict[str, Any] = field(default_factory=dict)
+    device: str = ""
+    dtype: str = ""
+    localizer: bool = False
+    predicted: int = 0
     picture: bytes | None = None
+    resumed: int = 0
 
 
 def run(request: Request, targets: dict[str, Path], *, overwrite: bool) -> tuple[dict[str, Any], dict[str, Path]]:
     """Make the video and everything beside it; returns the record and the files, the video last."""
-    from asva.models import measured_peak, reset_peak
+    from asva.models import reset_peak
 
     plan = make_plan(request)
     targets = _name_strip(targets, plan, overwrite)
     reset_peak()
-    with Stages() as stages:
+    with Stages() as stages, ExitStack() as left_behind:
         stages.stage("reading picture and sound")
         size = (plan.arguments["height"], plan.arguments["width"])
         picture = None if request.image is None else read_picture(request.image, size)
-        sound = read_sound(request.audio, request.start, plan.seconds)
-        made = _make(plan, picture, sound, stages)
-        stages.stage("writing")
-        record = make_record(plan, made)
-        record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
-        record["seconds"] = dict(stages.seconds)
-        _write(plan, targets, record, made)
+        sound, control = read_tracks(request)
+        made = _make(plan, picture, control, stages, targets["video"], left_behind)
+        record = _write(plan, targets, sound, made, stages)
     return record, targets
 
 
@@ -76,7 +85,9 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
     return targets | {"strip": strip}
 
 
-def _make(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages) -> Made:
+def _make(
+    plan: Plan, picture: np.ndarray | None, control: Track, stages: Stages, output: Path, left_behind: ExitStack
+) -> Made:
     """First frame, frames, frames between: each model is let go before the next is loaded."""
     from asva.models.memory import release_memory
 
@@ -85,12 +96,14 @@ def _make(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages) 
         picture, needed = _first_frame(plan, stages)
         file = picture_file(picture)
         release_memory()
-    made = _frames(plan, picture, sound, stages)
+    made = _frames(plan, picture, control, stages, output)
+    made.picture, made.predicted = file, max(made.predicted, needed)
     if plan.interpolator is not None:
+        given = _gathered(made.frames, made.plan.num_frames, output, left_behind)
+        made.video.pipeline = None
         release_memory()
-        between, more = _between(plan, made.result, sound, stages)
-        made = Made(**vars(made) | {"result": between, "predicted": max(made.predicted, more)})
-    return Made(**vars(made) | {"picture": file, "predicted": max(made.predicted, needed)})
+        _between(plan, made, given, control, stages)
+    return made
 
 
 def _first_frame(plan: Plan, stages: Stages) -> tuple[np.ndarray, int]:
@@ -108,7 +121,9 @@ def _first_frame(plan: Plan, stages: Stages) -> tuple[np.ndarray, int]:
     )
 
 
-def _frames(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages) -> Made:
+def _frames(plan: Plan, picture: np.ndarray | None, control: Track, stages: Stages, output: Path) -> Made:
+    from asva.long import LongVideo
+    from asva.long.folder import PartFolder
     from asva.models import load_pipeline, predicted_peak
 
     request = plan.request
@@ -116,90 +131,143 @@ def _frames(plan: Plan, picture: np.ndarray | None, sound: Audio, stages: Stages
     pipeline = load_pipeline(plan.folder or "", method=plan.method.name, **_place(request))
     height, width = plan.arguments["height"], plan.arguments["width"]
     predicted = predicted_peak(
-        pipeline, height=height, width=width, num_frames=plan.num_frames, offload=request.offload
+        pipeline, height=height, width=width, num_frames=plan.window_size, offload=request.offload
     )
     note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
     stages.stage(FIRST_STAGE)
-    result = pipeline(
-        image=picture,
-        audio=sound,
+    heard = listen(plan, pipeline, control)
+    device, dtype = str(pipeline._execution_device), str(pipeline.dtype)
+    store = None
+    if len(heard.plan.windows) > 1:
+        folder = output.with_name(f"{output.name}.part")
+        store = PartFolder(folder, job(plan, picture, control, heard, device, dtype), resume=request.resume)
+        if store.found:
+            note(f"{store.found} of {len(heard.plan.windows)} windows were finished before: going on.", quiet=True)
+    video = LongVideo(
+        pipeline,
+        heard.plan,
+        picture,
+        control,
         prompt=request.prompt,
-        generator=_generator(request),
-        callback_on_step_end=_report(stages, plan.method.stages),
-        **plan.arguments,
+        seed=request.seed,
+        arguments=plan.arguments,
+        each=heard.each,
+        anchor=request.anchor,
+        store=store,
     )
+    video.callback = _report(stages, plan.method.stages, video)
     return Made(
-        result=result,
+        frames=video.frames(),
+        plan=heard.plan,
+        video=video,
+        heard=heard,
         settings=scalars(pipeline.config),
-        device=str(pipeline._execution_device),
-        dtype=str(pipeline.dtype),
+        device=device,
+        dtype=dtype,
         localizer=getattr(pipeline, "localizer", None) is not None,
         predicted=predicted,
+        resumed=0 if store is None else store.found,
     )
 
 
-def _between(plan: Plan, result: Any, sound: Audio, stages: Stages) -> tuple[Any, int]:
+def _gathered(frames: Iterator[np.ndarray], count: int, output: Path, left_behind: ExitStack) -> np.ndarray:
+    """Frames that wait for the second model, in a file of their own."""
+    folder = Path(
+        left_behind.enter_context(tempfile.TemporaryDirectory(prefix=".asva-", dir=output.parent)), "given.npy"
+    )
+    first = next(frames)
+    given = np.lib.format.open_memmap(folder, mode="w+", dtype=np.uint8, shape=(count, *first.shape))
+    given[0] = first
+    for index, frame in enumerate(frames, start=1):
+        given[index] = frame
+    return given
+
+
+def _between(plan: Plan, made: Made, given: np.ndarray, control: Track, stages: Stages) -> None:
     """All frames from those of the method, by the second stage of another model."""
+    from asva.long.between import FramesBetween
     from asva.models import load_pipeline, predicted_peak
     from asva.pipelines.methods import METHODS
 
     request = plan.request
     stages.stage("loading the interpolator")
     pipeline = load_pipeline(plan.interpolator, method="keyvid", **_place(request))
-    height, width = result.frames.shape[1:3]
-    predicted = predicted_peak(pipeline, height=height, width=width, offload=request.offload)
+    height, width = given.shape[1:3]
     steps = request.options.get("--interp-steps")
-    ratio = round(plan.interpolator_settings["fps"] / result.fps)
-    between = pipeline.interpolate(
-        result.frames,
-        ratio * np.arange(len(result.frames)),
-        sound,
-        request.prompt,
-        generator=_generator(request),
-        interp_num_inference_steps=steps,
-        callback_on_step_end=_report(stages, METHODS["keyvid"].stages),
+    between = FramesBetween(
+        pipeline,
+        made.heard.between,
+        given,
+        plan.ratio,
+        control,
+        prompts=[request.prompt] * len(made.heard.between.windows),
+        seed=request.seed,
+        arguments={"interp_num_inference_steps": steps},
     )
-    return between, predicted
+    between.callback = _report(stages, METHODS["keyvid"].stages, between)
+    made.predicted = max(made.predicted, predicted_peak(pipeline, height=height, width=width, offload=request.offload))
+    made.plan, made.frames = between.plan, between.frames()
 
 
 def _place(request: Request) -> dict[str, str]:
     return {"device": request.device, "dtype": request.dtype, "offload": request.offload}
 
 
-def _generator(request: Request) -> Any:
-    import torch
+def _report(stages: Stages, words: Any, video: Any) -> Any:
+    """Steps of a stage where there is one window, windows where there are more."""
+    count = len(video.plan.windows)
 
-    return torch.Generator("cpu").manual_seed(request.seed)
-
-
-def _report(stages: Stages, words: Any) -> Any:
     def on_step(stage: str, step: int, total: int, latents: Any) -> None:
         del latents
-        stages.stage(words[stage], total)
-        stages.step(step + 1)
+        if count == 1:
+            stages.stage(words[stage], total)
+            stages.step(step + 1)
+        else:
+            stages.stage("frames between, windows" if "interp" in words and stage == "between" else "windows", count)
+            stages.step(video.window + (stage == "decode" and step + 1 == total))
 
     return on_step
 
 
-def _write(plan: Plan, targets: dict[str, Path], record: dict[str, Any], made: Made) -> None:
+def _write(plan: Plan, targets: dict[str, Path], sound: Track, made: Made, stages: Stages) -> dict[str, Any]:
     from asva.cli.drawings import draw_plot, draw_strip
+    from asva.models import measured_peak
     from asva_data import write_video
 
-    result = made.result
+    clip, request = made.plan, plan.request
+    sound = sound.fit(clip.duration, loop=request.loop)
+    shown = None if made.heard.seconds is None else made.heard.frame_numbers(clip)
+    watched = Watched(
+        fps=float(clip.fps),
+        waveform=sound.waveform,
+        sample_rate=sound.sample_rate,
+        curve=made.heard.curve,
+        curve_fps=float(plan.native_fps),
+        keyframes=made.heard.seconds,
+        strip=frames_to_show(clip.num_frames, shown) if "strip" in targets else (),
+        measure="plot" in targets and made.heard.curve is None,
+    )
     with staged(*targets.values()) as drafts:
         draft = dict(zip(targets, drafts, strict=True))
         write_video(
             draft["video"],
-            result.frames,
-            fps=result.fps,
-            waveform=result.waveform,
-            sample_rate=result.sample_rate,
-            crf=plan.request.crf,
+            watched.watch(made.frames),
+            fps=clip.fps,
+            waveform=sound.waveform,
+            sample_rate=sound.sample_rate,
+            crf=request.crf,
         )
+        stages.stage("writing")
+        record = make_record(plan, made)
+        record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
+        record["seconds"] = dict(stages.seconds)
         write_json(draft["json"], record)
         if "image" in draft:
             draft["image"].write_bytes(made.picture)
         if "plot" in draft:
-            draw_plot(draft["plot"], result, plan.request.audio.name)
+            draw_plot(draft["plot"], watched, request.audio.name)
         if "strip" in draft:
-            draw_strip(draft["strip"], result)
+            draw_strip(draft["strip"], watched)
+    if made.video.store is not None:
+        made.video.store.remove()
+    return record

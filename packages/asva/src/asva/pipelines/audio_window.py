@@ -109,6 +109,7 @@ class AudioWindowPipeline(VideoPipeline):
         guidance_rescale: float | None = None,
         eta: float | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        first_latents: Tensor | None = None,
         latents: Tensor | None = None,
         vae_sample: str | None = None,
         no_audio: bool = False,
@@ -136,6 +137,8 @@ class AudioWindowPipeline(VideoPipeline):
             guidance_rescale: 0 to 1.
             eta: Noise of each DDIM step, 0 to 1.
             generator: CPU generator, or one per sample. The same one gives the same video.
+            first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own, which the
+                image encoder still sees: the end of a video that goes on.
             latents: (b, t, c, h, w) initial noise.
             vae_sample: `"sample"` or `"mode"`.
             no_audio: Leave the sound out (a control).
@@ -161,7 +164,7 @@ class AudioWindowPipeline(VideoPipeline):
         hears = sounds[0] is not None and not no_audio and self.taps is not None
         guidance = settings.guidance("frames", hears=hears)
         with self._ready():
-            first = self._encode_frames(pixels[:, None], settings)
+            first = self._first_latents(pixels, settings)
             tokens = self._encode_tokens(pixels, prompts, sounds if hears else None, guidance, settings)
             frames = self._finish(self._denoise(first, tokens, guidance, settings), settings, callback_on_step_end)
         return VideoOutput.of(sounds, settings.fps, single=single, frames=frames)

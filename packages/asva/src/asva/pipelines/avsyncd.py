@@ -90,6 +90,7 @@ class AVSyncDPipeline(VideoPipeline):
         text_guidance_scale: float | None = None,
         audio_guidance_scale: float | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        first_latents: Tensor | None = None,
         latents: Tensor | None = None,
         vae_sample: str | None = None,
         no_audio: bool = False,
@@ -113,6 +114,8 @@ class AVSyncDPipeline(VideoPipeline):
             text_guidance_scale: 1 is none.
             audio_guidance_scale: 1 is none.
             generator: CPU generator, or one per sample. The same one gives the same video.
+            first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own: the
+                end of a video that goes on.
             latents: (b, t - 1, c, h, w) initial noise of the frames after the first.
             vae_sample: `"sample"` or `"mode"`.
             no_audio: Leave the sound out (a control).
@@ -142,7 +145,7 @@ class AVSyncDPipeline(VideoPipeline):
         hears = sounds[0] is not None and not no_audio and self.unet.config.audio
         guidance = self._guidance(settings, hears)
         with self._ready():
-            first = self._encode_frames(pixels[:, None], settings)
+            first = self._first_latents(pixels, settings)
             network = self._network(first, prompts, sounds if hears else [None] * len(sounds), guidance)
             others = self._denoise(network, guidance, settings)
             frames = self._finish(torch.cat([first, others], dim=1), settings, callback_on_step_end)

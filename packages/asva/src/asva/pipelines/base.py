@@ -81,6 +81,16 @@ class VideoPipeline(DiffusionPipeline):
         ]
         return torch.stack(encoded, dim=1)
 
+    def _first_latents(self, pixels: Tensor, settings: Settings) -> Tensor:
+        """Latents (b, 1, c, h, w) of the first frame: those given, or the picture's."""
+        given = settings.first_latents
+        if given is None:
+            return self._encode_frames(pixels[:, None], settings)
+        expected = (len(pixels), *latent_shape(self.vae, pixels.shape[-2:]))
+        if tuple(given.shape) != expected:
+            raise ValueError(f"`first_latents` must have shape {expected}, got {tuple(given.shape)}.")
+        return given[:, None].to(self._execution_device, torch.float32)
+
     def _scheduler_for(self, unet: Any) -> Any:
         """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
         kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type

@@ -157,6 +157,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         interp_guidance_rescale: float | None = None,
         eta: float | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        first_latents: Tensor | None = None,
         latents: Tensor | None = None,
         interp_latents: Tensor | None = None,
         step_noise: Sequence[Tensor] | None = None,
@@ -196,6 +197,8 @@ class KeyVIDPipeline(InterpolatingPipeline):
             interp_guidance_rescale: Second stage.
             eta: Noise of each DDIM step, 0 to 1.
             generator: CPU generator, or one per sample. The same one gives the same video.
+            first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own, which the
+                image encoder still sees: the end of a video that goes on.
             latents: (b, k, c, h, w) initial noise of the first stage.
             interp_latents: (b, t, c, h, w) initial noise of the second stage, before it is blended.
             step_noise: Noise of each step of the first stage.
@@ -233,7 +236,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
 
         with self._ready():
             # 1. the first frame's latents
-            first = self._encode_frames(pixels[:, None], settings)
+            first = self._first_latents(pixels, settings)
             # 2. where something moves
             mel = self._mel(sounds) if hears else None
             indices, curve = self._choose_keyframes(fixed, mel, settings, len(images))

@@ -1,0 +1,149 @@
+"""What `asva sample` takes from a sound before any frame is made: length, windows, motion, keyframes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asva.cli.inputs import naming, read_sound
+from asva.cli.plan import Plan, Request
+from asva.cli.terminal import note
+
+if TYPE_CHECKING:
+    from asva.long import ClipPlan, Track
+
+MOST_SHARED = 3  # a window may share up to a third of its frames with the next
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """What the sound says about the video.
+
+    Attributes:
+        plan: Windows of the method.
+        each: Further arguments of each window's call.
+        curve: (t,) motion of every frame of the method; None where nothing hears it.
+        seconds: (k,) of the keyframes that are shown; None where there are none.
+        chosen_by: How.
+        between: Windows of the interpolator.
+    """
+
+    plan: ClipPlan
+    each: list[dict[str, Any]] = field(default_factory=list)
+    curve: np.ndarray | None = None
+    seconds: np.ndarray | None = None
+    chosen_by: str = ""
+    between: ClipPlan | None = None
+
+    def frame_numbers(self, plan: ClipPlan) -> np.ndarray:
+        """Frames of the video that show the keyframes, or come nearest to them."""
+        numbers = np.floor(self.seconds * float(plan.fps) + 0.5).astype(int)
+        return np.minimum(numbers, plan.num_frames - 1)
+
+
+def read_tracks(request: Request) -> tuple[Track, Track]:
+    """The sound of the file, as long as the video, and the one that steers."""
+    from asva.long import Track
+
+    sound = Track.of(read_sound(request.audio, request.start, request.duration))
+    wanted = sound.duration if request.duration is None else _exact(request.duration)
+    missing = float(wanted - sound.duration)
+    if missing > 1e-3:
+        what = "it begins again" if request.loop else f"the last {missing:.2f} s of the video are silent"
+        note(f"Note: '{request.audio}' gives {float(sound.duration):.2f} s of sound: {what}.")
+    sound = sound.fit(wanted, loop=request.loop)
+    if request.control_audio is None:
+        return sound, sound
+    control = Track.of(read_sound(request.control_audio, request.start, float(wanted), "--control-audio"))
+    if abs(missing := float(wanted - control.duration)) > 0.05 and not request.loop:
+        note(f"Note: '{request.control_audio}' ends {missing:.2f} s before the video, in which nothing is heard then.")
+    return sound, control.fit(wanted, loop=request.loop)
+
+
+def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
+    """Windows, curve and keyframes."""
+    from asva.long import make_clip_plan
+    from asva.long.between import plan_between
+
+    duration, between, size = control.duration, None, plan.window_size
+    fps, native = plan.fps, plan.native_fps
+    if plan.interpolator is not None:
+        further = plan.interpolator_settings
+        between, given = plan_between(
+            duration,
+            fps,
+            native_fps=further["fps"],
+            window_size=further["num_frames"],
+            ratio=plan.ratio,
+            resampling=plan.request.resampling,
+        )
+        duration, fps = given / _exact(native), native
+    count = -(-duration.numerator * _exact(native) // duration.denominator) + 1
+    curve, unrest = _curves(plan, pipeline, control, int(count) + size)
+    clip = make_clip_plan(
+        duration,
+        fps,
+        native_fps=native,
+        window_size=size,
+        overlaps=(1, max(size // MOST_SHARED, 1)),
+        unrest=unrest,
+        resampling="nearest" if between is not None else plan.request.resampling,
+    )
+    heard = Heard(plan=clip, each=[{} for _ in clip.windows], between=between)
+    if "keyframe" in plan.method.stages:
+        _choose_keyframes(plan, heard, curve)
+    if curve is not None:
+        heard.curve = curve[: clip.native_frames]
+    return heard
+
+
+def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """Motion heard, if something hears it, and how bad each frame is to start a window at."""
+    from asva.long import heard_curve, loudness_curve, unrest
+
+    native, curve = _exact(plan.native_fps), None
+    if getattr(pipeline, "localizer", None) is not None:
+        curve = heard_curve(
+            pipeline.localizer,
+            pipeline.audio_encoder.spectrogram,
+            control,
+            count,
+            window_size=plan.window_size,
+            fps=native,
+            sample_rate=pipeline.config.sample_rate,
+        )
+    moves = loudness_curve(control, count, native) if curve is None else curve
+    return curve, unrest(moves, native)
+
+
+def _choose_keyframes(plan: Plan, heard: Heard, curve: np.ndarray | None) -> None:
+    from asva.long import kept_keyframes, window_keyframes
+
+    clip, given = heard.plan, plan.request.options.get("--keyframes")
+    rule = plan.arguments.get("selection", plan.settings["selection"])
+    heard.chosen_by = "times given" if given is not None else rule
+    if given is not None:
+        given = _frames_at(given, clip)
+    elif curve is None and rule != "uniform":
+        raise ValueError("`--keyframes` must be given: this model has no localizer to find them.")
+    with naming("--keyframes", "keyframes"):
+        chosen = window_keyframes(
+            curve, clip, plan.settings["num_keyframes"], rule=rule, given=given, seed=plan.request.seed
+        )
+    for arguments, indices in zip(heard.each, chosen, strict=True):
+        arguments["keyframe_indices"] = indices
+    heard.seconds = kept_keyframes(clip, chosen) / float(clip.native_fps)
+
+
+def _frames_at(times: list[float], clip: ClipPlan) -> np.ndarray:
+    from asva_keyframe import keyframes_from_times
+
+    with naming("--keyframes", "times"):
+        return keyframes_from_times(times, clip.native_frames, float(clip.native_fps))
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(number).limit_denominator(1_000_000)
