@@ -64,6 +64,16 @@ def test_silence_and_stillness_are_undefined():
         assert np.isnan([profile.excess, profile.offset]).all() and profile.reason
 
 
+def test_the_flicker_of_a_frozen_videos_codec_is_no_motion():
+    still = np.repeat(blinking()[:1], 72, axis=0)
+    starts = np.round(MOMENTS * 24).astype(int)
+    still[starts, :16, :16] += 3  # in time with the knocks, and yet nobody sees it
+    profile = local_sync(still, 24.0, knocks(), 16000)
+    assert np.isnan([profile.excess, profile.offset]).all() and profile.reason
+    still[starts, :16, :16] += 5
+    assert local_sync(still, 24.0, knocks(), 16000).excess > 2
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="must share at least 1 s, got"):
         local_sync(blinking()[:12], 24.0, knocks(), 16000)

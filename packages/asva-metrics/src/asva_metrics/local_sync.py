@@ -14,6 +14,8 @@ from asva_metrics.shift_profile import ShiftProfile, profile_of_scores
 RATE = 50
 """Values per second at which picture and sound meet."""
 BLUR_SECONDS = TOLERANCE = 0.04
+LEAST_CHANGE = 4 / 255
+"""Share of full scale by which some cell must change from frame to frame; below, a still picture's codec flickers."""
 BEST_SHARE = 0.1
 """Share of the cells that speaks for the picture: what makes a sound is small."""
 
@@ -50,7 +52,9 @@ def local_sync_profile(changes: np.ndarray, fps: float, growth: np.ndarray) -> S
         raise ValueError(f"`frames` and `waveform` must share at least 1 s, got {seconds:g} s.")
     times = np.arange(int(seconds * RATE)) / RATE
     middles = (np.arange(len(changes)) + 0.5) / fps
-    seen = _about_zero(np.stack([np.interp(times, middles, cell) for cell in np.asarray(changes, np.float64).T]))
+    changes = np.asarray(changes, np.float64)
+    changes = changes * (np.square(changes).max() >= LEAST_CHANGE)
+    seen = _about_zero(np.stack([np.interp(times, middles, cell) for cell in changes.T]))
     # Growth is averaged over each step, so that none of it falls between two values.
     total = np.concatenate(([0.0], np.cumsum(growth)))
     edges = np.append(times, times[-1] + 1 / RATE) - 0.5 / RATE - LEAD
