@@ -20,7 +20,7 @@ class Request:
         options: Values of the options that not every method has, by their names; only those that were given.
     """
 
-    audio: Path
+    audio: Path | None
     image: Path | None = None
     image_model: str | None = None
     prompt: str = ""
@@ -205,4 +205,5 @@ def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> di
 def _own_rate(fps: float, settings: dict[str, Any]) -> float:
     """The rate asked for, or the multiple of the method's above it where that gives no whole number of frames."""
     count = settings["num_frames"] / settings["fps"] * fps
-    return fps if abs(count - round(count)) < 1e-6 and round(count) >= 2 else settings["fps"] * -(-fps // settings["fps"])
+    whole = abs(count - round(count)) < 1e-6 and round(count) >= 2
+    return fps if whole else settings["fps"] * -(-fps // settings["fps"])

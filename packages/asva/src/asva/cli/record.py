@@ -84,7 +84,9 @@ def _windows(plan: Plan, made: Made) -> dict[str, Any]:
     }
 
 
-def job(plan: Plan, picture: np.ndarray | None, control: Track, heard: Heard, device: str, dtype: str) -> dict[str, Any]:
+def job(
+    plan: Plan, picture: np.ndarray | None, control: Track, heard: Heard, device: str, dtype: str
+) -> dict[str, Any]:
     """Everything that the latents of the windows depend on."""
     request = plan.request
     return {

@@ -1,4 +1,4 @@
-"""Against drift: the colours of a later window are drawn to those of the first, in latents, a little with every frame."""
+"""Against drift: later windows are drawn to the colours of the first, in latents, a little with every frame."""
 
 from __future__ import annotations
 

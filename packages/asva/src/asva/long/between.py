@@ -97,4 +97,3 @@ class FramesBetween:
                 **self.arguments,
             )
             yield from made.frames[window.kept]
-

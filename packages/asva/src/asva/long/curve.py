@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def loudness_curve(track: Track, num_frames: int, fps: Fraction) -> np.ndarray:
     """(num_frames,) root mean square of the sound during each frame, relative to the loudest."""
     edges = [round(index / fps * track.sample_rate) for index in range(num_frames + 1)]
     levels = np.zeros(num_frames)
-    for index, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for index, (first, last) in enumerate(pairwise(edges)):
         samples = track.waveform[:, first:last]
         levels[index] = np.sqrt(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
     return (levels / max(levels.max(initial=0.0), 1e-4)).astype(np.float32)
