@@ -69,6 +69,7 @@ def test_a_ball_that_knocks_in_time_beats_a_late_and_a_still_one(report):
     assert value(report, "event_f1", "still") == 0
     assert value(report, "event_error", "good") < 60
     assert value(report, "local_sync", "good") > 1 > value(report, "local_sync", "late")
+    assert value(report, "local_sync", "still") == 0
     assert value(report, "local_offset", "good") < value(report, "local_offset", "late")
     assert scores(report)["local_offset"]["systems"]["still"]["value"] is None
     assert value(report, "motion", "still") < 1 < value(report, "motion", "good")

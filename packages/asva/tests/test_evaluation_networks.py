@@ -1,6 +1,8 @@
 """Scores that need weights, with tiny random networks: what they are made of, chance levels, and bad features."""
 
+import os
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +11,16 @@ import yaml
 from torch import nn
 
 from asva.evaluation import evaluate, load_protocol, write_report
-from asva.evaluation.network_observations import ClipFeatures, FrameFeatures, JointFeatures, SyncFeatures
+from asva.evaluation.network_observations import (
+    ClipFeatures,
+    FrameFeatures,
+    JointFeatures,
+    LipVectors,
+    SyncFeatures,
+)
 from asva.evaluation.weights import KINDS, Networks, WeightsError
-from asva_data import write_video
-from asva_metrics import align_sync, cosine_similarity, frechet_distance, relative_sync
+from asva_data import read_video, write_video
+from asva_metrics import align_sync, cosine_similarity, frechet_distance, lip_sync, relative_sync
 
 WIDTH = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 ALL = [
@@ -157,6 +165,45 @@ def test_listening_scores_have_their_chances(measured):
     assert "swapped" in scores["ia"]["systems"]["it"] and "shifted" not in scores["ia"]["systems"]["it"]
 
 
+class Track(nn.Module):
+    """Stands for SyncNet: lips and a voice that say the same two frames apart, whatever it is shown."""
+
+    def embed_track(self, face, mfcc):
+        walk = np.random.default_rng(len(face)).normal(size=(len(face), 8)).cumsum(0)
+        return torch.from_numpy(walk[:-5]), torch.from_numpy(walk[2:-3])
+
+
+def test_lips_are_compared_with_voices_moved_further_than_the_search_and_with_others(tmp_path, write_ball):
+    for place in range(2):
+        for side in ("true", "made"):
+            write_ball(tmp_path / f"{side}/{place}.mp4", 0.3, 0.6)
+    result = evaluate(
+        {"it": tmp_path / "made"},
+        tmp_path / "true",
+        tmp_path / "out",
+        protocol=protocol_of(tmp_path, ["sync_c", "sync_d"]),
+        weights={"syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]},
+    )
+    lips, voice = (result.clips("it")[0].generated.tensor(LipVectors(), name) for name in ("lips", "voice"))
+    for score in write_report(result, tmp_path / "out", command=[])["scores"]:
+        figures = score["systems"]["it"]
+        assert figures["value"] == pytest.approx(getattr(lip_sync(lips, voice), score["name"]), rel=1e-5)
+        moved = [getattr(lip_sync(lips, np.roll(voice, k, axis=0)), score["name"]) for k in range(16, len(voice) - 15)]
+        assert figures["shifted"]["chance"] == pytest.approx(np.mean(moved), rel=1e-5) and len(moved) == 14
+        worse = figures["shifted"]["chance"] - figures["value"]
+        assert worse < 0 if score["name"] == "sync_c" else worse > 0
+        assert figures["swapped"]["chance"] is not None  # the stand-in hears the same voice everywhere
+
+
+def test_desync_says_what_it_lacks(tmp_path, write_ball):
+    for side in ("true", "made"):
+        write_ball(tmp_path / side / "a.mp4", 0.3, 0.6)
+    protocol = protocol_of(tmp_path, ["desync", "motion"])
+    report = write_report(evaluate({"it": tmp_path / "made"}, tmp_path / "true", tmp_path, protocol=protocol), tmp_path)
+    assert "Synchformer's network and weights" in report["scores"][0]["not_measured"]
+    assert "asva_metrics.desync" in (tmp_path / "report.md").read_text()
+
+
 def test_features_that_are_not_finite_are_left_out(tmp_path, write_ball):
     class Failing(Means):
         def forward(self, images):
@@ -222,6 +269,32 @@ def test_weights_added_later_take_over_what_was_measured(tmp_path, write_ball, m
     assert report["scores"][1]["systems"]["it"]["value"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
+def test_real_weights_tell_real_clips_from_frozen_ones(tmp_path):
+    weights, clips = os.environ.get("ASVA_I3D_WEIGHTS"), Path(os.environ.get("ASVA_CLIPS_DIR", SHARED_CLIPS)) / "real"
+    if not weights or not clips.exists():
+        pytest.skip("set `ASVA_I3D_WEIGHTS` to i3d-kinetics-400.ckpt and `ASVA_CLIPS_DIR` to the real clips")
+    for side in ("true", "same", "frozen"):
+        (tmp_path / side).mkdir()
+    for path in sorted(clips.glob("avsync15_*.mp4")):
+        clip = read_video(path, duration=2.0, sound=False)
+        frozen = np.repeat(clip.frames[:1], len(clip.frames), axis=0)
+        for side, frames in (("true", clip.frames), ("same", clip.frames), ("frozen", frozen)):
+            write_video(tmp_path / side / path.name, frames, fps=clip.fps, crf=18 if side == "true" else 23)
+    result = evaluate(
+        {side: tmp_path / side for side in ("same", "frozen")},
+        tmp_path / "true",
+        tmp_path / "out",
+        protocol=protocol_of(tmp_path, ["fvd"]),
+        weights={"i3d": weights},
+    )
+    systems = write_report(result, tmp_path / "out", command=[])["scores"][0]["systems"]
+    assert systems["same"]["high"] < systems["frozen"]["low"] and "dimensions" in systems["same"]["warning"]
+
+
+SHARED_CLIPS = (Path(__file__).parent / "../../../../shared/clips").resolve()
+
+
 def test_wrong_weights_are_named(tmp_path):
     with pytest.raises(WeightsError, match="one of sync, inception"):
         Networks({"vgg": tmp_path})
@@ -230,4 +303,7 @@ def test_wrong_weights_are_named(tmp_path):
     (tmp_path / "i3d.pt").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match="`weights` i3d"):
         Networks({"i3d": tmp_path / "i3d.pt"})["i3d"]
+    (tmp_path / "i3d.ckpt").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match="must hold NumPy arrays only"):
+        Networks({"i3d": tmp_path / "i3d.ckpt"})["i3d"]
     assert all(kind.what for kind in KINDS.values())

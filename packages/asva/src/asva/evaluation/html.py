@@ -15,6 +15,7 @@ import numpy as np
 from asva.evaluation.html_drawings import intervals_of
 from asva.evaluation.html_examples import Examples
 from asva.evaluation.html_profiles import SOURCES, ProfilePlots, profile_plots, read_profile
+from asva.evaluation.measuring import REFERENCE
 from asva.evaluation.sections import Code, Strong, sections_of
 from asva.evaluation.wording import number
 
@@ -63,6 +64,9 @@ def _profiles(report: dict[str, Any], root: Path) -> list[ProfilePlots]:
 
 
 def _records(report: dict[str, Any], root: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for clip in report["clips"]:
-        for side, place in clip["sides"].items():
-            yield side, clip["video"], json.loads((root / place["record"]).read_text(encoding="utf-8"))
+    """(side, video, record) of all clips, side by side."""
+    for side in (*report["systems"], REFERENCE):
+        for clip in report["clips"]:
+            if side in clip["sides"]:
+                path = root / clip["sides"][side]["record"]
+                yield side, clip["video"], json.loads(path.read_text(encoding="utf-8"))

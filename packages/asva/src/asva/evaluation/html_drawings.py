@@ -129,11 +129,9 @@ def _intervals(score: dict[str, Any]) -> Intervals | None:
     if not found:
         return None
     low, high = min(found), max(found)
-    margin = 0.06 * ((high - low) or abs(high) or 1)
-    low, high = low - margin, high + margin
 
     def place(value: float | None) -> float | None:
-        return None if value is None else round(100 * (value - low) / (high - low), 2)
+        return None if value is None else round(100 * (value - low) / (high - low or 1), 2)
 
     rows = [
         Row(

@@ -123,12 +123,12 @@ class Examples:
 
     def _example(self, system: str, order: list[str], place: int) -> Example:
         clip = self.clips[order[place]]
-        values = [(score["title"], score["systems"].get(system, {}).get("per_clip", {})) for score in self.scores]
+        values = {s["title"]: (s["systems"].get(system, {}).get("per_clip", {}), s["unit"]) for s in self.scores}
         return Example(
             clip["key"],
             clip["class"],
             f"{place + 1} of {len(order)}",
-            [(title, number(found.get(clip["key"]))) for title, found in values],
+            [(title, _measured_as(found.get(clip["key"]), unit)) for title, (found, unit) in values.items()],
             [self._panel(clip, side) for side in (system, REFERENCE) if side in clip["sides"]],
         )
 
@@ -146,6 +146,11 @@ class Examples:
         self.left -= len(video)
         uri = "data:video/mp4;base64," + base64.b64encode(video).decode()
         return Panel(side, uri, "", curves_of(record))
+
+
+def _measured_as(value: float | None, unit: str) -> str:
+    """A figure with its unit, if that is short."""
+    return "undefined" if value is None else f"{number(value)} {unit if len(unit) < 3 else ''}".strip()
 
 
 def small_video(place: dict[str, Any], heard: dict[str, Any], seconds: float) -> bytes:

@@ -21,6 +21,8 @@ SHIFTS = 8
 SMALL_SHIFTS = 32
 """The same for the small classifier, which scores every shift in one pass."""
 LIP_RATE = 25
+LIP_SEARCH = 15
+"""Frames that SyncNet's search moves the voice to either side."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ class WholeFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class LipFeatures(Looked):
-    """SyncNet's search over shifts, on the largest face at 25 frames per second."""
+class LipVectors(Looked):
+    """SyncNet's vectors of the largest face at 25 frames per second and of the voice beside it."""
 
     needs: ClassVar = ("syncnet", "faces")
 
@@ -162,7 +164,7 @@ class LipFeatures(Looked):
         import torch
 
         from asva_audio import resample
-        from asva_metrics import face_crops, find_face_boxes, lip_sync, speech_mfcc
+        from asva_metrics import face_crops, find_face_boxes, speech_mfcc
 
         check_sound(cut)
         places = np.round(np.arange(round(cut.seconds * LIP_RATE)) * cut.moving_fps / LIP_RATE).astype(int)
@@ -173,8 +175,8 @@ class LipFeatures(Looked):
         mono = resample(torch.from_numpy(cut.waveform), cut.sample_rate, 16000)
         mfcc = torch.from_numpy(speech_mfcc(mono)).float().to(networks.device)
         faces = torch.from_numpy(face_crops(frames, boxes)).to(networks.device)
-        found = lip_sync(*networks["syncnet"].embed_track(faces, mfcc))
-        return Observed({"sync_c": found.sync_c, "sync_d": found.sync_d, "offset": found.offset})
+        lips, voice = networks["syncnet"].embed_track(faces, mfcc)
+        return Observed({}, {"lips": _numpy(lips), "voice": _numpy(voice)})
 
 
 def small_shifts(seconds: float) -> list[float]:

@@ -17,7 +17,7 @@ from asva.evaluation.scores.base import Undefined
 if TYPE_CHECKING:
     from asva.evaluation.observations import Observation, Observed
 
-FORM = 1
+FORM = 2
 """Raise it when observations find something else: older records are then made anew."""
 FOR_THE_EYE = ("envelope", "profile")
 """Facts that no score needs, left out of what is kept in memory."""

@@ -111,7 +111,7 @@ def _rates(report: dict[str, Any]) -> list[Paragraph]:
 def _scores(report: dict[str, Any]) -> Section:
     names = [*report["systems"], REFERENCE]
     rows = [
-        (score["title"], score["better"] or "-", *(figure(score["systems"].get(name)) for name in names))
+        (score["title"], score["better"], *(figure(score["systems"].get(name)) for name in names))
         for score in measured(report)
     ]
     note = (
@@ -119,7 +119,19 @@ def _scores(report: dict[str, Any]) -> Section:
         "videos. n is the number of clips, where some are undefined. The last column is the true clips themselves "
         "under the same score."
     )
-    return Section("scores", "Scores", [Table(("score", "better", *names), rows), Paragraph([note])])
+    blocks = [Table(("score", "better", *names), rows), Paragraph([note]), *_warnings(report)]
+    return Section("scores", "Scores", blocks)
+
+
+def _warnings(report: dict[str, Any]) -> list[Items]:
+    """What must be known before a figure is believed; once for all systems that it is true of."""
+    systems: dict[str, list[str]] = {}
+    for score in measured(report):
+        for system, figures in score["systems"].items():
+            if "warning" in figures:
+                systems.setdefault(f"{score['title']}: {figures['warning']}", []).append(system)
+    items = [[Strong("Beware"), f" ({', '.join(names)}): {warning}."] for warning, names in systems.items()]
+    return [Items(items)] if items else []
 
 
 def _chance(report: dict[str, Any]) -> Section | None:
@@ -135,8 +147,10 @@ def _chance(report: dict[str, Any]) -> Section | None:
         return None
     head = ("score", "side", "value", "chance (shifted)", "excess", "chance (other clips)", "excess")
     note = (
-        "What the same pictures score with their sound moved around the clip, and with the sound of other clips. A "
-        "score whose excess includes 0 does not tell this system's timing from luck."
+        "What the same pictures score with their sound moved around the clip, and with the sounds of other clips; the "
+        "excess is the value less that. Where the interval of an excess holds 0, the score does not tell this system's "
+        "timing from luck. Both must be clear of 0: clips that all begin alike score above the first without being in "
+        "time."
     )
     return Section("chance", "Chance levels of synchronization", [Table(head, rows), Paragraph([note])])
 

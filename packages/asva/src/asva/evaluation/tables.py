@@ -36,6 +36,8 @@ def _entry(
     score: Score, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
     entry = describe(score)
+    if score.absent:
+        return entry | {"not_measured": score.absent}
     if missing := evaluation.networks.missing(score.needs):
         return entry | {"not_measured": _how_to_give(missing)}
     measure = _distance_entry if isinstance(score, Distance) else _clip_entry
@@ -108,7 +110,9 @@ def _figures(
 
 def _why(reasons: Counter, rows: np.ndarray) -> str:
     if reasons:
-        return "; ".join(f"{reason} ({count} clips)" for reason, count in reasons.most_common(3))
+        reason, count = reasons.most_common(1)[0]
+        others = f", and {len(reasons) - 1} other reasons" if len(reasons) > 1 else ""
+        return f"{reason} ({count} of {reasons.total()} clips{others})"
     return "no clip has anything to count" if len(rows) else "no clip was measured"
 
 

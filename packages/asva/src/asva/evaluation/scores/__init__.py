@@ -7,7 +7,7 @@ from asva.evaluation.scores.local import LocalOffset, LocalSync
 from asva.evaluation.scores.motion import Motion
 from asva.evaluation.scores.pixels import PSNR
 from asva.evaluation.scores.semantics import ImageAudio, ImageText, TemporalConsistency, TextConsistency
-from asva.evaluation.scores.sync import AlignSync, LipSyncScore, RelSync, SmallSync
+from asva.evaluation.scores.sync import AlignSync, DeSync, LipSyncScore, RelSync, SmallSync
 
 AnyScore = (
     Motion
@@ -28,6 +28,7 @@ AnyScore = (
     | TemporalConsistency
     | TextConsistency
     | LipSyncScore
+    | DeSync
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "AVAlign",
     "AlignSync",
     "AnyScore",
+    "DeSync",
     "EventError",
     "EventF1",
     "ImageAudio",

@@ -24,8 +24,8 @@ class AVAlign(Score):
 
     better: ClassVar = "higher"
     blind_to: ClassVar = (
-        "which event belongs to which sound; dense peaks score high by chance; the tolerance is one frame, "
-        "so figures of different frame rates cannot be compared"
+        "which event belongs to which sound; dense peaks score high by chance, and in a frozen video the noise of its "
+        "file has peaks; the tolerance is one frame, so figures of different frame rates cannot be compared"
     )
     chance_rule: ClassVar = "onsets shifted circularly by equal steps; onsets of other clips"
     chances: ClassVar = CHANCES

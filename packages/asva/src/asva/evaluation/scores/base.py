@@ -62,7 +62,7 @@ class Contributions:
 
 @strict
 class Score:
-    """Base of all scores; the class variables describe it in reports.
+    """Base of all scores; the class variables describe it in reports (``absent``: why it is never measured).
 
     Attributes:
         label: Name in reports, if another is wanted (needed where a protocol has a score twice).
@@ -80,6 +80,7 @@ class Score:
     needs: ClassVar[tuple[str, ...]] = ()
     of_reference: ClassVar[bool] = True
     frozen_wins: ClassVar[bool] = False
+    absent: ClassVar[str] = ""
     chances: ClassVar[tuple[str, ...]] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Synchronization by classifiers: RelSync and AlignSync of AVSyncD, our small one, and SyncNet for lips."""
+"""Synchronization by networks: RelSync and AlignSync of AVSyncD, our small one, SyncNet for lips, Synchformer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from asva.evaluation.network_observations import (
+    LIP_SEARCH,
     JointFeatures,
-    LipFeatures,
+    LipVectors,
     SmallSyncFeatures,
     SyncFeatures,
     small_shifts,
 )
 from asva.evaluation.scores.base import CHANCES, Ratio, Score, Undefined, strict
 from asva.evaluation.scores.semantics import frames_of, sound_of
-from asva_metrics import align_sync, cosine_similarity, relative_sync
+from asva_metrics import align_sync, cosine_similarity, lip_sync, relative_sync
 
 APART = 0.1
 """Seconds from which on a shift counts as another time."""
@@ -136,6 +137,8 @@ class LipSyncScore(Score):
     score: Literal["sync_c", "sync_d"] = "sync_c"
 
     blind_to: ClassVar = "everything but a frontal face and a voice; short clips suffer from the zeros at their ends"
+    chance_rule: ClassVar = "the voice moved circularly, further than the 0.6 s of the search; voices of other clips"
+    chances: ClassVar = CHANCES
     needs: ClassVar = ("syncnet", "faces")
 
     @property
@@ -147,7 +150,34 @@ class LipSyncScore(Score):
         return "higher" if self.score == "sync_c" else "lower"
 
     def observations(self, protocol):
-        return (LipFeatures(),)
+        return (LipVectors(),)
 
     def of_clip(self, clip, sound, protocol, networks):
-        return Ratio(clip.generated.facts(LipFeatures())[self.score])
+        return Ratio(self._search(clip, sound.tensor(LipVectors(), "voice")))
+
+    def shifted(self, clip, protocol, networks):
+        voice = clip.sound.tensor(LipVectors(), "voice")
+        beyond = range(LIP_SEARCH + 1, len(voice) - LIP_SEARCH)
+        found = [self._search(clip, np.roll(voice, step, axis=0)) for step in beyond]
+        return Ratio(float(np.mean(found))) if found else Ratio(0.0, 0.0)  # too short to be moved so far
+
+    def _search(self, clip, voice) -> float:
+        lips = clip.generated.tensor(LipVectors(), "lips")
+        count = min(len(lips), len(voice))
+        return getattr(lip_sync(lips[:count], voice[:count], max_shift=LIP_SEARCH), self.score)
+
+
+@strict
+class DeSync(Score):
+    """Seconds that Synchformer holds sound and picture to be apart (MMAudio's evaluation)."""
+
+    score: Literal["desync"] = "desync"
+
+    title: ClassVar = "DeSync"
+    unit: ClassVar = "s"
+    better: ClassVar = "lower"
+    blind_to: ClassVar = "steps below 0.2 s; clips shorter than 4.8 s are outside of what its network was trained on"
+    absent: ClassVar = (
+        "needs Synchformer's network and weights, neither of which is part of these packages; run it elsewhere and "
+        "give its logits to asva_metrics.desync"
+    )
