@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ from .whole_set import count_reasons
 
 
 def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]) -> Path:
-    """Write measurements as one Parquet file, under a temporary name until it is whole."""
+    """Write measurements as one Parquet file, a thousand at a time, under a temporary name until it is whole."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([item.to_row() for item in measured], schema=_schema())
-    return _whole(Path(path), lambda part: pq.write_table(table, part, compression="zstd"))
+    def write(part: Path) -> None:
+        rows = (item.to_row() for item in measured)
+        with pq.ParquetWriter(part, _schema(), compression="zstd") as writer:
+            while batch := list(islice(rows, 1000)):
+                writer.write_table(pa.Table.from_pylist(batch, schema=_schema()))
+
+    return _whole(Path(path), write)
 
 
 def read_measurements(path: str | os.PathLike) -> list[Measurements]:
@@ -101,7 +107,7 @@ def write_verdicts(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path
 
 
 def write_results(
-    folder: str | os.PathLike, measured: Sequence[Measurements], verdicts: Sequence[Verdict], recipe: Recipe
+    folder: str | os.PathLike, measured: Iterable[Measurements], verdicts: Sequence[Verdict], recipe: Recipe
 ) -> dict[str, dict[str, int]]:
     """Write all that a run leaves: measurements, reasons, clips, counts and the recipe.
 

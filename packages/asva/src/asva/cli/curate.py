@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from asva.cli.door import UsageProblem
+from asva.cli.options import RayAddress, Workers
 from asva.cli.progress import Stages
 from asva.cli.terminal import note, table
+
+RECORDS = ".records"  # what is measured so far, below the results
 
 
 def curate(
@@ -29,38 +35,51 @@ def curate(
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Look for on-screen text, if rapidocr is there.")
     ] = True,
+    workers: Workers = 1,
+    ray_address: RayAddress = None,
 ) -> None:
     """Keep the clips of a folder of videos that a recipe keeps.
 
     Writes clips.csv (which `asva data prepare --table` reads), reasons.csv, counts.json, recipe.yaml and
-    measurements.parquet, from which --again judges anew with other thresholds.
+    measurements.parquet, from which --again judges anew with other thresholds. A run that was stopped, however, goes on
+    behind the last finished file. With several workers, or a cluster, the same files come out.
 
     Examples:
 
       asva curate --recipe open-asva --never datasets/AVSync15/videos raw curated
 
+      asva curate --workers 8 raw curated
+
       asva curate --again --set filters.flow.max=1.5 curated stricter
     """
     _check_extra()
-    from asva_data.curation import load_recipe, settle, write_results
+    from asva_data.curation import load_recipe, write_results
+    from asva_data.scale import judge
 
     rules = load_recipe(recipe, dict(map(_change, change or [])))
     if not out.parent.is_dir():
         raise UsageProblem(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
+    records = None if again and not never else out / RECORDS
+    scores = [] if again else _scores(rules, text)
     with Stages() as stages:
-        measured, verdicts = _again(folder, rules) if again else _look(folder, rules, text, stages)
-        tests = [item for tested in never or [] for item in _measured(tested, stages)]
-        settled = settle(measured, verdicts, rules, tests)
+        folders = [*(never or []), *([] if again else [folder])]
+        looked = _measured(folders, rules, scores, records, stages, workers, ray_address)
+        measured = _Stored(folder / "measurements.parquet") if again else looked.pop()
+        tests = [item for found in looked for item in found]
+        _note_unreadable(tests)
+        stages.stage("judging", 1)
+        settled = judge(measured, rules, tests)
         out.mkdir(exist_ok=True)
         counts = write_results(out, measured, settled, rules)
+        skipped = _not_judged(measured, rules)
+        if records is not None:
+            shutil.rmtree(records, ignore_errors=True)
     for kind, reasons in counts.items():
         total = sum(reasons.values())
         table(
             (kind, "", f"of {total}"),
             [(name, count, f"{count / max(1, total):.1%}") for name, count in reasons.items()],
         )
-    good = [item for item in measured if item.ok]
-    skipped = [rule.name for rule in rules.filters if good and not any(rule.applies(item) for item in good)]
     if skipped:
         note(f"not judged, because they have no bounds or nothing measured them: {', '.join(skipped)}")
     typer.echo(f"{sum(clip.kept for verdict in settled for clip in verdict.clips)} clips in {out / 'clips.csv'}")
@@ -83,55 +102,77 @@ def _change(text: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
-def _scores(rules: Any, wanted: bool) -> dict[str, Any]:
+def _scores(rules: Any, wanted: bool) -> list[str]:
     """What can be judged here: on-screen text, where its detector is installed and the recipe asks for it."""
     from importlib.util import find_spec
 
     if not wanted or not any(rule.measure == "text" and rule.active for rule in rules.filters):
-        return {}
+        return []
     if find_spec("rapidocr") is None:
         note("on-screen text is not looked for: pip install 'asva-kit[curation]'")
-        return {}
+        return []
+    return ["text"]
+
+
+def _text_score() -> dict[str, Any]:
     from asva_data.curation import TextCover
 
     return {"text": TextCover()}
 
 
-def _look(folder: Path, rules: Any, text: bool, stages: Stages) -> tuple[list[Any], list[Any]]:
-    from asva_data.curation import curate as run
+def _measured(
+    folders: list[Path],
+    rules: Any,
+    scores: list[str],
+    records: Path | None,
+    stages: Stages,
+    workers: int,
+    ray_address: str | None,
+) -> list[Any]:
+    """Measurements of the videos of each folder; test videos first, since little of them is needed."""
     from asva_data.curation import sources
     from asva_data.listing import video_files
+    from asva_data.scale import check_measurable, measure_files
 
-    files = sources(video_files(folder), folder)
-    if not files:
-        raise UsageProblem(f"'{folder}' holds no videos.")
-    scores = _scores(rules, text)
-    stages.stage("measuring videos", len(files))
-    results = []
-    for done, result in enumerate(run(files, rules, scores=scores), start=1):
-        results.append(result)
-        stages.step(done)
-    return [measured for measured, _ in results], [verdict for _, verdict in results]
+    sets = [(folder, sources(video_files(folder), folder)) for folder in folders]
+    for folder, files in sets:
+        if not files:
+            raise UsageProblem(f"'{folder}' holds no videos.")
+    if records is None:
+        return []
+    check_measurable(rules, scores)
+    records.parent.mkdir(exist_ok=True)
+    stages.stage("measuring videos", sum(len(files) for _, files in sets))
+    return measure_files(
+        sets,
+        records,
+        make_scores=_text_score if scores else None,
+        scores=scores,
+        workers=workers,
+        ray_address=ray_address,
+        on_done=stages.step,
+    )
 
 
-def _again(folder: Path, rules: Any) -> tuple[list[Any], list[Any]]:
-    from asva_data.curation import decide, read_measurements
+class _Stored:
+    """The measurements of an earlier run, read whenever they are walked through."""
 
-    measured = read_measurements(folder / "measurements.parquet")
-    return measured, [decide(item, rules) for item in measured]
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Any]:
+        from asva_data.curation.table import iter_measurements
+
+        return iter_measurements(self.path)
 
 
-def _measured(folder: Path, stages: Stages) -> list[Any]:
-    from asva_data.curation import measure_safely
-    from asva_data.listing import video_files
-
-    paths = video_files(folder)
-    stages.stage(f"measuring {folder.name}", max(1, len(paths)))
-    measured = []
-    for done, path in enumerate(paths, start=1):
-        measured.append(measure_safely(path))
-        stages.step(done)
-    failed = [item for item in measured if not item.ok]
+def _note_unreadable(tests: list[Any]) -> None:
+    failed = [item for item in tests if not item.ok]
     if failed:
-        note(f"{len(failed)} of {len(paths)} test videos in {folder} cannot be read: {failed[0].failure}")
-    return [item for item in measured if item.ok]
+        note(f"{len(failed)} of {len(tests)} test videos cannot be read: {failed[0].failure}")
+
+
+def _not_judged(measured: Iterable[Any], rules: Any) -> list[str]:
+    """Names of the filters that no file could be judged by; some files tell, since all are measured alike."""
+    good = list(islice((item for item in measured if item.ok), 100))
+    return [rule.name for rule in rules.filters if good and not any(rule.applies(item) for item in good)]

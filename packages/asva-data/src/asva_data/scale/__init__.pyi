@@ -1,0 +1,11 @@
+from .curating import check_measurable as check_measurable
+from .curating import judge as judge
+from .curating import measure_files as measure_files
+from .journal import Journal as Journal
+from .journal import Records as Records
+from .journal import scan as scan
+from .running import Item as Item
+from .running import item_key as item_key
+from .running import run_items as run_items
+from .sealing import seal as seal
+from .worker import Worker as Worker
