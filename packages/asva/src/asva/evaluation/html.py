@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from asva.evaluation.blocks import Code, Strong
 from asva.evaluation.html_drawings import intervals_of
 from asva.evaluation.html_examples import Examples
 from asva.evaluation.html_profiles import SOURCES, ProfilePlots, profile_plots, read_profile
 from asva.evaluation.measuring import REFERENCE
-from asva.evaluation.sections import Code, Strong, sections_of
+from asva.evaluation.sections import sections_of
 from asva.evaluation.wording import number
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from asva.evaluation.sections import Code, Heading, Items, Paragraph, Strong, Table, Text, sections_of
+from asva.evaluation.blocks import Code, Heading, Items, Paragraph, Strong, Table, Text
+from asva.evaluation.sections import sections_of
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -32,9 +33,9 @@ def _text(pieces: Text) -> str:
 
 
 def _piece(words: str) -> str:
-    words = words.replace("\r", " ").replace("\n", " ")
+    flat = words.replace("\r", " ").replace("\n", " ")
     if isinstance(words, Code):
-        fence = "`" * (1 + max((len(run) for run in re.findall("`+", words)), default=0))
-        return f"{fence}{words}{fence}" if len(fence) == 1 else f"{fence} {words} {fence}"
-    escaped = re.sub(r"([\\`*<]|(?<=\])\()", r"\\\1", words)
+        fence = "`" * (1 + max((len(run) for run in re.findall("`+", flat)), default=0))
+        return f"{fence}{flat}{fence}" if len(fence) == 1 else f"{fence} {flat} {fence}"
+    escaped = re.sub(r"([\\`*<]|(?<=\])\()", r"\\\1", flat)
     return f"**{escaped}**" if isinstance(words, Strong) else escaped

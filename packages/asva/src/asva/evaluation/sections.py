@@ -1,76 +1,17 @@
-"""The sections of a report as words and tables, before they become Markdown or HTML."""
+"""The sections of a report: what every table and list of it says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
+from asva.evaluation.blocks import Code, Heading, Items, Paragraph, Section, Strong, Table, Text
 from asva.evaluation.measuring import REFERENCE
 from asva.evaluation.wording import figure, interval, most_common, number, probability
 
 MOST_FILES = 10
 """Files that are named before "and more"."""
-
-
-class Code(str):
-    """Words that stand as they are: paths, names, commands."""
-
-
-class Strong(str):
-    """Words that stand out."""
-
-
-Text = Sequence[str]
-"""Pieces of a sentence: plain words, `Code`, `Strong`."""
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """A few sentences."""
-
-    pieces: Text
-    kind: ClassVar = "paragraph"
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading within a section."""
-
-    words: str
-    kind: ClassVar = "heading"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; the first cell of each row names it."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    kind: ClassVar = "table"
-
-
-@dataclass(frozen=True)
-class Items:
-    """A list of sentences."""
-
-    items: Sequence[Text]
-    kind: ClassVar = "items"
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Attributes:
-        name: One word, for links.
-        title: Its heading.
-        blocks: What it holds.
-    """
-
-    name: str
-    title: str
-    blocks: Sequence[Paragraph | Heading | Table | Items]
 
 
 def sections_of(report: dict[str, Any]) -> list[Section]:
@@ -111,7 +52,7 @@ def _rates(report: dict[str, Any]) -> list[Paragraph]:
 def _scores(report: dict[str, Any]) -> Section:
     names = [*report["systems"], REFERENCE]
     rows = [
-        (score["title"], score["better"], *(figure(score["systems"].get(name)) for name in names))
+        (_with_unit(score), score["better"], *(figure(score["systems"].get(name)) for name in names))
         for score in measured(report)
     ]
     note = (
@@ -121,6 +62,10 @@ def _scores(report: dict[str, Any]) -> Section:
     )
     blocks = [Table(("score", "better", *names), rows), Paragraph([note]), *_warnings(report)]
     return Section("scores", "Scores", blocks)
+
+
+def _with_unit(score: dict[str, Any]) -> str:
+    return f"{score['title']} ({score['unit']})" if score["unit"] else score["title"]
 
 
 def _warnings(report: dict[str, Any]) -> list[Items]:
@@ -160,11 +105,9 @@ def _comparisons(report: dict[str, Any]) -> Section | None:
     for score in measured(report):
         for one in score.get("comparisons", []):
             pair = f"{one['first']} - {one['second']}"
-            if one["difference"] is None:
-                rows.append((score["title"], pair, "-", "-", "-", one["reason"]))
-                continue
+            difference = interval(one["difference"]) if one["difference"] else f"nan: {one['reason']}"
             ps = (probability(one["p"]), probability(one.get("p_holm")))
-            rows.append((score["title"], pair, interval(one["difference"]), *ps, str(one["num_clips"])))
+            rows.append((score["title"], pair, difference, *ps, str(one["num_clips"])))
     if not rows:
         return None
     head = ("score", "systems", "difference", "p", "p (Holm)", "clips")
@@ -203,14 +146,28 @@ def _left_out(report: dict[str, Any]) -> Section:
     for system, sides in report["unmatched"].items():
         for side, files in sides.items():
             if files:
-                items.append([f"{system}: {len(files)} {side} files without a partner: ", *_some(files)])
+                folder = report["folders"][REFERENCE if side == REFERENCE else system]
+                items.append([f"{system}: {len(files)} {side} files without a partner: ", *_some(files, folder)])
     items += [[f"{one['system']}, ", Code(one["clip"]), f": {one['reason']}"] for one in report["broken"]]
-    for score in measured(report):
-        for system, figures in score["systems"].items():
-            for reason, count in figures.get("undefined", {}).items():
-                items.append([f"{score['title']}, {system}: {count} clips undefined: {reason}"])
+    items += _undefined(report)
     nothing = Paragraph(["Nothing: every file has its partner, every clip was measured."])
     return Section("left-out", "Left out", [Items(items) if items else nothing])
+
+
+def _undefined(report: dict[str, Any]) -> list[Text]:
+    """Clips that a score does not define, by reason; scores of equal counts in one line."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for score in measured(report):
+        counts: dict[str, list[str]] = {}
+        for system, figures in score["systems"].items():
+            for reason, count in figures.get("undefined", {}).items():
+                counts.setdefault(reason, []).append(f"{system} {count}")
+        for reason, found in counts.items():
+            titles.setdefault((reason, ", ".join(found)), []).append(score["title"])
+    return [
+        [Strong("; ".join(names)), f": {reason}. Clips undefined: {counts}"]
+        for (reason, counts), names in titles.items()
+    ]
 
 
 def _reading(report: dict[str, Any]) -> Section:
@@ -240,7 +197,10 @@ def measured(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [score for score in report["scores"] if "systems" in score]
 
 
-def _some(files: Sequence[str]) -> list[str]:
-    pieces = [piece for name in files[:MOST_FILES] for piece in (Code(name), ", ")][:-1]
+def _some(files: Sequence[str], folder: str) -> list[str]:
+    """The first files, as they lie in their folder."""
+    pieces = []
+    for name in files[:MOST_FILES]:
+        pieces += [Code(Path(name).relative_to(folder) if Path(name).is_relative_to(folder) else name), ", "]
     more = len(files) - MOST_FILES
-    return [*pieces, f" and {more} more (all in report.json)"] if more > 0 else pieces
+    return [*pieces[:-1], f" and {more} more (all in report.json)" if more > 0 else ""]

@@ -35,7 +35,7 @@ def number(value: float | None) -> str:
 
 def probability(value: float | None) -> str:
     """A p value."""
-    return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "-" if value is None else "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def most_common(counts: Mapping[str, int]) -> str:
