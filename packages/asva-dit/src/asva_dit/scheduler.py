@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from diffusers import CogVideoXDPMScheduler
+from diffusers import CogVideoXDPMScheduler, SchedulerMixin
 from diffusers.schedulers.scheduling_dpm_cogvideox import DDIMSchedulerOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
@@ -20,7 +20,7 @@ RELEASED = {
 }
 
 
-class MTVDPMScheduler(CogVideoXDPMScheduler):
+class MTVDPMScheduler(CogVideoXDPMScheduler, SchedulerMixin):  # pipelines look for the base in this module
     """``CogVideoXDPMScheduler`` with three faults of its step mended; takes the same arguments.
 
     - The next timestep is the next of ``timesteps``. The base subtracts ``1000 // steps``, which is another one where

@@ -7,7 +7,7 @@ import os
 from typing import Any, ClassVar
 
 import torch
-from diffusers import CogVideoXTransformer3DModel
+from diffusers import CogVideoXTransformer3DModel, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.utils import apply_lora_scale
@@ -21,7 +21,7 @@ from asva_dit.injection import BlockAudio, BlockControl, Scale
 from asva_dit.validation import TRACKS, check_config, check_sample, check_times, check_tokens, check_tracks
 
 
-class MTVTransformer3DModel(CogVideoXTransformer3DModel):
+class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelines look for the base in this module
     """``CogVideoXTransformer3DModel`` of the 1.0 family, with three tracks of sound. Without sound it is the base.
 
     The arguments up to `patch_bias` are the base's, those after it are MTV's; ``mtv_config`` has the released ones.
