@@ -191,6 +191,45 @@ def _name_as_published(folder: Path) -> None:
     save_file(state, path, metadata={"format": "pt"})
 
 
+def _mtv(**config):
+    """A video of 9 frames at 8 per second: autoencoder of patches, log-mel ear, two blocks."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    from asva.pipelines import LogMelFrames, MTVPipeline, PatchVideoAutoencoder
+    from asva_dit import MTVTransformer3DModel, make_scheduler
+
+    tokenizer = CLIPTokenizer().train_new_from_iterator(["a drum before a wall"], 600, show_progress=False)
+    tokenizer.model_max_length = 16
+    return MTVPipeline(
+        vae=PatchVideoAutoencoder(patch_size=4, latent_channels=4),
+        tokenizer=tokenizer,
+        text_encoder=CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), max_position_embeddings=16, **WIDTH)),
+        audio_encoder=LogMelFrames(fps=8, num_hidden_layers=2, hidden_size=8),
+        transformer=MTVTransformer3DModel(
+            num_attention_heads=2,
+            attention_head_dim=16,
+            in_channels=4,
+            out_channels=4,
+            time_embed_dim=16,
+            text_embed_dim=16,
+            num_layers=2,
+            sample_width=4,
+            sample_height=4,
+            max_text_seq_length=16,
+            use_rotary_positional_embeddings=True,
+            audio_layers=2,
+            audio_channels=8,
+            audio_hidden_dim=16,
+            audio_tokens=2,
+            audio_dim=16,
+            interaction_layers=1,
+            interaction_heads=2,
+        ),
+        scheduler=make_scheduler(),
+        **{"num_frames": 9, "fps": 8, **SMALL} | config,
+    )
+
+
 @pytest.fixture(scope="session")
 def make_pipeline() -> Callable:
     """``make_pipeline("avsyncd", **config)``: a small pipeline of a method, with random weights everywhere."""
@@ -202,6 +241,7 @@ def make_pipeline() -> Callable:
         "audio-window": lambda **config: _audio_window(True, **config),
         "dynamicrafter": lambda **config: _audio_window(False, **config),
         "aadiff": _stable_diffusion,
+        "mtv": _mtv,
     }
 
     def make(method: str, **config):

@@ -16,7 +16,9 @@ MOST_TOLD = 24  # keyframes
 
 
 def sample(
-    audio: Annotated[Path, typer.Option("--audio", "-a", help="A sound, or a video with sound.")],
+    audio: Annotated[
+        Path | None, typer.Option("--audio", "-a", help="A sound, or a video with sound; or tracks (mtv).")
+    ] = None,
     image: Annotated[Path | None, typer.Option("--image", "-i", help="First frame: a picture, or a video.")] = None,
     prompt: Annotated[str, typer.Option("--prompt", "-p", help="What is seen and done, in words.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Video to write, .mp4.")] = Path("out.mp4"),
@@ -38,6 +40,15 @@ def sample(
     loop: Annotated[bool, typer.Option("--loop", help="Repeat the sound until --duration is full.")] = False,
     control_audio: Annotated[
         Path | None, typer.Option(help="A sound that moves the picture in place of the one that is heard.")
+    ] = None,
+    speech: Annotated[Path | None, typer.Option(help="Track of speech, which moves mouths (mtv).")] = None,
+    effects: Annotated[Path | None, typer.Option(help="Track of effects, which time events (mtv).")] = None,
+    music: Annotated[Path | None, typer.Option(help="Track of music, which sets the mood (mtv).")] = None,
+    demix: Annotated[
+        Path | None, typer.Option(help="HTDemucs checkpoint that takes --audio apart; masks without it (mtv).")
+    ] = None,
+    frame: Annotated[
+        list[str] | None, typer.Option(help="A picture at a time of the clip, such as 1.5=end.png; repeatable (mtv).")
     ] = None,
     size: Annotated[str | None, typer.Option(help="Height x width, such as 320x512.")] = None,
     fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second; the model's own without it.")] = None,
@@ -110,7 +121,10 @@ def sample(
     if loop and duration is None:
         raise UsageProblem("`--loop` must have a `--duration` until which the sound is repeated.")
     targets = _targets(output, plot=plot, strip=strip, picture=image_model is not None)
+
+      asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
     options.check_targets([path for name, path in targets.items() if name != "strip"], overwrite)
+    from asva.cli import mtv_sampling
     given = {
         "--steps": steps,
         "--interp-steps": interp_steps,
@@ -146,10 +160,21 @@ def sample(
         dtype=str(dtype),
         offload=str(offload),
         crf=crf,
+    tracks = {"speech": speech, "effects": effects, "music": music}
+    sounds = mtv_sampling.Sounds(
+        tracks={name: path for name, path in tracks.items() if path is not None},
+        demix=demix,
+        frames=mtv_sampling.parse_frames(frame or []),
+    )
         yes=yes,
     )
     began = time.monotonic()
-    record, targets = run(request, targets, overwrite=overwrite)
+    if mtv_sampling.is_mtv(request):
+        record, targets = mtv_sampling.run(request, sounds, targets, overwrite=overwrite)
+    elif audio is None and not sounds.tracks:
+        raise UsageProblem("`--audio` must be given: a sound, or a video with sound.")
+    else:
+        record, targets = run(request, targets, overwrite=overwrite)
     _say(record, targets, time.monotonic() - began)
 
 

@@ -92,6 +92,8 @@ def weights_held(pipeline: Any, offload: str = "none") -> int:
 
 def _activations(pipeline: Any, frames: int, height: int, width: int) -> int:
     """Of the U-Net over all frames, or of the decoder over its chunk, in bytes; branches run one by one."""
+    if hasattr(pipeline, "transformer"):
+        return _of_transformer(pipeline, height, width)
     unet, vae = getattr(pipeline, "interp_unet", None) or pipeline.unet, pipeline.vae
     bytes_each = torch.finfo(unet.dtype).bits // 8
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
@@ -99,6 +101,24 @@ def _activations(pipeline: Any, frames: int, height: int, width: int) -> int:
     in_unet = cells * unet.config.block_out_channels[0] * _UNET_LIVE * bytes_each
     in_vae = _DECODED_AT_ONCE * height * width * vae.config.block_out_channels[0] * _VAE_LIVE * bytes_each
     return max(in_unet, in_vae)
+
+
+def _of_transformer(pipeline: Any, height: int, width: int) -> int:
+    """Of a window of a video transformer, in bytes."""
+    from asva_dit import predict_memory
+
+    config = dict(pipeline.transformer.config)
+    config = {name: value for name, value in config.items() if not name.startswith("_")}
+    factor = 16 / (config["patch_size"] * _pixels_of_latent(pipeline.vae))  # that function counts latents of 8 pixels
+    size = {"height": 16 * round(height * factor / 16), "width": 16 * round(width * factor / 16)}
+    frames = {"num_frames": pipeline.config.num_frames, "dtype": pipeline.transformer.dtype}
+    return round(predict_memory(config, **size, **frames).activations * 2**30)
+
+
+def _pixels_of_latent(vae: Any) -> int:
+    from asva.pipelines.mtv_latents import spatial_factor
+
+    return spatial_factor(vae)
 
 
 def release_memory() -> None:

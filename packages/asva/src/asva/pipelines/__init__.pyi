@@ -5,7 +5,12 @@ from .keyvid import KeyVIDPipeline as KeyVIDPipeline
 from .methods import METHODS as METHODS
 from .methods import Method as Method
 from .methods import method_of as method_of
+from .mtv import MTVPipeline as MTVPipeline
+from .mtv_sound import LogMelFrames as LogMelFrames
+from .mtv_text import MTVPrompt as MTVPrompt
+from .mtv_vae import PatchVideoAutoencoder as PatchVideoAutoencoder
 from .output import KeyVIDOutput as KeyVIDOutput
+from .output import MTVOutput as MTVOutput
 from .output import VideoOutput as VideoOutput
 from .static import StaticPipeline as StaticPipeline
 
@@ -16,6 +21,10 @@ __all__ = [
     "AudioWindowPipeline",
     "KeyVIDOutput",
     "KeyVIDPipeline",
+    "LogMelFrames",
+    "MTVOutput",
+    "MTVPipeline",
+    "MTVPrompt",
     "Method",
     "StaticPipeline",
     "VideoOutput",

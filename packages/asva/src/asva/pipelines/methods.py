@@ -166,6 +166,16 @@ METHODS = {
             summary="the first frame, repeated; needs no model",
             pipeline="StaticPipeline",
             kinds=("StaticPipeline",),
+        Method(
+            name="mtv",
+            summary="speech, effects and music each steer what they should, at any length (MTV)",
+            pipeline="MTVPipeline",
+            kinds=("MTVPipeline",),
+            stages=_ONE_STAGE,
+            options=_options("--steps", "--guidance", "--text-guidance")
+            | {name: () for name in ("--speech", "--effects", "--music", "--demix", "--frame")},
+            needs_picture=False,
+        ),
             options=_options("--fps"),
             needs_model=False,
         ),

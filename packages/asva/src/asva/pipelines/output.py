@@ -50,3 +50,19 @@ class KeyVIDOutput(VideoOutput):
     keyframe_frames: Any
     keyframe_indices: np.ndarray
     motion_curve: np.ndarray | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MTVOutput(VideoOutput):
+    """A video with its sound, and how it came about.
+
+    Attributes:
+        demixed_by: How the sound was taken apart: ``"given"``, ``"masks"`` (approximate), or a demixer's name; None
+            without sound.
+        windows: First frame, and frame behind the last, of each window.
+        given_frames: Indices of the frames that were given as pictures.
+    """
+
+    demixed_by: Any
+    windows: Any
+    given_frames: Any

@@ -28,6 +28,7 @@ class TrainingClip:
         class_index: Index of the sound's class, -1 if it is not known.
         moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
         visible: Indices of the classes that can be seen.
+        stems: (3, s) speech, effects and music, where they are known (MTV).
     """
 
     frames: np.ndarray
@@ -37,6 +38,7 @@ class TrainingClip:
     class_index: int
     moving: np.ndarray
     visible: tuple[int, ...]
+    stems: np.ndarray | None = None
 
 
 class ClipSource(Protocol):
@@ -172,3 +174,11 @@ def clip_source(recipe: DataRecipe) -> ClipSource:
     source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
     noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
     return NoisySounds(source, recipe) if noisy else source
+    if recipe.kind == "tracks":
+        from asva.training.mtv_clips import TrackClips
+
+        return TrackClips(recipe)
+    if recipe.kind == "latents":
+        from asva.training.stored_clips import StoredClips
+
+        return StoredClips(recipe)

@@ -24,6 +24,7 @@ _CLASSES = {
     "imagebind": ("asva_audio", "ImageBindAudioEncoder"),
     "beats": ("asva_audio", "BEATsEncoder"),
     "taps": ("asva_audio", "MultiFeatureEncoder"),
+    "mtv_transformer": ("asva_dit", "MTVTransformer3DModel"),
     "sync": ("asva_metrics", "AVSyncClassifier"),
     "small_sync": ("asva_metrics", "SmallSyncClassifier"),
 }
@@ -33,6 +34,7 @@ _OTHER_NAMES = {
     "i2vd_unet": "unet",
     "audio_window_unet": "unet",
     "imagebind": "audio_encoder",
+    "mtv_transformer": "transformer",
 }
 _CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
 

@@ -18,8 +18,9 @@ class DataRecipe:
     """Where clips come from: the synthetic world, or a folder of videos with sound.
 
     Attributes:
-        kind: ``"synthetic"`` or ``"folder"``.
-        root: Folder of videos, for ``kind="folder"``; usually given on the command line.
+        kind: ``"synthetic"``, ``"folder"``, or ``"tracks"``: the synthetic world of three tracks of sound (MTV).
+            ``"latents"``: shards of ``asva data precompute``, whose settings the fields must be.
+        root: Folder of videos, or of shards; usually given on the command line.
         motion_scores: ``"beside"``, or a folder, of stored motion scores; optical flow of each clip if none.
         seed: Seed of the synthetic world, or of the random crops of a folder.
         height: Height of the frames in pixels.
@@ -41,7 +42,7 @@ class DataRecipe:
         shifted_sound: Chance that a clip's sound is shifted around by a random time.
     """
 
-    kind: Literal["synthetic", "folder"] = "synthetic"
+    kind: Literal["synthetic", "folder", "tracks", "latents"] = "synthetic"
     root: Path | None = None
     motion_scores: Path | None = None
     seed: int = 0

@@ -13,6 +13,7 @@ from asva.training.task_recipes import (
     AVSyncDRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
+    MTVRecipe,
     SyncRecipe,
     VAERecipe,
 )
@@ -24,7 +25,7 @@ class RecipeError(ValueError):
     """A recipe that does not exist, does not parse or has a field that it may not have."""
 
 
-Recipe = VAERecipe | LocalizerRecipe | DiffusionRecipe | AVSyncDRecipe | AudioWindowRecipe | SyncRecipe
+Recipe = VAERecipe | LocalizerRecipe | DiffusionRecipe | AVSyncDRecipe | AudioWindowRecipe | MTVRecipe | SyncRecipe
 _ADAPTER = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
 
 

@@ -173,6 +173,42 @@ class AudioWindowRecipe(DenoiserRecipe):
 
 
 @strict
+class MTVRecipe(DenoiserRecipe):
+    """Recipe of MTV's control on a video transformer (MTV, section 4.3).
+
+    The network's component is ``mtv_transformer``; its ``init`` may be a transformer of CogVideoX, which is given a
+    control. Parts that are built here (``models``) are those of the small model: patches instead of an autoencoder, a
+    spectrogram instead of wav2vec 2.0.
+
+    Attributes:
+        stage: One of the five that follow one another in the paper, or ``"world"``.
+        control: Arguments of the control that a base without one is given, from ``audio_window`` on.
+        learns: What of the network moves: ``"control"``; ``"attention"``, that of the base too, as published; or
+            ``"everything"``.
+        prediction_type: ``"v_prediction"`` as published, or ``"residual"``: what to add to the first frame standing
+            still.
+        frame_masks: How often which latent frames are given, by name, see ``asva.training.mtv_masks``; the rest of
+            the clips are given none.
+        given_loss: Whether frames that are given count in the loss, as published.
+        snr_shift_scale: 1 for a base of 5 billion weights, 3 for one of 2 billion.
+        tracks: ``"separate"``, or ``"mix"``, an ablation: every track is the whole sound.
+        stems: Where a folder's tracks come from: ``"masks"`` takes the sound apart, approximately; ``"beside"`` reads
+            ``<video>/speech.wav`` and so on, as ``asva demix`` writes them.
+    """
+
+    task: Literal["mtv"]
+    stage: Literal["face", "single", "multiple", "sound-event", "mood", "world"]
+    control: dict[str, Any] = field(default_factory=dict)
+    learns: Literal["control", "attention", "everything"] = "attention"
+    prediction_type: Literal["v_prediction", "residual"] = "v_prediction"
+    frame_masks: dict[str, Share] = field(default_factory=dict)
+    given_loss: bool = True
+    snr_shift_scale: float = 1.0
+    tracks: Literal["separate", "mix"] = "separate"
+    stems: Literal["masks", "beside"] = "masks"
+
+
+@strict
 class SyncRecipe:
     """Recipe of a sync classifier (AVSyncD, section 5.1; the small one is ours).
 

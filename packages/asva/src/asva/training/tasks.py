@@ -7,6 +7,7 @@ from asva.training.avsyncd import AVSyncDTask
 from asva.training.keyvid import KeyVIDTask
 from asva.training.localizer import LocalizerTask
 from asva.training.loop import Task
+from asva.training.mtv import MTVTask
 from asva.training.recipe import Recipe
 from asva.training.sync import SyncTask
 from asva.training.vae import VAETask
@@ -19,6 +20,7 @@ _TASKS = {
     "avsyncd": AVSyncDTask,
     "i2vd": AVSyncDTask,
     "audio-window": AudioWindowTask,
+    "mtv": MTVTask,
     "sync": SyncTask,
 }
 
