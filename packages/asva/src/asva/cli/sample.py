@@ -108,7 +108,10 @@ def sample(
       asva sample -i dog.jpg -a bark.wav --method avsyncd --model FOLDER --interpolator keyvid -o dog.mp4
 
       asva sample -p "a dog barks" -a bark.wav --image-model FOLDER --model keyvid -o dog.mp4
+
+      asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
     """
+    from asva.cli import mtv_sampling
     from asva.cli.plan import Request
     from asva.cli.sampling import run
 
@@ -121,10 +124,7 @@ def sample(
     if loop and duration is None:
         raise UsageProblem("`--loop` must have a `--duration` until which the sound is repeated.")
     targets = _targets(output, plot=plot, strip=strip, picture=image_model is not None)
-
-      asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
     options.check_targets([path for name, path in targets.items() if name != "strip"], overwrite)
-    from asva.cli import mtv_sampling
     given = {
         "--steps": steps,
         "--interp-steps": interp_steps,
@@ -137,6 +137,12 @@ def sample(
         "--rule": None if rule is None else str(rule),
         "--uniform": "uniform" if uniform else None,  # behind the rule, over which it counts
     }
+    tracks = {"speech": speech, "effects": effects, "music": music}
+    sounds = mtv_sampling.Sounds(
+        tracks={name: path for name, path in tracks.items() if path is not None},
+        demix=demix,
+        frames=mtv_sampling.parse_frames(frame or []),
+    )
     request = Request(
         image=image,
         image_model=image_model,
@@ -155,17 +161,11 @@ def sample(
         resampling=str(resample),
         resume=resume,
         size=None if size is None else options.parse_size(size),
-        options={name: value for name, value in given.items() if value is not None},
+        options={name: value for name, value in given.items() if value is not None} | sounds.options,
         device=device,
         dtype=str(dtype),
         offload=str(offload),
         crf=crf,
-    tracks = {"speech": speech, "effects": effects, "music": music}
-    sounds = mtv_sampling.Sounds(
-        tracks={name: path for name, path in tracks.items() if path is not None},
-        demix=demix,
-        frames=mtv_sampling.parse_frames(frame or []),
-    )
         yes=yes,
     )
     began = time.monotonic()
