@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,13 +17,17 @@ BRANCHES = {
 }
 
 
+SCALES = ("text", "image", "audio")
+
+
 @dataclass(frozen=True)
 class Guidance:
     """Scales of the three guidances and the share of the rescale.
 
     The guided prediction is ``N + image * (I - N) + text * (IT - I) + audio * (F - IT)`` with N given nothing, I the
     image, IT image and text, F all three. A scale of 1, or None, takes no guidance from that condition; where two
-    neighbouring scales are equal the branch between them cancels and is not evaluated.
+    neighbouring scales are equal the branch between them cancels and is not evaluated. A scale may differ from frame to
+    frame: then it is a tensor (t,) or (b, t), and the predictions are (b, t, c, h, w).
 
     Args:
         text: Scale of the prompt.
@@ -32,7 +36,7 @@ class Guidance:
         rescale: Share, 0 to 1, in which the result takes the standard deviation of F (arXiv 2305.08891, eq. 15-16).
 
     Raises:
-        ValueError: If a scale is not a finite number or `rescale` is outside [0, 1].
+        ValueError: If a scale is not finite numbers or `rescale` is outside [0, 1].
 
     >>> Guidance(text=1.0, image=1.0, audio=2.0).branches
     ('image_text', 'full')
@@ -40,22 +44,23 @@ class Guidance:
     {'full': 1.0}
     """
 
-    text: float | None = 7.5
-    image: float | None = 2.0
-    audio: float | None = 7.5
+    text: float | Tensor | None = 7.5
+    image: float | Tensor | None = 2.0
+    audio: float | Tensor | None = 7.5
     rescale: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("text", "image", "audio"):
-            value = 1.0 if getattr(self, name) is None else float(getattr(self, name))
-            if not abs(value) < float("inf"):
-                raise ValueError(f"`{name}` must be a finite number, got {value}.")
-            object.__setattr__(self, name, value)
+        for name in SCALES:
+            object.__setattr__(self, name, checked_scale(getattr(self, name), name))
         if not 0.0 <= self.rescale <= 1.0:
             raise ValueError(f"`rescale` must be between 0 and 1, got {self.rescale}.")
 
+    def at(self, frame_indices: Tensor) -> Guidance:
+        """The same for frames (t,) or (b, t) out of those that the scales are of."""
+        return replace(self, **{name: scale_at(getattr(self, name), frame_indices) for name in SCALES})
+
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> dict[str, float | Tensor]:
         """Weight of each branch that counts; they sum to 1. F is kept where the rescale needs it."""
         shares = {
             "none": 1.0 - self.image,
@@ -63,7 +68,7 @@ class Guidance:
             "image_text": self.text - self.audio,
             "full": self.audio,
         }
-        kept = {name: share for name, share in shares.items() if share != 0.0}
+        kept = {name: share for name, share in shares.items() if counts(share)}
         if self.rescale > 0 and len(kept) > 1:
             kept.setdefault("full", 0.0)
         return kept
@@ -132,7 +137,44 @@ def combine(outputs: dict[str, Tensor], guidance: Guidance) -> Tensor:
     weights = guidance.weights
     if len(weights) == 1:
         return next(iter(outputs.values()))
-    guided = torch.stack([weight * outputs[name] for name, weight in weights.items() if weight != 0.0]).sum(0)
+    weighted = [_per_frame(weight, outputs[name]) * outputs[name] for name, weight in weights.items() if counts(weight)]
+    guided = torch.stack(weighted).sum(0)
     if guidance.rescale > 0:
         guided = rescale_guidance(guided, outputs["full"], guidance.rescale)
     return guided
+
+
+def checked_scale(scale: float | Tensor | None, name: str) -> float | Tensor:
+    """A scale as a number or as float32 numbers of frames; None is 1.
+
+    Raises:
+        ValueError: If it is not finite, or a tensor of another shape.
+    """
+    if isinstance(scale, Tensor) and scale.ndim:
+        if scale.ndim > 2 or not scale.isfinite().all():
+            raise ValueError(f"`{name}` must be finite numbers (t,) or (b, t), got shape {tuple(scale.shape)}.")
+        return scale.float()
+    value = 1.0 if scale is None else float(scale)
+    if not abs(value) < float("inf"):
+        raise ValueError(f"`{name}` must be a finite number, got {value}.")
+    return value
+
+
+def scale_at(scale: float | Tensor, frame_indices: Tensor) -> float | Tensor:
+    """A scale for some frames (t,) or (b, t) out of those that it is of; a number is of all."""
+    if not isinstance(scale, Tensor):
+        return scale
+    indices = frame_indices.to(scale.device)
+    if scale.ndim == 1 or indices.ndim == 1:
+        return scale[..., indices]
+    return scale.expand(len(indices), -1).gather(1, indices)
+
+
+def counts(share: float | Tensor) -> bool:
+    """Whether a weight is other than nothing, in some frame at least."""
+    return bool((share != 0.0).any()) if isinstance(share, Tensor) else share != 0.0
+
+
+def _per_frame(weight: float | Tensor, output: Tensor) -> float | Tensor:
+    """A weight that can be multiplied with predictions (b, t, c, h, w)."""
+    return weight[..., None, None, None].to(output) if isinstance(weight, Tensor) else weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,30 @@ if TYPE_CHECKING:
     from asva_audio import Audio
 
 FPS = 24.0
-NUM_FRAMES = 48
+WINDOW = 48  # frames of a video that get as many keyframes as a clip of the model
 STILL = 0.02  # pixels per frame, averaged over the picture: noise of the compression
+AT_ONCE = 32  # frames
 
-Curve = tuple[np.ndarray, float, "Audio | None", str]
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Motion over time.
+
+    Attributes:
+        values: (t,) one per frame.
+        fps: Frames per second.
+        window: Frames that share `num_keyframes` keyframes.
+        num_keyframes: Of the model; None where no model said it.
+        rule: To choose keyframes by if none is given.
+        audio: The sound for the plot, if there is one.
+    """
+
+    values: np.ndarray
+    fps: float
+    window: int
+    rule: str
+    num_keyframes: int = 12
+    audio: Audio | None = None
 
 
 def origin_of(source: Path) -> str:
@@ -25,30 +47,33 @@ def origin_of(source: Path) -> str:
     return "motion" if has_pictures(source) else "sound"
 
 
-def from_motion(source: Path, start: float, model: str, yes: bool) -> Curve:
-    """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i.
-
-    Returns:
-        (t,) curve, its frames per second, the sound for the plot, if there is one, and the rule to choose by if none is
-        given.
-    """
+def from_motion(source: Path, start: float, duration: float | None, model: str, yes: bool) -> Curve:
+    """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i."""
     del model, yes
-    import torch
+    from asva_audio import AudioError, load_audio
+    from asva_data import MediaError, iter_frames
+    from asva_keyframe import motion_curve
 
-    from asva_audio import Audio
-    from asva_data import MediaError, read_video
-
+    pairs: list[float] = []
+    waiting: list[np.ndarray] = []
     with naming("SOURCE"):
-        clip = read_video(source, start=start, duration=NUM_FRAMES / FPS, fps=FPS)
-    if len(clip.frames) < 3:
+        for _, frame in iter_frames(source, start=start, duration=duration, fps=FPS):
+            waiting.append(frame)
+            if len(waiting) > AT_ONCE:
+                pairs += motion_curve(np.stack(waiting)).tolist()
+                waiting = waiting[-1:]
+    if len(waiting) > 1:
+        pairs += motion_curve(np.stack(waiting)).tolist()
+    if len(pairs) < 2:
         raise MediaError(f"`SOURCE` must hold at least three frames from {start:g} s on, got {source}.")
-    curve = measured_curve(clip.frames)
-    if curve.max() < 1:
+    values = relative_motion(np.asarray(pairs))
+    if values.max() < 1:
         note(f"Note: nothing moves in '{source}' from second {start:g} on. Choose another part with --start.")
-    audio = None
-    if clip.waveform is not None:
-        audio = Audio(waveform=torch.from_numpy(clip.waveform), sample_rate=clip.sample_rate)
-    return curve, FPS, audio, "even"
+    try:
+        audio = load_audio(source, sample_rate=None, mono=False, start=start, duration=duration)
+    except AudioError:
+        audio = None
+    return Curve(values=values, fps=FPS, window=WINDOW, rule="even", audio=audio)
 
 
 def measured_curve(frames: np.ndarray) -> np.ndarray:
@@ -72,37 +97,59 @@ def relative_motion(pairs: np.ndarray) -> np.ndarray:
     return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)
 
 
-def from_sound(source: Path, start: float, model: str, yes: bool) -> Curve:
-    """Motion that the model's localizer hears; shapes as in :func:`from_motion`."""
+def from_sound(source: Path, start: float, duration: float | None, model: str, yes: bool) -> Curve:
+    """Motion that the model's localizer hears."""
     from asva.cli.models import agree
+    from asva.long import Track, count_frames, heard_curve
     from asva.models import resolve_model
     from asva.models.folders import method_of_model, model_settings
+    from asva.models.load import load_localizer
+    from asva_audio import imagebind_mel
 
     folder = resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note)
     settings = model_settings(folder, method_of_model(folder, "keyvid"))
-    seconds = settings["num_frames"] / settings["fps"]
-    audio = read_sound(source, start, seconds, option="SOURCE")
-    curve = _predict(folder, audio, settings["sample_rate"], seconds)
-    return curve, settings["fps"], audio, settings["selection"]
+    audio = read_sound(source, start, duration, option="SOURCE")
+    track, window = Track.of(audio), settings["num_frames"]
+    values = heard_curve(
+        load_localizer(folder),
+        lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
+        track,
+        # what lies behind the end is heard as asva sample hears it, and cut off
+        count_frames(track.duration, settings["fps"]) + window,
+        window_size=window,
+        fps=Fraction(settings["fps"]).limit_denominator(1_000_000),
+        sample_rate=settings["sample_rate"],
+    )
+    return Curve(
+        values=values[:-window],
+        fps=settings["fps"],
+        window=window,
+        rule=settings["selection"],
+        num_keyframes=settings["num_keyframes"],
+        audio=audio,
+    )
 
 
-def _predict(folder: Path, audio: Audio, sample_rate: int, seconds: float) -> np.ndarray:
-    import torch
+def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:
+    """Keyframes by a rule, as `asva sample` chooses them, or the frames nearest to the times given."""
+    from asva.long import kept_keyframes, make_clip_plan, unrest, window_keyframes
+    from asva_keyframe import keyframes_from_times
 
-    from asva.models.load import load_localizer
-    from asva_audio import imagebind_mel, resample
+    if times is not None:
+        with naming("--keyframes", "times"):
+            return keyframes_from_times(times, len(curve.values), curve.fps)
+    plan = make_clip_plan(
+        len(curve.values) / curve.fps,
+        curve.fps,
+        native_fps=curve.fps,
+        window_size=curve.window,
+        overlaps=shared(curve.window),
+        unrest=unrest(curve.values, curve.fps),
+    )
+    padded = np.pad(curve.values, (0, max(plan.padded_frames - len(curve.values), 0)))
+    return kept_keyframes(plan, window_keyframes(padded, plan, num, rule=rule, seed=seed))
 
-    heard = resample(audio.waveform.mean(0), audio.sample_rate, sample_rate)[: round(seconds * sample_rate)]
-    heard = torch.nn.functional.pad(heard, (0, round(seconds * sample_rate) - len(heard)))
-    localizer = load_localizer(folder)
-    return localizer.predict(imagebind_mel(heard[None], sample_rate=sample_rate))[0].numpy()
 
-
-def choose(curve: np.ndarray, fps: float, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:
-    """Keyframes by a rule, or the frames nearest to the times given."""
-    from asva_keyframe import keyframes_from_times, select_keyframes
-
-    if times is None:
-        return select_keyframes(curve, num, rule=rule, fps=fps, generator=seed)
-    with naming("--keyframes", "times"):
-        return keyframes_from_times(times, len(curve), fps)
+def shared(window: int) -> tuple[int, int]:
+    """Fewest and most frames that a window shares with the next: up to two thirds, where that finds a calm start."""
+    return 1, max(2 * window // 3, 1)

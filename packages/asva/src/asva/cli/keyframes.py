@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asva.cli import options
+from asva.cli.door import UsageProblem
 from asva.cli.terminal import note, table
 
 if TYPE_CHECKING:
@@ -34,10 +36,20 @@ def keyframes(
         options.Rule | None,
         typer.Option(help="How keyframes are chosen from the curve: the model's own rule for a sound, else even."),
     ] = None,
-    num: Annotated[int, typer.Option("--num", min=2, help="How many keyframes.")] = 12,
+    num: Annotated[
+        int | None, typer.Option("--num", min=2, help="How many keyframes in each window of the model (2 s).")
+    ] = None,
     times: options.Keyframes = None,
     start: options.Start = 0.0,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Save curve and keyframes here.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.0, help="Seconds to look at; all without it.")] = None,
+    gain: options.Gain = None,
+    threshold: options.Threshold = None,
+    attack: options.Attack = None,
+    release: options.Release = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save curve and keyframes here, .json or .csv.")
+    ] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="The same, as JSON.")] = None,
     plot_path: Annotated[Path | None, typer.Option("--plot", help="Draw curve, keyframes and waveform here.")] = None,
     model: options.Model = "tiny",
     seed: options.Seed = 0,
@@ -47,8 +59,8 @@ def keyframes(
     """Show where a video would have its keyframes.
 
     The curve says how much moves in each frame: measured by optical flow in a video, predicted by the model's
-    localizer from a sound. Keyframes lie at its peaks, in its valleys, and in the gaps. Two seconds from --start are
-    looked at.
+    localizer from a sound. Keyframes lie at its peaks, in its valleys, and in the gaps. What --output writes may be
+    edited and given to asva sample as --curve and --keyframes.
 
     Examples:
 
@@ -57,29 +69,41 @@ def keyframes(
       asva keyframes clip.mp4 --from motion --json clip.json --plot clip.png
 
       asva keyframes bounce.wav --keyframes 0.2,0.9,1.4
+
+      asva keyframes bounce.wav --threshold 0.2 --release 0.1 --output curve.csv
     """
     from asva.cli.curves import choose, from_motion, from_sound, origin_of
 
-    targets = {"json": json_path, "plot": plot_path}
+    if duration is not None and duration <= 0:
+        raise UsageProblem(f"`--duration` must be a positive number of seconds, got {duration:g}.")
+    if output is not None and output.suffix.lower() not in (".json", ".csv"):
+        raise UsageProblem(f"`--output` must end in .json or .csv, got '{output}'.")
+    targets = {"output": output, "json": json_path, "plot": plot_path}
     options.check_targets([path for path in targets.values() if path is not None], overwrite)
     seconds = None if times is None else options.parse_times(times)
     kind = origin_of(source) if origin is Origin.auto else str(origin)
     read = from_motion if kind == "motion" else from_sound
-    curve, fps, audio, usual = read(source, start, model, yes)
-    indices = choose(curve, fps, num=num, rule=str(rule or usual), times=seconds, seed=seed)
-    chosen_by = "times given" if seconds is not None else str(rule or usual)
+    curve = read(source, start, duration, model, yes)
+    bent = {"gain": gain, "threshold": threshold, "attack": attack, "release": release}
+    bent = {name: value for name, value in bent.items() if value is not None}
+    if bent:
+        from asva.long.shape import shape_curve
+
+        curve = replace(curve, values=shape_curve(curve.values, curve.fps, **bent))
+    chosen_by = str(rule or curve.rule)
+    indices = choose(curve, num=num or curve.num_keyframes, rule=chosen_by, times=seconds, seed=seed)
     record = {
         "source": source.name,
         "start": start,
         "from": kind,
-        "chosen_by": chosen_by,
+        "chosen_by": "times given" if seconds is not None else chosen_by,
         "seed": seed,
-        "fps": fps,
-        "keyframes": {"indices": indices, "seconds": indices / fps},
-        "motion_curve": curve,
-    }
-    _write({name: path for name, path in targets.items() if path is not None}, record, audio)
-    _print(curve, indices, fps)
+        "fps": curve.fps,
+        "keyframes": {"indices": indices, "seconds": indices / curve.fps},
+        "motion_curve": curve.values,
+    } | ({"bent": bent} if bent else {})
+    _write({name: path for name, path in targets.items() if path is not None}, record, curve.audio)
+    _print(curve.values, indices, curve.fps)
     note(f"motion {'measured in the picture' if kind == 'motion' else 'predicted from the sound'}", quiet=True)
 
 
@@ -94,14 +118,18 @@ def _print(curve: np.ndarray, indices: np.ndarray, fps: float) -> None:
 
 
 def _write(targets: dict[str, Path], record: dict[str, Any], audio: Audio | None) -> None:
+    from asva.long.curve_files import write_curve_csv
     from asva.outputs import package_versions, plot_keyframes, staged, write_json
 
     if not targets:
         return
     with staged(*targets.values()) as drafts:
         draft = dict(zip(targets, drafts, strict=True))
-        if "json" in draft:
-            write_json(draft["json"], record | {"versions": package_versions()})
+        for name in {"json", "output"} & draft.keys():
+            if draft[name].suffix.lower() == ".csv" and name == "output":
+                write_curve_csv(draft[name], record["motion_curve"], record["keyframes"]["indices"], record["fps"])
+            else:
+                write_json(draft[name], record | {"versions": package_versions()})
         if "plot" in draft:
             plot_keyframes(
                 draft["plot"],

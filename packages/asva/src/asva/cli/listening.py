@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asva.cli.curves import shared
 from asva.cli.inputs import naming, read_sound
 from asva.cli.plan import Plan, Request
 from asva.cli.terminal import note
+from asva.long.over_time import check_inside, strengths_at, window_prompts
 
 if TYPE_CHECKING:
     from asva.long import ClipPlan, Track
-
-MOST_SHARED = 3  # a window may share up to a third of its frames with the next
 
 
 @dataclass(kw_only=True)
@@ -81,18 +82,30 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
             resampling=plan.request.resampling,
         )
         duration, fps = given / _exact(native), native
-    count = -(-duration.numerator * _exact(native) // duration.denominator) + 1
-    curve, unrest = _curves(plan, pipeline, control, int(count) + size)
+    given, end = plan.request.options, float(control.duration)
+    prompts, strengths = given.get("--prompt-at", []), given.get("--guidance-at")
+    check_inside(prompts, end, "--prompt-at")
+    check_inside(strengths or [], end, "--guidance-at")
+    count = math.ceil(duration * _exact(native)) + size
+    curve, unrest = _curves(plan, pipeline, control, count)
     clip = make_clip_plan(
         duration,
         fps,
         native_fps=native,
         window_size=size,
-        overlaps=(1, max(size // MOST_SHARED, 1)),
+        overlaps=shared(size),
         unrest=unrest,
+        borders=[round(second * native) for second, _ in prompts],
         resampling="nearest" if between is not None else plan.request.resampling,
     )
     heard = Heard(plan=clip, each=[{} for _ in clip.windows], between=between)
+    if prompts:
+        for arguments, prompt in zip(heard.each, window_prompts(prompts, clip, plan.request.prompt), strict=True):
+            arguments["prompt"] = prompt
+    for name in plan.method.options["--guidance"] if strengths else ():
+        _over_windows(heard, name, strengths_at(strengths, np.arange(clip.padded_frames) / native))
+    if "--words" in plan.method.options:
+        _over_windows(heard, "amplitude", curve)
     if "keyframe" in plan.method.stages:
         _choose_keyframes(plan, heard, curve)
     if curve is not None:
@@ -100,12 +113,27 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
     return heard
 
 
-def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
-    """Motion heard, if something hears it, and how bad each frame is to start a window at."""
-    from asva.long import heard_curve, loudness_curve, unrest
+def _over_windows(heard: Heard, name: str, values: np.ndarray) -> None:
+    """An argument with a value for each frame, cut into windows."""
+    import torch
 
-    native, curve = _exact(plan.native_fps), None
-    if getattr(pipeline, "localizer", None) is not None:
+    for arguments, window in zip(heard.each, heard.plan.windows, strict=True):
+        arguments[name] = torch.from_numpy(values[window.start : window.start + heard.plan.window_size].copy())
+
+
+def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """Motion heard or given, if the method follows it, and how bad each frame is to start a window at."""
+    from asva.long import heard_curve, loudness_curve, unrest
+    from asva.long.curve_files import fit_curve, read_curve_file
+    from asva.long.shape import shape_curve
+    from asva.pipelines.amplitude import frame_amplitude
+
+    native, curve, given = _exact(plan.native_fps), None, plan.request.options
+    if "--curve" in given:
+        with naming("--curve"):
+            curve = fit_curve(read_curve_file(given["--curve"]), given["--curve"], native, control.duration)
+        curve = np.pad(curve, (0, max(count - len(curve), 0)))[:count]
+    elif getattr(pipeline, "localizer", None) is not None:
         curve = heard_curve(
             pipeline.localizer,
             pipeline.audio_encoder.spectrogram,
@@ -115,8 +143,15 @@ def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.n
             fps=native,
             sample_rate=pipeline.config.sample_rate,
         )
-    moves = loudness_curve(control, count, native) if curve is None else curve
-    return curve, unrest(moves, native)
+    elif "--words" in plan.method.options:
+        heard = control.piece(Fraction(0), count / native, pipeline.config.sample_rate).waveform[0]
+        curve = frame_amplitude(heard, count, smoothing=pipeline.config.smoothing).numpy()
+    bent = {name: given[f"--{name}"] for name in ("gain", "threshold", "attack", "release") if f"--{name}" in given}
+    if bent and curve is None:
+        raise ValueError(f"`--{next(iter(bent))}` must come with `--curve`: this model has no localizer to hear one.")
+    if bent:
+        curve = shape_curve(curve, plan.native_fps, **bent)
+    return curve, unrest(loudness_curve(control, count, native) if curve is None else curve, native)
 
 
 def _choose_keyframes(plan: Plan, heard: Heard, curve: np.ndarray | None) -> None:

@@ -59,8 +59,16 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.")]
 Keyframes = Annotated[
-    str | None, typer.Option("--keyframes", help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4.")
+    str | None,
+    typer.Option("--keyframes", help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4; or a .json or .csv."),
 ]
+CurvePath = Annotated[
+    Path | None, typer.Option("--curve", help="Motion curve to use, .json or .csv as asva keyframes writes it.")
+]
+Gain = Annotated[float | None, typer.Option(min=0.0, help="Factor of the motion curve.")]
+Threshold = Annotated[float | None, typer.Option(min=0.0, help="Motion below it, of 0 to 1, is none.")]
+Attack = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a rise.")]
+Release = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).")]
 RayAddress = Annotated[
     str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or ray://host:10001.")
@@ -71,7 +79,14 @@ RuleOption = Annotated[
 
 
 def parse_times(text: str) -> list[float]:
-    """Seconds from ``0.2,0.9,1.4``; order and range are checked where the length of the clip is known."""
+    """Seconds from ``0.2,0.9,1.4`` or a file; order and range are checked where the length of the clip is known."""
+    if text.lower().endswith((".json", ".csv")):
+        from asva.long.curve_files import read_curve_file
+
+        found = read_curve_file(Path(text))
+        if found.keyframes is None:
+            raise ValueError(f"`--keyframes`: '{text}' holds no keyframes.")
+        return found.keyframes.tolist()
     try:
         return [float(word) for word in text.split(",")]
     except ValueError:

@@ -195,7 +195,7 @@ def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> di
     height, width = request.size or (settings["height"], settings["width"])
     arguments: dict[str, Any] = {"height": height, "width": width}
     for option, value in request.options.items():
-        if option != "--keyframes":  # which are of the whole video
+        if option != "--keyframes":  # they are of the whole video
             arguments |= dict.fromkeys(method.options.get(option, ()), value)
     if request.fps is not None and "--fps" in method.options and request.interpolator is None:
         arguments["fps"] = _own_rate(request.fps, settings)

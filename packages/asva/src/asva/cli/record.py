@@ -47,14 +47,17 @@ def make_record(plan: Plan, made: Made) -> dict[str, Any]:
         "duration": float(clip.duration),
         "windows": _windows(plan, made),
     }
+    over_time = _over_time(request)
+    if over_time:
+        record["over_time"] = over_time
     if made.heard.seconds is not None:
         record["keyframes"] = {
             "indices": made.heard.frame_numbers(clip),
             "seconds": made.heard.seconds,
             "chosen_by": made.heard.chosen_by,
         }
-    if "keyframe" in plan.method.stages:
-        record["motion_curve"] = made.heard.curve
+    if "keyframe" in plan.method.stages or "--curve" in request.options:
+        record |= {"motion_fps": plan.native_fps, "motion_curve": made.heard.curve}
     if plan.interpolator is not None:
         record["interpolator"] = _interpolator(plan)
     return record | {"versions": package_versions()}
@@ -66,6 +69,15 @@ def _audio(request: Request) -> dict[str, Any]:
     told |= {"loop": True} if request.loop else {}
     if request.control_audio is not None:
         told["control"] = {"name": request.control_audio.name, "sha256": file_digest(request.control_audio)}
+    return told
+
+
+def _over_time(request: Request) -> dict[str, Any]:
+    """What was asked for at times, and how the curve was bent."""
+    names = ("--prompt-at", "--guidance-at", "--curve", "--gain", "--threshold", "--attack", "--release")
+    told = {name[2:].replace("-", "_"): request.options[name] for name in names if name in request.options}
+    if "curve" in told:
+        told["curve"] = {"name": told["curve"].name, "sha256": file_digest(told["curve"])}
     return told
 
 
@@ -100,10 +112,14 @@ def job(
         "picture": None if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest(),
         "sound": [hashlib.sha256(np.ascontiguousarray(control.waveform)).hexdigest(), control.sample_rate],
         "windows": [[window.start, *window.keep] for window in heard.plan.windows],
-        "each": [{name: np.asarray(value).tolist() for name, value in each.items()} for each in heard.each],
+        "each": [{name: _listed(value) for name, value in each.items()} for each in heard.each],
         "device": [device, dtype, request.offload],
         "versions": package_versions(),
     }
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, str) else np.asarray(value).tolist()
 
 
 def _interpolator(plan: Plan) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def sample(
     size: Annotated[str | None, typer.Option(help="Height x width, such as 320x512.")] = None,
     fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second; the model's own without it.")] = None,
     resample: Annotated[
-        options.Resampling, typer.Option(help="Frames at another rate than the model's: the nearest, or a blend of two.")
+        options.Resampling, typer.Option(help="Frames at another rate than the model's: nearest, or a blend.")
     ] = options.Resampling.nearest,
     interpolator: Annotated[
         str | None, typer.Option(help="KeyVID model whose second stage makes the frames between.")
@@ -63,6 +63,12 @@ def sample(
     guidance: Annotated[float | None, typer.Option(help="How much the sound steers; 1 is none.")] = None,
     text_guidance: Annotated[float | None, typer.Option(help="How much the prompt steers; 1 is none.")] = None,
     image_guidance: Annotated[float | None, typer.Option(help="How much the picture steers; 1 is none.")] = None,
+    guidance_at: Annotated[
+        str | None, typer.Option(help="How much the sound steers over time, such as 0=1,3.5=4; or a .csv.")
+    ] = None,
+    prompt_at: Annotated[
+        list[str] | None, typer.Option(help='A prompt from a time on, such as 3.0="it rains"; repeatable; or a .csv.')
+    ] = None,
     radius: Annotated[
         float | None, typer.Option(help="Of the sound that a frame hears, in frames (audio-window).")
     ] = None,
@@ -73,6 +79,11 @@ def sample(
         bool, typer.Option("--anchor/--no-anchor", help="Hold the colours of long videos to those of their start.")
     ] = True,
     keyframes: options.Keyframes = None,
+    curve: options.CurvePath = None,
+    gain: options.Gain = None,
+    threshold: options.Threshold = None,
+    attack: options.Attack = None,
+    release: options.Release = None,
     uniform: Annotated[bool, typer.Option("--uniform", help="Keyframes at equal distances.")] = False,
     rule: Annotated[options.Rule | None, typer.Option(help="How keyframes are chosen from the motion curve.")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw sound, motion and keyframes beside the video.")] = False,
@@ -107,6 +118,8 @@ def sample(
 
       asva sample -i dog.jpg -a bark.wav --method avsyncd --model FOLDER --interpolator keyvid -o dog.mp4
 
+      asva sample -i dog.jpg -a bark.wav --curve edited.csv --prompt-at 3="a wet dog barks" -o dog.mp4
+
       asva sample -p "a dog barks" -a bark.wav --image-model FOLDER --model keyvid -o dog.mp4
 
       asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
@@ -114,7 +127,10 @@ def sample(
     from asva.cli import mtv_sampling
     from asva.cli.plan import Request
     from asva.cli.sampling import run
+    from asva.long.over_time import parse_points, parse_strengths
 
+    if guidance is not None and guidance_at is not None:
+        raise UsageProblem("`--guidance` and `--guidance-at` exclude each other: give one.")
     if uniform and keyframes is not None:
         raise UsageProblem("`--uniform` and `--keyframes` exclude each other: give one.")
     if image is not None and image_model is not None:
@@ -134,6 +150,13 @@ def sample(
         "--radius": radius,
         "--words": None if words is None else options.parse_words(words),
         "--keyframes": None if keyframes is None else options.parse_times(keyframes),
+        "--curve": curve,
+        "--gain": gain,
+        "--threshold": threshold,
+        "--attack": attack,
+        "--release": release,
+        "--guidance-at": None if guidance_at is None else parse_strengths(guidance_at, "--guidance-at"),
+        "--prompt-at": parse_points(prompt_at, "--prompt-at") if prompt_at else None,
         "--rule": None if rule is None else str(rule),
         "--uniform": "uniform" if uniform else None,  # behind the rule, over which it counts
     }

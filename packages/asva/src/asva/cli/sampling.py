@@ -186,6 +186,7 @@ def _gathered(frames: Iterator[np.ndarray], count: int, output: Path, left_behin
 def _between(plan: Plan, made: Made, given: np.ndarray, control: Track, stages: Stages) -> None:
     """All frames from those of the method, by the second stage of another model."""
     from asva.long.between import FramesBetween
+    from asva.long.over_time import window_prompts
     from asva.models import load_pipeline, predicted_peak
     from asva.pipelines.methods import METHODS
 
@@ -193,14 +194,14 @@ def _between(plan: Plan, made: Made, given: np.ndarray, control: Track, stages: 
     stages.stage("loading the interpolator")
     pipeline = load_pipeline(plan.interpolator, method="keyvid", **_place(request))
     height, width = given.shape[1:3]
-    steps = request.options.get("--interp-steps")
+    steps, clip = request.options.get("--interp-steps"), made.heard.between
     between = FramesBetween(
         pipeline,
-        made.heard.between,
+        clip,
         given,
         plan.ratio,
         control,
-        prompts=[request.prompt] * len(made.heard.between.windows),
+        prompts=window_prompts(request.options.get("--prompt-at", []), clip, request.prompt),
         seed=request.seed,
         arguments={"interp_num_inference_steps": steps},
     )

@@ -95,6 +95,7 @@ class AADiffPipeline(VideoPipeline):
         width: int | None = None,
         fps: float | None = None,
         smoothing: int | None = None,
+        amplitude: Any = None,
         num_inference_steps: int | None = None,
         text_guidance_scale: float | None = None,
         audio_guidance_scale: float | None = None,
@@ -122,9 +123,11 @@ class AADiffPipeline(VideoPipeline):
             width: Pixels.
             fps: Frames per second; the video stays as long as it is.
             smoothing: Frames over which loudness is averaged, odd.
+            amplitude: (t,) loudness of each frame instead of the sound's: 1 stresses words as the loudest moment does.
             num_inference_steps: Steps.
             text_guidance_scale: 1 is none.
-            audio_guidance_scale: By what attention to the words is multiplied where the sound is loudest.
+            audio_guidance_scale: By what attention to the words is multiplied where the sound is loudest; a number,
+                or (t,) of each frame.
             generator: CPU generator, or one per sample. The same one gives the same video.
             latents: (b, 1, c, h, w) initial noise, which all frames share; not with `image`, whose noise is found.
             vae_sample: `"sample"` or `"mode"`.
@@ -174,18 +177,27 @@ class AADiffPipeline(VideoPipeline):
 
     def _stress(self, prompts: list[str], sounds: Sequence[Sound | None], settings: Settings) -> Tensor:
         """(b, t, n) what attention to each token is multiplied by in each frame."""
-        scale = float(settings.audio_guidance_scale)
-        if not 0.0 <= scale <= 100.0:
-            raise ValueError(f"`audio_guidance_scale` must be between 0 and 100, got {scale}.")
+        scale = torch.as_tensor(settings.audio_guidance_scale, dtype=torch.float32).expand(settings.num_frames)
+        if not ((scale >= 0) & (scale <= 100)).all():
+            raise ValueError(f"`audio_guidance_scale` must be between 0 and 100, got {settings.audio_guidance_scale}.")
         length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
         rows = []
         for prompt, sound in zip(prompts, sounds, strict=True):
             places = word_places(self.tokenizer, prompt, settings.words, length).float()
-            loud = torch.zeros(settings.num_frames)
-            if sound is not None:
-                loud = frame_amplitude(sound.mono, settings.num_frames, smoothing=settings.smoothing)
-            rows.append(1.0 + (scale - 1.0) * loud[:, None] * places)
+            rows.append(1.0 + ((scale - 1.0) * self._loud(sound, settings))[:, None] * places)
         return torch.stack(rows)
+
+    @staticmethod
+    def _loud(sound: Sound | None, settings: Settings) -> Tensor:
+        """(t,) loudness of each frame: that given, or that of the sound."""
+        if sound is None:
+            return torch.zeros(settings.num_frames)
+        if settings.amplitude is None:
+            return frame_amplitude(sound.mono, settings.num_frames, smoothing=settings.smoothing)
+        loud = torch.as_tensor(settings.amplitude, dtype=torch.float32)
+        if loud.shape != (settings.num_frames,) or not loud.isfinite().all():
+            raise ValueError(f"`amplitude` must be {settings.num_frames} finite numbers, got {tuple(loud.shape)}.")
+        return loud
 
     def _denoise(
         self,

@@ -191,7 +191,7 @@ class AVSyncDPipeline(VideoPipeline):
             noise.to(first) * scheduler.init_noise_sigma,
             scheduler,
             settings.num_inference_steps,
-            guidance=guidance,
+            guidance=guidance.at(torch.arange(1, settings.num_frames)),
             condition_latents=first.expand(shape) if kind == "residual" else None,
             prediction_type=kind,
             generator=settings.generator,

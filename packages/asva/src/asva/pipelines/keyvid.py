@@ -304,7 +304,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
             noise.to(first),
             self._scheduler_for(self.keyframe_unet),
             settings.num_inference_steps,
-            guidance=guidance,
+            guidance=guidance.at(indices),
             condition_latents=first.expand(shape),
             prediction_type=self.keyframe_unet.config.prediction_type,
             eta=settings.eta,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from asva_unet.guidance import checked_scale, counts, scale_at
 
 # Whether each branch is given (text, sound).
 BRANCHES = {"none": (False, False), "text": (True, False), "audio": (False, True), "full": (True, True)}
@@ -24,25 +28,26 @@ class TextAudioGuidance:
     {'audio': -2.0, 'full': 3.0}
     """
 
-    text: float = 1.0
-    audio: float = 1.0
+    text: float | Tensor = 1.0
+    audio: float | Tensor = 1.0
     rescale: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("text", "audio"):
-            value = float(getattr(self, name))
-            if not abs(value) < float("inf"):
-                raise ValueError(f"`{name}_guidance_scale` must be a finite number, got {value}.")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, checked_scale(getattr(self, name), f"{name}_guidance_scale"))
+
+    def at(self, frame_indices: Tensor) -> TextAudioGuidance:
+        """The same for some frames, where the scales differ from frame to frame."""
+        return replace(self, text=scale_at(self.text, frame_indices), audio=scale_at(self.audio, frame_indices))
 
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> dict[str, float | Tensor]:
         """Weight of each branch that counts; they sum to 1."""
-        if self.audio == 1.0:
+        if not counts(self.audio - 1.0):
             shares = {"audio": 1.0 - self.text, "full": self.text}
         else:
             shares = {"none": 1.0 - self.text, "text": self.text - self.audio, "full": self.audio}
-        return {name: share for name, share in shares.items() if share != 0.0}
+        return {name: share for name, share in shares.items() if counts(share)}
 
     @property
     def branches(self) -> tuple[str, ...]:
