@@ -26,6 +26,7 @@ __all__ = [
     "MTVPipeline",
     "MTVPrompt",
     "Method",
+    "PatchVideoAutoencoder",
     "StaticPipeline",
     "VideoOutput",
     "method_of",

@@ -84,10 +84,6 @@ _ARGUMENTS = {
     "--words": "words",
     "--fps": "fps",
 }
-# They change what is asked of each window; see asva.cli.listening.
-_PROMPTS = {"--prompt-at": ()}
-_STRENGTH = _PROMPTS | {"--guidance-at": ()}
-_CURVE = _STRENGTH | {name: () for name in ("--curve", "--gain", "--threshold", "--attack", "--release")}
 # Without them a model of this project is damaged; others may be younger than the model.
 _ESSENTIAL = ("num_frames", "fps", "height", "width", "sample_rate")
 _OF_KEYFRAMES = ("num_keyframes", "selection")
@@ -113,8 +109,7 @@ METHODS = {
                 "--keyframes": ("keyframe_indices",),
                 "--uniform": ("selection",),
                 "--rule": ("selection",),
-            }
-            | _CURVE,
+            },
         ),
         Method(
             name="avsyncd",
@@ -124,7 +119,7 @@ METHODS = {
             ear="audio_encoder",
             model="avsyncd",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance") | _STRENGTH,
+            options=_options("--steps", "--guidance", "--text-guidance"),
         ),
         Method(
             name="i2vd",
@@ -134,7 +129,7 @@ METHODS = {
             ear="audio_encoder",
             hears=False,
             stages=_ONE_STAGE,
-            options=_options("--steps", "--text-guidance") | _PROMPTS,
+            options=_options("--steps", "--text-guidance"),
         ),
         Method(
             name="audio-window",
@@ -143,7 +138,7 @@ METHODS = {
             kinds=("AudioWindowPipeline",),
             ear="taps",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance", "--image-guidance", "--radius") | _STRENGTH,
+            options=_options("--steps", "--guidance", "--text-guidance", "--image-guidance", "--radius"),
         ),
         Method(
             name="dynamicrafter",
@@ -154,7 +149,7 @@ METHODS = {
             hears=False,
             model="dynamicrafter",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--text-guidance", "--image-guidance") | _PROMPTS,
+            options=_options("--steps", "--text-guidance", "--image-guidance"),
         ),
         Method(
             name="aadiff",
@@ -162,7 +157,7 @@ METHODS = {
             pipeline="AADiffPipeline",
             kinds=("AADiffPipeline", "StableDiffusionPipeline"),
             stages={"inversion": "inversion"} | _ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance", "--words", "--fps") | _CURVE,
+            options=_options("--steps", "--guidance", "--text-guidance", "--words", "--fps"),
             needs_picture=False,
             needs_prompt=True,
         ),

@@ -171,9 +171,6 @@ def clip_source(recipe: DataRecipe) -> ClipSource:
     Raises:
         ValueError: If there are none, or fewer of a class than the recipe wants.
     """
-    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
-    noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
-    return NoisySounds(source, recipe) if noisy else source
     if recipe.kind == "tracks":
         from asva.training.mtv_clips import TrackClips
 
@@ -182,3 +179,6 @@ def clip_source(recipe: DataRecipe) -> ClipSource:
         from asva.training.stored_clips import StoredClips
 
         return StoredClips(recipe)
+    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+    noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
+    return NoisySounds(source, recipe) if noisy else source
