@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -137,6 +139,19 @@ def test_it_can_be_used_without_a_mouse_and_read_on_a_phone(made):
     regions = [one for one in page.all("div") if one.get("class") == "wide"]
     assert regions and all(one["tabindex"] == "0" and one["aria-label"] for one in regions)
     assert all("controls" in one and one["aria-label"] for one in page.all("video"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text(tmp_path, write_ball):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    for side in ("true", "made"):
+        write_ball(tmp_path / side / "a.mp4", 0.3, 0.6).rename(tmp_path / side / name)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"description": "", "scores": ["motion", "event_f1"]}))
+    result = evaluate({"made": tmp_path / "made"}, tmp_path / "true", tmp_path, protocol=tmp_path / "mine.yaml")
+    write_report(result, tmp_path, command=[])
+    stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert stored["clips"][0]["sides"]["made"]["file"] == str(tmp_path / "made" / name)
+    assert "caf\\udce9" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
 
 
 def test_number_and_page_can_be_chosen(made):

@@ -89,9 +89,12 @@ def _move(draft: Path, target: Path) -> None:
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as indented UTF-8 JSON; numpy values and paths are turned into plain ones."""
+    """Write a record as indented UTF-8 JSON; numpy values and paths are turned into plain ones.
+
+    Bytes of file names that are no UTF-8 become JSON escapes, which are read back as the same name.
+    """
     text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain, allow_nan=False)
-    path.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8")
+    path.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _on_one_line(match: re.Match[str]) -> str:

@@ -54,9 +54,9 @@ def write_report(
     names = ["report.json", "report.md", *(["report.html"] if page else [])]
     with staged(*(output / name for name in names)) as drafts:
         write_json(drafts[0], report)
-        drafts[1].write_text(markdown(report), encoding="utf-8")
-        if page:
-            drafts[2].write_text(html(report, output, examples=examples), encoding="utf-8")
+        words = [markdown(report), *([html(report, output, examples=examples)] if page else [])]
+        for draft, text in zip(drafts[1:], words, strict=True):
+            draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
     if not page:
         (output / "report.html").unlink(missing_ok=True)
     return report
