@@ -41,11 +41,13 @@ def test_a_report(evaluate, clips, tmp_path):
     assert report["systems"] == ["made"] and report["seed"] == 3
     assert report["protocol"]["name"] == str(clips / "mine.yaml") and report["command"][0] == "asva"
     assert (tmp_path / "out/report.md").read_text().startswith("# Evaluation")
+    assert (tmp_path / "out/report.html").read_text().count("<video") == 4 and "report.html" in ran.err
 
 
 def test_two_systems_by_name(evaluate, clips, tmp_path):
-    ran = evaluate("--generated", f"again={clips / 'made'}", generated=f"first={clips / 'made'}")
+    ran = evaluate("--generated", f"again={clips / 'made'}", "--no-html", generated=f"first={clips / 'made'}")
     assert ran.code == 0, ran.err
+    assert not (tmp_path / "out/report.html").exists() and "report.html" not in ran.err
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["systems"] == ["first", "again"]
     assert "Systems against each other" in (tmp_path / "out/report.md").read_text()
@@ -74,6 +76,7 @@ def test_a_broken_file_is_said(evaluate, clips, tmp_path):
         (("--weights", "i3d=x.pt"), 1, "existing files"),
         (("--manifest", "pairs.csv"), 1, "manifest"),
         (("--workers", "0"), 2, "--workers"),
+        (("--examples", "-1"), 2, "--examples"),
     ],
 )
 def test_wrong_words_are_named(evaluate, words, code, named):
