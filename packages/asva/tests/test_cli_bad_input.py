@@ -127,15 +127,13 @@ def test_start_beyond_the_end(sample, tmp_path):
     refused(sample(None, None, "--start", 5), tmp_path, "start", "5")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "remark"),
-    [(0.02, "the last 1.98 s of the video are silent"), (3600, "longer than the video")],
-)
-def test_very_short_and_very_long_sounds(sample, bad, seconds, remark):
-    path = wav(bad / "a.wav", tone(seconds, 8000), rate=8000, width=1)
-    ran = sample(audio=path)
-    assert ran.code == 0 and remark in ran.err
-    assert len(read_video("out.mp4").frames) == 48
+def test_very_short_and_very_long_sounds(sample, bad):
+    ran = sample(audio=wav(bad / "a.wav", tone(0.02, 8000), rate=8000, width=1))
+    assert ran.code == 0 and len(read_video("out.mp4").frames) == 1
+    path = wav(bad / "b.wav", tone(3600, 8000), rate=8000, width=1)
+    ran = sample(None, path, "--start", 3000, "--duration", 1.5, "--overwrite")
+    assert ran.code == 0 and "Note" not in ran.err, ran.err
+    assert len(read_video("out.mp4").frames) == 36
 
 
 def test_silence_is_remarked_upon(sample, bad):

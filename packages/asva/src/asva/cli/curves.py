@@ -76,22 +76,6 @@ def from_motion(source: Path, start: float, duration: float | None, model: str, 
     return Curve(values=values, fps=FPS, window=WINDOW, rule="even", audio=audio)
 
 
-def measured_curve(frames: np.ndarray) -> np.ndarray:
-    """Motion of a video, relative to the strongest, below 1 everywhere where nothing moves.
-
-    Args:
-        frames: (t, h, w, 3) uint8.
-
-    Returns:
-        (t,) the motion that leads to each frame; nothing leads to the first, which has that of the second.
-    """
-    from asva_keyframe import motion_curve
-
-    if len(frames) < 2:
-        return np.zeros(len(frames))
-    return relative_motion(motion_curve(frames))
-
-
 def relative_motion(pairs: np.ndarray) -> np.ndarray:
     """(t,) motion that leads to each frame, relative to the strongest, from that of each pair (t - 1,)."""
     return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)

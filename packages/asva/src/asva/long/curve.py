@@ -16,7 +16,7 @@ from asva.long.track import Track
 
 AT_ONCE = 8  # pieces
 AROUND = (3, 4)  # frames before and behind a start that shall be calm, at 24 frames per second
-LEVELS = 20  # differences below a twentieth of the strongest motion are none
+LEVELS, CALM = 20, 2  # of motion; up to a tenth of the strongest is rest
 
 
 def heard_curve(
@@ -73,13 +73,13 @@ def loudness_curve(track: Track, num_frames: int, fps: Fraction) -> np.ndarray:
 
 
 def unrest(curve: ArrayLike, fps: float | Fraction) -> np.ndarray:
-    """How bad each frame is to start at: the strongest motion around it, in steps so that a little more is no more.
+    """How bad each frame is to start at: the strongest motion around it, in steps, none where it is as good as calm.
 
     >>> unrest([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], fps=6).tolist()
-    [0.0, 0.0, 20.0, 20.0, 20.0, 0.0, 0.0]
+    [0.0, 0.0, 18.0, 18.0, 18.0, 0.0, 0.0]
     """
     values = np.maximum(np.asarray(curve, np.float64), 0.0)
     before, behind = (max(round(frames * float(fps) / 24), 1) for frames in AROUND)
     padded = np.pad(values, (before, behind), mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, before + behind + 1).max(axis=1)
-    return np.round(LEVELS * around / max(float(values.max(initial=0.0)), 1e-9))
+    return np.maximum(np.round(LEVELS * around / max(float(values.max(initial=0.0)), 1e-9)) - CALM, 0.0)
