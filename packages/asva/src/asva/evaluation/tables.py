@@ -144,7 +144,8 @@ def _comparisons(score: Score, tables: dict, generator: np.random.Generator) -> 
         rows, videos = _shared(tables[first], tables[second])
         one = {"first": first, "second": second, "num_clips": len(videos)}
         if not len(videos) or not (rows[:, :, 1].sum(axis=1) > 0).all():
-            found.append(one | {"difference": None, "p": None, "reason": "no clip is defined for both"})
+            reason = "one of them has nothing to count" if len(videos) else "no clip is defined for both"
+            found.append(one | {"difference": None, "p": None, "reason": reason})
             continue
         test = paired_difference(*rows, groups=videos, generator=generator, num_samples=NUM_SAMPLES)
         found.append(one | {"difference": _scaled(test.difference, score.scale), "p": test.p})

