@@ -123,12 +123,20 @@ class VideoFolder(Dataset):
         for step in range(len(self)):
             entry = self.entries[(index + step) % len(self)]
             try:
-                sample = self._sample(entry, np.random.default_rng([self.seed, int(self._epoch), index]))
+                sample = self.piece(entry, index, int(self._epoch))
             except MediaError as error:
                 logger.warning("Skipped, the next video takes its place: %s", error)
                 continue
             return sample if self.transform is None else self.transform(sample)
         raise MediaError(f"`root` must hold readable videos, got none in {self.root}.")
+
+    def piece(self, entry: Entry, index: int, epoch: int) -> dict[str, Any]:
+        """The piece of one file that `epoch` takes at `index`, without `transform`.
+
+        Raises:
+            MediaError: If the file cannot be read; no other takes its place here.
+        """
+        return self._sample(entry, np.random.default_rng([self.seed, epoch, index]))
 
     def _list(self, captions: Captions) -> list[Entry]:
         entries = []

@@ -24,7 +24,7 @@ def process(
     Raises:
         MediaError: If Ray cannot start, be reached or go on.
     """
-    with _ray(workers, address):
+    with started(workers, address):
         import ray
         from ray.data import ActorPoolStrategy
 
@@ -50,7 +50,7 @@ def process(
 
 
 @contextmanager
-def _ray(workers: int, address: str | None) -> Iterator[None]:
+def started(workers: int, address: str | None) -> Iterator[None]:
     """Ray, as it runs already, as the cluster at an address, or as one of this machine alone that ends with the run."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

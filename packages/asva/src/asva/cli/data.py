@@ -9,6 +9,7 @@ import typer
 
 from asva.cli.datasets import check, prepare
 from asva.cli.options import Seed
+from asva.cli.precompute import precompute
 from asva.cli.progress import Stages
 
 data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, bring it into form.")
@@ -45,3 +46,4 @@ def synth(
 
 data_app.command(no_args_is_help=True)(check)
 data_app.command(no_args_is_help=True)(prepare)
+data_app.command(no_args_is_help=True)(precompute)

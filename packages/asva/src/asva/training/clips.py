@@ -133,11 +133,14 @@ class FolderClips:
         return [entries[place] for place in sorted(choose_shots(candidates, self.class_names, recipe.shots))]
 
     def __getitem__(self, index: int) -> TrainingClip:
-        from asva_keyframe import motion_curve
-
         epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
         self.folder.set_epoch(epoch)
-        sample = self.folder[place]
+        return self.clip_of(self.folder[place], index)
+
+    def clip_of(self, sample: dict, index: int) -> TrainingClip:
+        """The clip of a piece of the folder that comes at ``index`` of the run."""
+        from asva_keyframe import motion_curve
+
         frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
         if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
             frames = np.ascontiguousarray(frames[:, :, ::-1])

@@ -58,6 +58,7 @@ class DenoisingLoss(nn.Module):
         self.frozen = {
             name: part.eval().requires_grad_(False) for name, part in parts.items() if name not in self.learning
         }
+        self.nothing: dict[str, Tensor] = {}  # tokens of conditions left out, where clips are stored as tokens
         self.alphas_cumprod = scheduler.alphas_cumprod.double()
         if recipe.dynamic_rescale:
             from asva_unet import dynamic_rescale
@@ -73,22 +74,40 @@ class DenoisingLoss(nn.Module):
 
     @torch.no_grad()
     def encode(self, frames: Tensor, generator: torch.Generator) -> Tensor:
-        """Latents (b, t, c, h, w) of frames (b, t, h, w, 3), scaled to a standard deviation of about one."""
+        """Latents (b, t, c, h, w) of frames (b, t, h, w, 3), scaled to a standard deviation of about one.
+
+        Or of what is stored of them: (b, t, 2, c, h, w), mean and deviation.
+        """
         vae = self.part("vae")
-        posterior = vae.encode(to_pixels(frames.flatten(0, 1))).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
-        latents = (posterior.mean + posterior.std * noise).float() * vae.config.scaling_factor
+        if frames.ndim == 6:
+            mean, std = frames.float().flatten(0, 1).unbind(1)
+        else:
+            posterior = vae.encode(to_pixels(frames.flatten(0, 1))).latent_dist
+            mean, std = posterior.mean, posterior.std
+        noise = torch.randn(mean.shape, generator=generator).to(mean)
+        latents = (mean + std * noise).float() * vae.config.scaling_factor
         return latents.unflatten(0, frames.shape[:2])
 
-    def text(self, captions: list[str], drop: Tensor) -> Tensor:
-        """Text tokens (b, n, d); a dropped caption is empty."""
+    def stored(self, name: str, tokens: Tensor, drop: Tensor) -> Tensor:
+        """Stored tokens (b, n, d) of a condition; a dropped one has those of nothing."""
+        tokens = tokens.float()
+        return torch.where(drop.view(-1, 1, 1).to(tokens.device), self.nothing[name].to(tokens), tokens)
+
+    def text(self, captions: list[str] | Tensor, drop: Tensor) -> Tensor:
+        """Text tokens (b, n, d) of words or of stored tokens; a dropped caption is empty."""
+        if isinstance(captions, Tensor):
+            return self.stored("text", captions, drop)
         kept = ["" if lost else caption for caption, lost in zip(captions, drop.tolist(), strict=True)]
         return text_tokens(self.tokenizer, self.part("text_encoder"), kept)
 
     def image(self, frame: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
-        """Image tokens (b, k, q, d) of first frames (b, h, w, 3); a dropped one is mid grey."""
-        pixels = to_pixels(frame) * ~drop.view(-1, 1, 1, 1).to(frame.device)
-        tokens = project(self.part("image_projector"), image_tokens(self.part("image_encoder"), pixels))
+        """Image tokens (b, k, q, d) of first frames (b, h, w, 3), or of stored tokens; a dropped one is mid grey."""
+        if frame.ndim == 3:
+            seen = self.stored("image", frame, drop)
+        else:
+            pixels = to_pixels(frame) * ~drop.view(-1, 1, 1, 1).to(frame.device)
+            seen = image_tokens(self.part("image_encoder"), pixels)
+        tokens = project(self.part("image_projector"), seen)
         if tokens.shape[1] == 1:
             return tokens
         return tokens[torch.arange(len(indices), device=indices.device)[:, None], indices]

@@ -13,6 +13,7 @@ from asva.training.diffusion import DenoisingLoss
 from asva.training.draws import generator_at
 from asva.training.loop import RunError
 from asva.training.run_order import collate
+from asva.training.stored_clips import StoredClips
 from asva.training.task_recipes import DenoiserRecipe
 from asva.training.vae import to_frames
 from asva.training.views import whole_clip
@@ -29,6 +30,7 @@ class DenoisingTask:
     loss: ClassVar[type[DenoisingLoss]]
     conditioners: ClassVar[tuple[str, ...]]
     view = staticmethod(whole_clip)
+    takes_latents: ClassVar[bool] = False
 
     def __init__(self, recipe: DenoiserRecipe, folder: Path):
         from asva_unet import make_scheduler
@@ -43,6 +45,8 @@ class DenoisingTask:
             parameter.requires_grad_(not recipe.trainable or any(re.search(p, name) for p in recipe.trainable))
         schedule = make_scheduler("ddim", zero_terminal_snr=recipe.zero_terminal_snr)
         self.module = self.loss(recipe, parts, self.tokenizer, schedule, self.learning())
+        if isinstance(self.source, StoredClips):
+            self._take_stored(self.source)
 
     @property
     def unet_name(self) -> str:
@@ -85,6 +89,23 @@ class DenoisingTask:
             return self.recipe.init[name]
         return find_component(name, [self.folder, self.base])
 
+    def _take_stored(self, source: StoredClips) -> None:
+        """See that stored latents and tokens are those of this training's encoders.
+
+        Raises:
+            RunError: If they are not, or this training cannot use them.
+        """
+        if not self.takes_latents:
+            raise RunError(f"`data.kind` must be synthetic or folder to train {self.recipe.task}, got latents.")
+        for name in ("vae", "audio_encoder", "text_encoder", "image_encoder"):
+            if name not in self.learning():
+                source.check_encoder(name, self.find(name))
+            elif name in ("vae", "audio_encoder"):
+                raise RunError(f"`train` must leave {name} out with stored latents, which another would not fit.")
+        if "text_encoder" not in self.learning():
+            source.check_tokenizer(self.tokenizer)
+        self.module.nothing = source.nothing
+
     def _tokenizer(self):
         from transformers import CLIPTokenizer
 
@@ -109,9 +130,11 @@ class DenoisingTask:
         module.eval()
         answer = module.first_guess(batch, generator_at(self.recipe.loop.seed, 5))
         module.train()
-        vae = module.part("vae")
+        vae, true = module.part("vae"), batch["frames"][0]
+        if true.ndim == 5:  # stored latents, mean and deviation
+            true = to_frames(vae.decode(true[:, 0].float()).sample)
         pixels = vae.decode(answer[0] / vae.config.scaling_factor).sample
-        return {self.recipe.task: torch.cat([batch["frames"][0], to_frames(pixels)], dim=1)}
+        return {self.recipe.task: torch.cat([true, to_frames(pixels)], dim=1)}
 
     def export(self, folder: Path) -> None:
         """Write the components that learned."""

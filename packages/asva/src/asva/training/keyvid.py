@@ -15,12 +15,17 @@ class KeyVIDLoss(DenoisingLoss):
     """Noising and error of one stage."""
 
     def audio(self, mel: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
-        """Audio tokens (b, k, l, d) of the frames at ``indices`` (b, k); a dropped sound is a zero spectrogram."""
+        """Audio tokens (b, k, l, d) of the frames at ``indices`` (b, k); a dropped sound is a zero spectrogram.
+
+        Of spectrograms (b, 1, f, n), or of the trunk's tokens (b, n, d) where they are stored.
+        """
         from asva_audio import frame_audio_tokens
 
         encoder, recipe = self.part("audio_encoder"), self.recipe
+        stored = mel.ndim == 3
+        kept = None if stored else mel * ~drop.view(-1, 1, 1, 1).to(mel.device)
         return frame_audio_tokens(
-            audio_tokens(encoder, mel * ~drop.view(-1, 1, 1, 1).to(mel.device)),
+            self.stored("audio", mel, drop) if stored else audio_tokens(encoder, kept),
             indices,
             grid=encoder.grid,
             num_frames=recipe.data.num_frames,
@@ -69,7 +74,7 @@ class KeyVIDLoss(DenoisingLoss):
         latents, indices = self.encode(batch["frames"], generator), batch["frame_indices"]
         tokens = (
             self.text(batch["caption"], drop["text"]),
-            self.image(batch["frames"][:, 0], drop["image"], indices),
+            self.image(batch["picture"] if "picture" in batch else batch["frames"][:, 0], drop["image"], indices),
             self.audio(batch["mel"], drop["audio"], indices),
         )
         given = self.keyframes(latents, batch, tokens, drop["audio"], generator)
@@ -86,6 +91,7 @@ class KeyVIDTask(DenoisingTask):
 
     loss = KeyVIDLoss
     conditioners = ("text_encoder", "image_encoder", "image_projector", "audio_encoder")
+    takes_latents = True
 
     def __init__(self, recipe, folder):
         super().__init__(recipe, folder)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from asva.training.clips import TrainingClip
+from asva.training.stored_clips import StoredClip
 from asva.training.task_recipes import DiffusionRecipe
 
 
@@ -15,25 +16,22 @@ def whole_clip(clip: TrainingClip, generator: torch.Generator) -> dict:
     return {"frames": clip.frames, "waveform": clip.waveform, "caption": clip.caption}
 
 
-def clip_view(clip: TrainingClip, generator: torch.Generator, recipe: DiffusionRecipe) -> dict:
+def clip_view(clip: TrainingClip | StoredClip, generator: torch.Generator, recipe: DiffusionRecipe) -> dict:
     """Sample of one clip.
 
     Returns:
         ``frames`` (t, h, w, 3) uint8, ``frame_indices`` (t,) their places in the clip at 24 fps, ``known`` (t,) bool
         which of them the interpolator is given, ``fps`` what the network is told, ``mel`` (1, f, n), ``caption``.
+        Of a stored clip, latents and tokens stand in their places, see :class:`StoredClip`.
     """
     from asva_audio import imagebind_mel
 
     draws = np.random.default_rng(generator.initial_seed())
     chosen, indices, known, fps = (_official if recipe.sampling == "official" else _whole_clip)(clip, recipe, draws)
-    return {
-        "frames": clip.frames[chosen],
-        "frame_indices": indices,
-        "known": known,
-        "fps": fps,
-        "mel": imagebind_mel(torch.as_tensor(clip.waveform))[0],
-        "caption": clip.caption,
-    }
+    sample = {"frames": clip.frames[chosen], "frame_indices": indices, "known": known, "fps": fps}
+    if isinstance(clip, StoredClip):
+        return sample | clip.conditions(recipe.train)
+    return sample | {"mel": imagebind_mel(torch.as_tensor(clip.waveform))[0], "caption": clip.caption}
 
 
 def _whole_clip(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> tuple:

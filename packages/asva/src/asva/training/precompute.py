@@ -1,0 +1,297 @@
+"""Latents and tokens of a folder of videos, computed once and stored in shards (safetensors in tar)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asva.training.clips import FolderClips, TrainingClip
+from asva.training.components import find_component, read_component
+from asva.training.draws import generator_at
+from asva.training.fields import DataRecipe
+from asva.training.fingerprints import component_hash, tokenizer_hash
+from asva.training.loop import RunError
+from asva.training.stored_clips import FORMAT, OF_CLIPS, read_index
+from asva.training.vae import to_pixels
+
+NEEDED = ("vae", "audio_encoder")
+TOWERS = ("text_encoder", "image_encoder")  # a model that is still to be trained may have none
+RECORDS = ".records"
+FRAMES_AT_ONCE = 8  # through the autoencoder
+
+
+class Encoders:
+    """The networks whose answers are stored: mean and deviation of a latent, from which it is drawn, and tokens.
+
+    Args:
+        model: Folder of a model.
+        device: Where they run.
+
+    Raises:
+        RunError: If the model lacks autoencoder or audio encoder.
+    """
+
+    def __init__(self, model: Path, device: str | torch.device = "cpu"):
+        self.device = torch.device(device)
+        self.parts = {
+            name: read_component(name, folder).eval().requires_grad_(False).to(self.device)
+            for name, folder in part_folders(model).items()
+        }
+        self.tokenizer = _tokenizer(model) if "text_encoder" in self.parts else None
+
+    @torch.inference_mode()
+    def __call__(self, clip: TrainingClip) -> dict[str, Tensor]:
+        """What is stored of a clip.
+
+        Returns:
+            ``frames`` (t, 2, c, h, w), ``text``, ``image`` and ``audio`` (n, d) float16, ``motion`` (t,) float32.
+        """
+        pixels = to_pixels(torch.as_tensor(clip.frames[:1]))
+        mel = self.parts["audio_encoder"].spectrogram(torch.as_tensor(clip.waveform)[None])
+        halves = _halves(
+            {"frames": self._latents(torch.as_tensor(clip.frames))} | self._tokens(clip.caption, pixels, mel)
+        )
+        return halves | {"motion": torch.as_tensor(clip.motion_curve)}
+
+    @torch.inference_mode()
+    def nothing(self, height: int, width: int) -> dict[str, Tensor]:
+        """Tokens of no words, of a grey picture and of no sound."""
+        return _halves(
+            self._tokens("", torch.zeros(1, 3, height, width), self.parts["audio_encoder"].null_spectrogram())
+        )
+
+    def _latents(self, frames: Tensor) -> Tensor:
+        parts = []
+        for some in frames.split(FRAMES_AT_ONCE):
+            latents = self.parts["vae"].encode(to_pixels(some.to(self.device))).latent_dist
+            parts.append(torch.stack([latents.mean, latents.std], dim=1))
+        return torch.cat(parts)
+
+    def _tokens(self, caption: str, pixels: Tensor, mel: Tensor) -> dict[str, Tensor]:
+        from asva.pipelines.tokens import audio_tokens, image_tokens, text_tokens
+
+        tokens = {"audio": audio_tokens(self.parts["audio_encoder"], mel)[0]}
+        if "text_encoder" in self.parts:
+            tokens["text"] = text_tokens(self.tokenizer, self.parts["text_encoder"], [caption])[0]
+        if "image_encoder" in self.parts:
+            tokens["image"] = image_tokens(self.parts["image_encoder"], pixels.to(self.device))[0]
+        return tokens
+
+
+def _halves(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    halves = {name: value.half().cpu().contiguous() for name, value in tensors.items()}
+    for name, value in halves.items():
+        if not value.isfinite().all():
+            raise ValueError(f"`{name}` must be finite in half precision, got what is not.")
+    return halves
+
+
+def part_folders(model: Path) -> dict[str, Path]:
+    """Folders of a model's encoders, by component.
+
+    Raises:
+        RunError: If it lacks autoencoder or audio encoder.
+    """
+    towers = [name for name in TOWERS if (model / name / "config.json").is_file()]
+    return {name: find_component(name, [model]) for name in (*NEEDED, *towers)}
+
+
+def encoder_hashes(model: Path) -> dict[str, str]:
+    """Hashes of all that the stored tokens depend on, by component."""
+    hashes = {name: component_hash(folder) for name, folder in part_folders(model).items()}
+    return hashes | ({"tokenizer": tokenizer_hash(_tokenizer(model))} if "text_encoder" in hashes else {})
+
+
+def _tokenizer(model: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    if not (model / "tokenizer").is_dir():
+        raise RunError(f"`model` must hold a tokenizer beside its text encoder, got none in {model}.")
+    return CLIPTokenizer.from_pretrained(model / "tokenizer")
+
+
+def precompute(
+    data: DataRecipe,
+    model: Path,
+    output: Path,
+    *,
+    passes: int = 1,
+    device: str = "auto",
+    on_done: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last finished piece.
+
+    Args:
+        data: Which videos and pieces: those that a training from the videos sees in its first `passes` epochs.
+        model: Folder of a model.
+        output: Folder of the shards; it is made if only its last part is missing.
+        passes: Pieces of each video.
+        device: Where the encoders run.
+        on_done: Called with the number of pieces that are done, and of all.
+        options: Of :func:`asva_data.scale.run_items`, such as ``workers``.
+
+    Returns:
+        The index, as it is written to ``index.json``.
+
+    Raises:
+        RunError: If the folder holds shards of other settings, or the model lacks an encoder.
+    """
+    from asva_data.scale import Records, run_items, seal
+
+    settings = {"data": _settings(data), "encoders": encoder_hashes(model), "passes": passes}
+    clips = FolderClips(data)
+    items = _items(clips, passes)
+    _prepare(output, settings)
+    records, done = output / RECORDS, Records(output, ("shard",))
+    left = [item for item in items if item.key not in done]
+    if left or not (output / "index.json").is_file():
+        _write(output / "nothing.safetensors", _bytes(Encoders(model).nothing(data.height, data.width)))
+        make = partial(make_work, _without_entries(clips), model.resolve(), device)
+        first = len(items) - len(left)
+        report = None if on_done is None else lambda count: on_done(first + count, len(items))
+        run_items(left, records, make, settings, on_done=report, **options)
+        seal(records, output, {item.key for item in items})
+    index = _index(output, items, clips, settings, Records(records, ("failed",)))
+    shutil.rmtree(records, ignore_errors=True)
+    return index
+
+
+def make_work(clips: FolderClips, model: Path, device: str) -> Callable[[Any], dict[str, Any]]:
+    """The work of one process: the sample of an item."""
+    from asva.models.load import choose_device
+    from asva_data import probe
+    from asva_data.folder import Entry
+
+    place = choose_device(device)
+    if place.type == "cpu":
+        torch.set_num_threads(1)  # sums in one order, so that any number of workers gives the same bytes
+    encode = Encoders(model, place)
+
+    def work(item: Any) -> dict[str, Any]:
+        facts, path = item.facts, Path(item.path)
+        entry = Entry(path, probe(path), facts["caption"])
+        clip = clips.clip_of(clips.folder.piece(entry, facts["place"], facts["pass"]), facts["index"])
+        known = {"path": facts["name"], "caption": clip.caption, "class_name": item.label}
+        numbers = {name: facts[name] for name in ("place", "pass")}
+        return {"safetensors": _bytes(encode(clip)), "png": _png(clip.frames[0]), "json": known | numbers}
+
+    return work
+
+
+def _items(clips: FolderClips, passes: int) -> list[Any]:
+    """Every piece, with its place in the run in which a training would see it."""
+    from asva_data.scale import Item, item_key
+
+    root, count, seed = clips.folder.root, len(clips.folder), clips.recipe.seed
+    items = []
+    for number in range(passes):
+        order = torch.randperm(count, generator=generator_at(seed, number)).tolist()
+        index_of = {place: number * count + at for at, place in enumerate(order)}
+        for place, entry in enumerate(clips.folder.entries):
+            facts = {"place": place, "pass": number, "index": index_of[place], "caption": entry.caption}
+            facts["name"] = entry.path.relative_to(root).as_posix()
+            key = item_key(entry.path, root, number, place)
+            items.append(Item(key, str(entry.path.resolve()), entry.path.parent.name, facts))
+    return items
+
+
+def _without_entries(clips: FolderClips) -> FolderClips:
+    """The same for a worker, which is told its files one by one."""
+    from copy import copy
+
+    clips = copy(clips)
+    clips.folder = copy(clips.folder)
+    clips.folder.entries = []
+    return clips
+
+
+def _settings(data: DataRecipe) -> dict[str, Any]:
+    values = asdict(data)
+    return {name: str(v) if isinstance(v := values[name], Path) else v for name in (*OF_CLIPS, "seed")}
+
+
+def _prepare(output: Path, settings: dict[str, Any]) -> None:
+    if not output.parent.is_dir():
+        raise RunError(f"`output` must lie in an existing folder, got {output}.")
+    if (output / "index.json").is_file() and read_index(output)["settings"] != settings:
+        raise RunError(f"`output` must be a new folder or one of the same model, clips and passes, got {output}.")
+    if output.is_dir() and not (output / RECORDS).is_dir() and not (output / "index.json").is_file():
+        if any(output.iterdir()):
+            raise RunError(f"`output` must be a new or empty folder, got {output}, which holds other things.")
+    output.mkdir(exist_ok=True)
+
+
+def _index(
+    output: Path, items: Sequence[Any], clips: FolderClips, settings: dict[str, Any], failed: Any
+) -> dict[str, Any]:
+    """Write what is there: ``samples.csv``, ``failures.csv`` and, last, ``index.json``."""
+    from asva_data.scale import scan
+
+    shards = sorted(output.glob("shard-*.tar"))
+    places = {key: files for shard in shards for key, files in scan(shard)[0].items()}
+    rows = [("key", "shard", "pass", "place", "class", "caption", "path", "offset", "size", "png_offset", "png_size")]
+    failures = [(path.relative_to(clips.folder.root).as_posix(), "", reason) for path, reason in clips.folder.broken]
+    for item in items:
+        facts = item.facts
+        if item.key in places:
+            spans = [places[item.key][ending][1:] for ending in ("safetensors", "png")]
+            shard = places[item.key]["json"].journal.name
+            known = (facts["pass"], facts["place"], item.label, facts["caption"], facts["name"])
+            rows.append((item.key, shard, *known, *spans[0], *spans[1]))
+        else:
+            failures.append((facts["name"], facts["pass"], failed.facts(item.key)["failure"]))
+    reasons = Counter(reason.split(", got ")[0] for _, _, reason in failures)
+    index = {
+        "format": FORMAT,
+        "settings": settings,
+        "counts": {"stored": len(rows) - 1, "failed": len(failures), "reasons": dict(sorted(reasons.items()))},
+        "class_names": list(clips.class_names),
+        "shards": [path.name for path in shards],
+    }
+    _write(output / "samples.csv", _table(rows))
+    _write(output / "failures.csv", _table([("path", "pass", "reason"), *failures]))
+    _write(output / "index.json", (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
+    return index
+
+
+def _bytes(tensors: dict[str, Tensor]) -> bytes:
+    from safetensors.torch import save
+
+    return save(tensors)
+
+
+def _png(frame: np.ndarray) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
