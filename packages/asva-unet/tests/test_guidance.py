@@ -125,3 +125,19 @@ def test_refuses(arguments, message):
 
 def test_docstring_examples():
     assert doctest.testmod(asva_unet.guidance, extraglobs={"torch": torch}).failed == 0
+
+
+def test_a_scale_may_differ_from_frame_to_frame():
+    draw = torch.Generator().manual_seed(0)
+    outputs = {name: torch.randn(2, 3, 1, 2, 2, generator=draw) for name in ("none", "image", "image_text", "full")}
+    scales = torch.tensor([1.0, 2.0, 5.0])
+    varied = combine(outputs, Guidance(3.0, 2.0, scales, rescale=0.0))
+    for frame, scale in enumerate(scales.tolist()):
+        expected = combine(outputs, Guidance(3.0, 2.0, scale, rescale=0.0))
+        torch.testing.assert_close(varied[:, frame], expected[:, frame], rtol=1e-5, atol=1e-6)
+    some = Guidance(1.0, 1.0, scales).at(torch.tensor([[0, 2], [1, 2]]))
+    assert some.audio.tolist() == [[1.0, 5.0], [2.0, 5.0]] and some.text == 1.0
+    assert Guidance(1.0, 1.0, torch.ones(3), rescale=0.0).branches == ("full",), "a scale of 1 everywhere is none"
+    for wrong in (torch.tensor([1.0, float("nan")]), torch.ones(1, 1, 1)):
+        with pytest.raises(ValueError, match="`audio` must be finite numbers"):
+            Guidance(1.0, 1.0, wrong)

@@ -116,7 +116,7 @@ def from_sound(source: Path, start: float, duration: float | None, model: str, y
 
 def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:
     """Keyframes by a rule, as `asva sample` chooses them, or the frames nearest to the times given."""
-    from asva.long import kept_keyframes, make_clip_plan, unrest, window_keyframes
+    from asva.long import kept_keyframes, make_clip_plan, shared_frames, unrest, window_keyframes
     from asva_keyframe import keyframes_from_times
 
     if times is not None:
@@ -127,13 +127,8 @@ def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed
         curve.fps,
         native_fps=curve.fps,
         window_size=curve.window,
-        overlaps=shared(curve.window),
+        overlaps=shared_frames(curve.window),
         unrest=unrest(curve.values, curve.fps),
     )
     padded = np.pad(curve.values, (0, max(plan.padded_frames - len(curve.values), 0)))
     return kept_keyframes(plan, window_keyframes(padded, plan, num, rule=rule, seed=seed))
-
-
-def shared(window: int) -> tuple[int, int]:
-    """Fewest and most frames that a window shares with the next: up to two thirds, where that finds a calm start."""
-    return 1, max(2 * window // 3, 1)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asva.cli.curves import shared
 from asva.cli.inputs import naming, read_sound
 from asva.cli.plan import Plan, Request
 from asva.cli.terminal import note
@@ -66,7 +65,7 @@ def read_tracks(request: Request) -> tuple[Track, Track]:
 
 def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
     """Windows, curve and keyframes."""
-    from asva.long import make_clip_plan
+    from asva.long import make_clip_plan, shared_frames
     from asva.long.between import plan_between
 
     duration, between, size = control.duration, None, plan.window_size
@@ -82,10 +81,7 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
             resampling=plan.request.resampling,
         )
         duration, fps = given / _exact(native), native
-    given, end = plan.request.options, float(control.duration)
-    prompts, strengths = given.get("--prompt-at", []), given.get("--guidance-at")
-    check_inside(prompts, end, "--prompt-at")
-    check_inside(strengths or [], end, "--guidance-at")
+    prompts, strengths = (plan.request.options.get(option, ()) for option in ("--prompt-at", "--guidance-at"))
     count = math.ceil(duration * _exact(native)) + size
     curve, unrest = _curves(plan, pipeline, control, count)
     clip = make_clip_plan(
@@ -93,7 +89,7 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
         fps,
         native_fps=native,
         window_size=size,
-        overlaps=shared(size),
+        overlaps=shared_frames(size),
         unrest=unrest,
         borders=[round(second * native) for second, _ in prompts],
         resampling="nearest" if between is not None else plan.request.resampling,
@@ -107,7 +103,7 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
     if "--words" in plan.method.options:
         _over_windows(heard, "amplitude", curve)
     if "keyframe" in plan.method.stages:
-        _choose_keyframes(plan, heard, curve)
+        _choose_keyframes(plan, heard, curve, control)
     if curve is not None:
         heard.curve = curve[: clip.native_frames]
     return heard
@@ -124,14 +120,12 @@ def _over_windows(heard: Heard, name: str, values: np.ndarray) -> None:
 def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Motion heard or given, if the method follows it, and how bad each frame is to start a window at."""
     from asva.long import heard_curve, loudness_curve, unrest
-    from asva.long.curve_files import fit_curve, read_curve_file
     from asva.long.shape import shape_curve
     from asva.pipelines.amplitude import frame_amplitude
 
     native, curve, given = _exact(plan.native_fps), None, plan.request.options
     if "--curve" in given:
-        with naming("--curve"):
-            curve = fit_curve(read_curve_file(given["--curve"]), given["--curve"], native, control.duration)
+        curve = _curve_given(plan, control.duration)
         curve = np.pad(curve, (0, max(count - len(curve), 0)))[:count]
     elif getattr(pipeline, "localizer", None) is not None:
         curve = heard_curve(
@@ -154,14 +148,14 @@ def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.n
     return curve, unrest(loudness_curve(control, count, native) if curve is None else curve, native)
 
 
-def _choose_keyframes(plan: Plan, heard: Heard, curve: np.ndarray | None) -> None:
+def _choose_keyframes(plan: Plan, heard: Heard, curve: np.ndarray | None, control: Track) -> None:
     from asva.long import kept_keyframes, window_keyframes
 
     clip, given = heard.plan, plan.request.options.get("--keyframes")
     rule = plan.arguments.get("selection", plan.settings["selection"])
     heard.chosen_by = "times given" if given is not None else rule
     if given is not None:
-        given = _frames_at(given, clip)
+        given = _frames_at(given, plan, control.duration)
     elif curve is None and rule != "uniform":
         raise ValueError("`--keyframes` must be given: this model has no localizer to find them.")
     with naming("--keyframes", "keyframes"):
@@ -173,11 +167,35 @@ def _choose_keyframes(plan: Plan, heard: Heard, curve: np.ndarray | None) -> Non
     heard.seconds = kept_keyframes(clip, chosen) / float(clip.native_fps)
 
 
-def _frames_at(times: list[float], clip: ClipPlan) -> np.ndarray:
+def check_times(plan: Plan, duration: Fraction) -> None:
+    """Refuse times at which there is no picture, and curves of another length, before a model is loaded.
+
+    Raises:
+        ValueError: Naming the option.
+    """
+    given = plan.request.options
+    for option in ("--prompt-at", "--guidance-at"):
+        check_inside(given.get(option, ()), float(duration), option)
+    if "--keyframes" in given:
+        _frames_at(given["--keyframes"], plan, duration)
+    if "--curve" in given:
+        _curve_given(plan, duration)
+
+
+def _frames_at(times: list[float], plan: Plan, duration: Fraction) -> np.ndarray:
+    from asva.long import count_frames
     from asva_keyframe import keyframes_from_times
 
     with naming("--keyframes", "times"):
-        return keyframes_from_times(times, clip.native_frames, float(clip.native_fps))
+        return keyframes_from_times(times, count_frames(duration, plan.native_fps), plan.native_fps)
+
+
+def _curve_given(plan: Plan, duration: Fraction) -> np.ndarray:
+    from asva.long.curve_files import fit_curve, read_curve_file
+
+    path = plan.request.options["--curve"]
+    with naming("--curve"):
+        return fit_curve(read_curve_file(path), path, _exact(plan.native_fps), duration)
 
 
 def _exact(number: float) -> Fraction:

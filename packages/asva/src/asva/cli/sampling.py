@@ -13,7 +13,7 @@ import numpy as np
 
 from asva.cli import options
 from asva.cli.inputs import read_picture
-from asva.cli.listening import Heard, listen, read_tracks
+from asva.cli.listening import Heard, check_times, listen, read_tracks
 from asva.cli.plan import Plan, Request, make_plan
 from asva.cli.progress import Stages
 from asva.cli.record import job, make_record, scalars
@@ -70,6 +70,7 @@ def run(request: Request, targets: dict[str, Path], *, overwrite: bool) -> tuple
         size = (plan.arguments["height"], plan.arguments["width"])
         picture = None if request.image is None else read_picture(request.image, size)
         sound, control = read_tracks(request)
+        check_times(plan, control.duration)
         made = _make(plan, picture, control, stages, targets["video"], left_behind)
         record = _write(plan, targets, sound, made, stages)
     return record, targets

@@ -1,3 +1,5 @@
+from .compose import long_video as long_video
+from .compose import shared_frames as shared_frames
 from .curve import heard_curve as heard_curve
 from .curve import loudness_curve as loudness_curve
 from .curve import unrest as unrest
@@ -18,8 +20,10 @@ __all__ = [
     "count_frames",
     "heard_curve",
     "kept_keyframes",
+    "long_video",
     "loudness_curve",
     "make_clip_plan",
+    "shared_frames",
     "unrest",
     "window_keyframes",
 ]

@@ -1,0 +1,88 @@
+"""A long video in one call, for those who compose their own."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from typing import Any
+
+from asva.long.curve import heard_curve, loudness_curve, unrest
+from asva.long.keyframes import window_keyframes
+from asva.long.plan import count_frames, exact_rate, make_clip_plan
+from asva.long.track import Track
+from asva.long.video import LongVideo
+from asva_audio import Audio, load_audio
+
+
+def shared_frames(window_size: int) -> tuple[int, int]:
+    """Fewest and most frames that a window shares with the next: up to two thirds, where that finds a calm start."""
+    return 1, max(2 * window_size // 3, 1)
+
+
+def long_video(
+    pipeline: Any,
+    image: Any,
+    audio: str | os.PathLike[str] | Audio,
+    prompt: str = "",
+    *,
+    fps: float | Fraction | None = None,
+    seed: int = 0,
+    anchor: bool = True,
+    resampling: str = "nearest",
+    **arguments: Any,
+) -> LongVideo:
+    """A video exactly as long as a sound, by any pipeline of pictures and sounds; its frames are made when asked for.
+
+    Args:
+        pipeline: Such as :func:`asva.load_pipeline` gives.
+        image: First frame as the pipeline takes it.
+        audio: Sound of any length.
+        prompt: What is seen and done.
+        fps: Frames per second; None is the pipeline's own.
+        seed: The same one gives the same video.
+        anchor: Whether later windows are drawn to the colours of the first.
+        resampling: See :func:`asva.long.make_clip_plan`.
+        arguments: Of every call of the pipeline.
+
+    Returns:
+        Whose ``frames()`` are the video's, one by one, ``plan`` its length and ``track`` its sound.
+    """
+    track = Track.of(audio if isinstance(audio, Audio) else load_audio(audio, sample_rate=None, mono=False))
+    config = pipeline.config
+    native, size = exact_rate(config.fps), config.num_frames
+    count, curve = count_frames(track.duration, native) + size + 1, None
+    if getattr(pipeline, "localizer", None) is not None:
+        curve = heard_curve(
+            pipeline.localizer,
+            pipeline.audio_encoder.spectrogram,
+            track,
+            count,
+            window_size=size,
+            fps=native,
+            sample_rate=config.sample_rate,
+        )
+    plan = make_clip_plan(
+        track.duration,
+        fps or native,
+        native_fps=native,
+        window_size=size,
+        overlaps=shared_frames(size),
+        unrest=unrest(loudness_curve(track, count, native) if curve is None else curve, native),
+        resampling=resampling,
+    )
+    each = None
+    if "num_keyframes" in config:
+        rule = "uniform" if curve is None else config.selection
+        chosen = window_keyframes(curve, plan, config.num_keyframes, rule=rule, seed=seed)
+        each = [{"keyframe_indices": indices} for indices in chosen]
+    return LongVideo(
+        pipeline,
+        plan,
+        image,
+        track.fit(plan.duration),
+        prompt=prompt,
+        seed=seed,
+        arguments=arguments,
+        each=each,
+        anchor=anchor,
+    )
