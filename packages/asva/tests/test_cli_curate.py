@@ -77,6 +77,35 @@ def test_test_videos_are_never_kept(raw, tmp_path):
     assert json.loads((tmp_path / "out/counts.json").read_text())["files"]["test-set"] == 1
 
 
+def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
+    from asva_data import TarShards
+    from asva_data.scale import worker
+
+    out, plain = tmp_path / "out", worker.Worker._one
+    words = ["curate", raw, out, "--no-text", "--shards", *SMALL]
+
+    def killed(self, item, tries):  # before the first clip is cut, after everything is measured
+        if "start" in item.facts:
+            raise KeyboardInterrupt
+        return plain(self, item, tries)
+
+    monkeypatch.setattr(worker.Worker, "_one", killed)
+    assert run(*words) == 130
+    assert (out / ".records").is_dir() and not (out / "shards" / "index.json").exists()
+    asked = []
+    monkeypatch.setattr(worker.Worker, "_one", lambda *words: (asked.append(words[1].facts), plain(*words))[1])
+    assert run(*words) == 0
+    assert len(asked) == 1 and "start" in asked[0]
+    index = json.loads((out / "shards" / "index.json").read_text())
+    assert index["clips"] == 1 and index["failed"] == {} and list(index["shards"]) == ["shard-000000.tar"]
+    shards = TarShards([out / "shards" / "shard-000000.tar"])
+    facts = shards.read_json(shards.keys[0])
+    assert facts["label"] == "bells" and (facts["start"], facts["end"]) == (0.0, 4.0)
+    assert shards.read(shards.keys[0], "mp4") == (raw / "bells" / "a bell.mp4").read_bytes()
+    left = sorted(path.name for path in (out / "shards").iterdir())
+    assert left == ["index.json", "samples.csv", "shard-000000.tar"]
+
+
 def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
     (tmp_path / "train.txt").write_text("none.mp4\n")
     assert run("data", "check", tmp_path) == 1

@@ -168,11 +168,21 @@ def _make(item: Wanted, raw: _Raw, target: Path) -> bool:
     if target.is_file():
         return False
     source, offset = raw.find(item)
+    start = 0.0 if item.start is None else item.start - offset
+    seconds = None if item.end is None else item.end - (item.start or 0.0)
+    write_part(source, target, start, seconds)
+    return True
+
+
+def write_part(source: Path, target: Path, start: float, seconds: float | None) -> None:
+    """Write a part of a video with its sound: the file itself where it is all of an mp4, else cut to the frame.
+
+    Raises:
+        MediaError: If it has no sound, or ends before the part does.
+    """
     info = probe(source)
     if not info.has_sound:
         raise MediaError(f"`raw` must hold videos with sound, got {source} without.")
-    start = 0.0 if item.start is None else item.start - offset
-    seconds = None if item.end is None else item.end - (item.start or 0.0)
     end = min((t for t in (info.duration, info.sound_end) if t is not None), default=None)
     if seconds is not None and end is not None and start + seconds > end + 0.5:
         raise MediaError(f"`end` must lie within {source}, got {start + seconds:g} s of {end:.2f} s.")
@@ -182,7 +192,6 @@ def _make(item: Wanted, raw: _Raw, target: Path) -> bool:
         _copy(source, target)
     else:
         _cut(source, info, target, start, seconds)
-    return True
 
 
 def _copy(source: Path, target: Path) -> None:

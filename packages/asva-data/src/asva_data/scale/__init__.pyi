@@ -1,3 +1,4 @@
+from .clip_shards import shard_clips as shard_clips
 from .curating import check_measurable as check_measurable
 from .curating import judge as judge
 from .curating import measure_files as measure_files

@@ -35,6 +35,9 @@ def curate(
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Look for on-screen text, if rapidocr is there.")
     ] = True,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Also cut the clips into tar shards of mp4 and json, below shards/.")
+    ] = False,
     workers: Workers = 1,
     ray_address: RayAddress = None,
 ) -> None:
@@ -54,7 +57,7 @@ def curate(
     """
     _check_extra()
     from asva_data.curation import load_recipe, write_results
-    from asva_data.scale import judge
+    from asva_data.scale import judge, shard_clips
 
     rules = load_recipe(recipe, dict(map(_change, change or [])))
     if not out.parent.is_dir():
@@ -72,6 +75,9 @@ def curate(
         out.mkdir(exist_ok=True)
         counts = write_results(out, measured, settled, rules)
         skipped = _not_judged(measured, rules)
+        if shards:
+            stages.stage("cutting clips", max(1, sum(clip.kept for verdict in settled for clip in verdict.clips)))
+            cut = shard_clips(settled, out / "shards", workers=workers, ray_address=ray_address, on_done=stages.step)
         if records is not None:
             shutil.rmtree(records, ignore_errors=True)
     for kind, reasons in counts.items():
@@ -80,6 +86,8 @@ def curate(
             (kind, "", f"of {total}"),
             [(name, count, f"{count / max(1, total):.1%}") for name, count in reasons.items()],
         )
+    if shards and cut["failed"]:
+        note(f"{sum(cut['failed'].values())} clips could not be cut: {', '.join(cut['failed'])}")
     if skipped:
         note(f"not judged, because they have no bounds or nothing measured them: {', '.join(skipped)}")
     typer.echo(f"{sum(clip.kept for verdict in settled for clip in verdict.clips)} clips in {out / 'clips.csv'}")
