@@ -74,7 +74,7 @@ def _nearest(seen: Floats, scene: dict[str, Any], size: int, grid: Floats, part:
     low, mid, high = (cost[every, inside + step] for step in (-1, 0, 1))
     bend = low - 2.0 * mid + high
     offset = np.where(bend > 0, 0.5 * (low - high) / np.maximum(bend, 1e-9), 0.0).clip(-1.0, 1.0)
-    return np.clip(grid[inside] + offset * (grid[1] - grid[0]), grid[0], grid[-1])
+    return np.where(best == inside, grid[inside] + offset * (grid[1] - grid[0]), grid[best])
 
 
 def _strikes(pose: Floats, fps: float) -> Floats:

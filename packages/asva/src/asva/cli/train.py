@@ -151,6 +151,18 @@ for _task, _recipe, _help in (
     --set data.wrong_sound=P, data.shifted_sound=P, data.off_screen_sound=P: how often a sound does not fit.""",
     ),
     (
+        "mtv",
+        "tiny-mtv",
+        """MTV: speech, effects and music steer a video transformer.
+
+    The paper's five stages, each starting from the one before: --recipe mtv-face, mtv-single, mtv-multiple,
+    mtv-sound-event, mtv-mood, with --data VIDEOS --set base=FOLDER (vae, text_encoder, tokenizer, audio_encoder) and
+    --set init.mtv_transformer=FOLDER (a transformer of CogVideoX, or the stage before). The default is a small model on
+    the synthetic world of three tracks, all of it from scratch.
+
+    --set learns=control freezes the base; --set tracks=mix gives every track the whole sound (ablations).""",
+    ),
+    (
         "sync",
         "tiny-sync",
         """A classifier of synchronization: which sound was heard while these frames were seen?
@@ -167,7 +179,7 @@ def assemble(
     folder: Folder,
     output: Annotated[Path, typer.Option(help="Folder to write, for --model of asva sample.")],
     settings: Annotated[
-        str, typer.Option(help="How it samples: tiny, tiny-avsyncd, tiny-i2vd, tiny-audio-window, or a YAML file.")
+        str, typer.Option(help="How it samples: tiny, tiny-avsyncd, tiny-i2vd, tiny-audio-window, tiny-mtv, or a YAML.")
     ] = "tiny",
     base: Annotated[str | None, typer.Option(help="Model whose parts are taken where FOLDER has none.")] = None,
     fields: Annotated[list[str] | None, typer.Option("--set", help="Any of the settings: --set radius=2")] = None,

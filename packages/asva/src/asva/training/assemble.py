@@ -10,6 +10,7 @@ import yaml
 
 from asva.training.components import find_component, read_component
 from asva.training.diffusion_task import base_folder
+from asva.training.mtv_parts import read_part
 from asva.training.recipe import RECIPES, RecipeError
 
 _TOWERS = ("vae", "text_encoder", "image_encoder", "image_projector")
@@ -43,6 +44,11 @@ FAMILIES = {
     "i2vd": Family("AVSyncDPipeline", {"vae": "vae", "text_encoder": "text_encoder", "unet": "i2vd_unet"}),
     "audio-window": Family(
         "AudioWindowPipeline", {**{name: name for name in _TOWERS}, "taps": "taps", "unet": "audio_window_unet"}
+    ),
+    "mtv": Family(
+        "MTVPipeline",
+        {**{name: name for name in ("vae", "text_encoder", "audio_encoder")}, "transformer": "mtv_transformer"},
+        "transformer",
     ),
 }
 
@@ -79,13 +85,13 @@ def assemble(
     folders = [folder, base_folder(base or config.pop("base", None))]
     config.pop("base", None)
     family = _family(config.pop("family", "keyvid"))
-    parts = {name: _read(source, folders, dtype) for name, source in family.parts.items()}
+    parts = {name: _read(source, folders, dtype, family) for name, source in family.parts.items()}
     for name in parts["taps"].layers if "taps" in parts else ():
-        parts[name] = _read(name, folders, dtype)
+        parts[name] = _read(name, folders, dtype, family)
     for name, part in parts.items():
         if hasattr(part, "register_to_config"):  # diffusers would store the path that it was read from
             part.register_to_config(_name_or_path=name)
-    parts["scheduler"] = _scheduler(config, parts[family.unet].config.prediction_type)
+    parts["scheduler"] = _scheduler(config, parts[family.unet])
     parts["tokenizer"] = _tokenizer(folders)
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -104,21 +110,27 @@ def _family(name: str) -> Family:
     return FAMILIES[name]
 
 
-def _read(name: str, folders: list[Path | None], dtype: torch.dtype) -> torch.nn.Module:
-    return read_component(name, find_component(name, folders), dtype)
+def _read(name: str, folders: list[Path | None], dtype: torch.dtype, family: Family) -> torch.nn.Module:
+    read = read_part if family.pipeline == "MTVPipeline" else read_component
+    return read(name, find_component(name, folders), dtype)
 
 
 def _tokenizer(folders: list[Path | None]) -> Any:
-    from transformers import CLIPTokenizer
+    from transformers import AutoTokenizer
 
     found = [folder for folder in folders if folder is not None and (folder / "tokenizer").is_dir()]
-    return CLIPTokenizer.from_pretrained((found or folders)[0] / "tokenizer")
+    return AutoTokenizer.from_pretrained((found or folders)[0] / "tokenizer", local_files_only=True)
 
 
-def _scheduler(config: dict[str, Any], prediction_type: str) -> Any:
+def _scheduler(config: dict[str, Any], network: torch.nn.Module) -> Any:
     """The scheduler that the settings name; ``pndm`` is Stable Diffusion's as the released AVSyncD runs it."""
     from asva_unet import AVSyncDPNDMScheduler, make_scheduler
 
+    if hasattr(network, "encode_audio"):
+        from asva_dit import make_scheduler as make_mtv_scheduler
+
+        return make_mtv_scheduler(snr_shift_scale=config.pop("snr_shift_scale", 1.0))
+    prediction_type = network.config.prediction_type
     name = config.pop("scheduler", "ddim")
     if name != "pndm":
         return make_scheduler(

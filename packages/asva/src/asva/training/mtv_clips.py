@@ -1,8 +1,7 @@
-"""Clips with three tracks of sound: of the synthetic world, or of a folder, taken apart or with tracks beside."""
+"""Clips with three tracks of sound: of the synthetic world, or of a folder, taken apart."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -78,9 +77,3 @@ def mtv_view(clip: TrainingClip, generator: torch.Generator, tracks: Literal["se
         "caption": clip.caption,
         "moving": clip.moving,
     }
-
-
-def tracks_beside(video: Path) -> dict[str, Path]:
-    """Files of the tracks that stand in the folder of a video's name; empty if there are none."""
-    home = video.with_suffix("")
-    return {name: home / f"{name}.wav" for name in TRACKS if (home / f"{name}.wav").is_file()}

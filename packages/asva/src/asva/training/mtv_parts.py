@@ -54,12 +54,13 @@ def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn
     with damage_named(folder):
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config.get("_class_name") or (config.get("architectures") or [""])[0]
+    if kind not in (*LIBRARIES, "Wav2Vec2ForCTC"):
+        raise RunError(f"`{name}` must be one of {', '.join(LIBRARIES)}, got {kind or 'no class'} in {folder}.")
+    with damage_named(folder):
         if kind == "Wav2Vec2ForCTC":
             from asva_audio import load_wav2vec
 
             return load_wav2vec(folder)
-        if kind not in LIBRARIES:
-            raise RunError(f"`{name}` must be one of {', '.join(LIBRARIES)}, got {kind or 'no class'} in {folder}.")
         return part_class(kind).from_pretrained(folder, dtype=dtype, local_files_only=True)
 
 

@@ -192,8 +192,7 @@ class MTVRecipe(DenoiserRecipe):
         given_loss: Whether frames that are given count in the loss, as published.
         snr_shift_scale: 1 for a base of 5 billion weights, 3 for one of 2 billion.
         tracks: ``"separate"``, or ``"mix"``, an ablation: every track is the whole sound.
-        stems: Where a folder's tracks come from: ``"masks"`` takes the sound apart, approximately; ``"beside"`` reads
-            ``<video>/speech.wav`` and so on, as ``asva demix`` writes them.
+        stems: How the sounds of a folder are taken apart: by ``"masks"``, approximately.
     """
 
     task: Literal["mtv"]
@@ -205,7 +204,7 @@ class MTVRecipe(DenoiserRecipe):
     given_loss: bool = True
     snr_shift_scale: float = 1.0
     tracks: Literal["separate", "mix"] = "separate"
-    stems: Literal["masks", "beside"] = "masks"
+    stems: Literal["masks"] = "masks"
 
 
 @strict
