@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from asva.cli.terminal import note
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from asva_audio import Audio
 
 SILENCE = 1e-4  # -80 dB
