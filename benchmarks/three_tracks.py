@@ -10,7 +10,7 @@ clip. Mouth, strikes and light are read off the pixels of both.
 First table, one row per changed track: how much the reading changed, as a share of how much the true one does when its
 own track is changed. Mouth: mean absolute change of the opening; colour: of the logarithm of the light; strikes: 1 - F1
 of the strikes after against those before. So 1 on the diagonal and 0 elsewhere is perfect; a video that ignores the
-sound has 0 everywhere. Second table, diagonal alone: how right the change is, against the GIVEN track and, as a control,
+sound has 0 everywhere. Second table, diagonal alone: how right it is, against the GIVEN track and, as a control,
 against the ORIGINAL one. Mouth and colour: correlation with the truth; strikes: F1 within one frame. Intervals are 95 %
 of a bootstrap over clips.
 """

@@ -123,9 +123,7 @@ def test_frames_that_are_given_are_there(pipeline, call):
 def test_slots_of_frames(pipeline):
     assert [slot_of(frame) for frame in (0, 1, 4, 5, 8, 48)] == [0, 1, 1, 2, 2, 12]
     given = {11: torch.ones(3, 16, 16)}
-    clean, mask = fill_slots(
-        pipeline.vae, given, (4, 13), torch.zeros(5, 3, 16, 16), (3, 4, 4, 4), torch.device("cpu")
-    )
+    clean, mask = fill_slots(pipeline.vae, given, (4, 13), torch.zeros(5, 3, 16, 16), (3, 4, 4, 4), torch.device("cpu"))
     assert mask.tolist() == [[True, True, True]] and clean.abs().sum() > 0
     assert not fill_slots(pipeline.vae, given, (0, 9), None, (3, 4, 4, 4), torch.device("cpu"))[1].any()
 
@@ -218,9 +216,7 @@ def test_a_window_must_be_4k_plus_1(make_pipeline):
 
 
 def test_a_base_with_learned_positions_takes_one_size(pipeline, monkeypatch):
-    monkeypatch.setattr(
-        type(pipeline.transformer.config), "use_learned_positional_embeddings", True, raising=False
-    )
+    monkeypatch.setattr(type(pipeline.transformer.config), "use_learned_positional_embeddings", True, raising=False)
     config = {**pipeline.transformer.config, "use_learned_positional_embeddings": True}
     monkeypatch.setattr(pipeline.transformer, "_internal_dict", type(pipeline.transformer.config)(config))
     with pytest.raises(ValueError, match="`height` and `width` must be 16 and 16, for which the base has learned"):

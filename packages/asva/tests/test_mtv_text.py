@@ -53,9 +53,15 @@ def test_what_does_not_parse_is_one_clear_error(text):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("Two person conversation. Persons: Person1: a Person1 is speaking. Scene Description: x", "Person1 and Person2"),
+        (
+            "Two person conversation. Persons: Person1: a Person1 is speaking. Scene Description: x",
+            "Person1 and Person2",
+        ),
         ("One person conversation. Persons: Person2: a Person1 is speaking. Scene Description: x", "Person1 in order"),
-        ("One person conversation. Persons: Person1: a Person2 is speaking. Scene Description: x", "`speaking` must be"),
+        (
+            "One person conversation. Persons: Person1: a Person2 is speaking. Scene Description: x",
+            "`speaking` must be",
+        ),
     ],
 )
 def test_persons_that_do_not_fit(text, complaint):

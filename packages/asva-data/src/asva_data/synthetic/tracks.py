@@ -85,7 +85,7 @@ class Music:
     root: float
 
     def tint(self) -> Floats:
-        """(3,) gains of red, green and blue when the light is there: the mode's hue, as light as the chord is bright."""
+        """(3,) gains of red, green and blue of the full light: the mode's hue, as light as the chord is bright."""
         return np.array(TINTS[self.mode]) * (0.55 + 0.45 * self.brightness)
 
     def waveform(self, rng: np.random.Generator, rate: int, num_samples: int) -> NDArray[np.float32]:

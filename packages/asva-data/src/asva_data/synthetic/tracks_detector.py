@@ -1,4 +1,4 @@
-"""Reading the three-track world off its pixels: how far the mouth is open, when the mallet strikes, what light is on."""
+"""Reading the three-track world off its pixels: how open the mouth is, when the mallet strikes, what light is on."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ def render_stage(scene: Scene, size: int, opening: Floats, strike: Floats, light
 def mouth_box(scene: Scene, size: int) -> tuple[slice, slice]:
     """Rows and columns in which the mouth is seen."""
     x, y, radius = scene["face"][0] * size, scene["face"][1] * size, 0.2 * size
-    return _slice(y + (MOUTH[1] - 0.5) * radius, y + (MOUTH[1] + 0.5) * radius), _slice(x - 0.6 * radius, x + 0.6 * radius)
+    return _slice(y + (MOUTH[1] - 0.5) * radius, y + (MOUTH[1] + 0.5) * radius), _slice(
+        x - 0.6 * radius, x + 0.6 * radius
+    )
 
 
 def mallet_box(scene: Scene, size: int) -> tuple[slice, slice]:
@@ -116,5 +118,8 @@ def _draw_mouth(canvas: NDArray[np.float32], scene: Scene, size: int, opening: F
 def _draw_mallet(canvas: NDArray[np.float32], scene: Scene, size: int, strike: Floats) -> None:
     pose = turn(0.75 * (1.0 - strike), (1.1, -0.5))
     place, width = chain(_place(scene["stand"], size, scene["flip"]), pose), outline_width(size, 0.2 * size)
-    for shape in (capsule((1.1, -0.5), (0.0, -0.25), 0.07, (110.0, 80.0, 50.0)), circle(-0.05, -0.2, 0.22, INK).plain()):
+    for shape in (
+        capsule((1.1, -0.5), (0.0, -0.25), 0.07, (110.0, 80.0, 50.0)),
+        circle(-0.05, -0.2, 0.22, INK).plain(),
+    ):
         draw(canvas, (0, 0), shape, place, width)

@@ -115,10 +115,16 @@ def convert(
     stable_diffusion: Annotated[
         Path | None, typer.Option(help="Folder of Stable Diffusion 1.5 for AVSyncD, where it is not in the folder.")
     ] = None,
+    cogvideox: Annotated[
+        Path | None, typer.Option(help="Folder of CogVideoX 5B for MTV, where it is not in the folder.")
+    ] = None,
+    wav2vec: Annotated[
+        Path | None, typer.Option(help="Folder of wav2vec2-base-960h for MTV, where it is not in the folder.")
+    ] = None,
 ) -> None:
     """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own; and back.
 
-    KeyVID, DynamiCrafter 512, AVSyncD, ImageBind's audio encoder and BEATs are told apart by their files. Every key
+    KeyVID, DynamiCrafter 512, AVSyncD, MTV, ImageBind's audio encoder and BEATs are told apart by files. Every key
     and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written.
 
     Example:
@@ -135,6 +141,7 @@ def convert(
     if destination.exists():
         raise UsageProblem(f"'{destination}' exists: name another folder.")
     given = {"imagebind_huge.pth": imagebind, "stable-diffusion-v1-5": stable_diffusion}
+    given |= {"CogVideoX-5b": cogvideox, "wav2vec2-base-960h": wav2vec}
     given = {name: path for name, path in given.items() if path is not None}
     if back and (lean or given):
         raise UsageProblem("`--back` takes no other option: what the folder kept is given back.")

@@ -43,7 +43,9 @@ class Sounds:
     def options(self) -> dict[str, Any]:
         """Those that were given, by their names on the command line."""
         named = {f"--{name}": path for name, path in self.tracks.items()}
-        return named | ({"--demix": self.demix} if self.demix else {}) | ({"--frame": self.frames} if self.frames else {})
+        return (
+            named | ({"--demix": self.demix} if self.demix else {}) | ({"--frame": self.frames} if self.frames else {})
+        )
 
 
 def parse_frames(entries: list[str]) -> dict[float, Path]:
@@ -56,7 +58,9 @@ def parse_frames(entries: list[str]) -> dict[float, Path]:
         except ValueError:
             at = math.nan
         if not sign or not path or not math.isfinite(at) or at in frames:
-            raise UsageProblem(f"`--frame` must be seconds=picture, each time once, such as 1.5=end.png, got '{entry}'.")
+            raise UsageProblem(
+                f"`--frame` must be seconds=picture, each time once, such as 1.5=end.png, got '{entry}'."
+            )
         frames[at] = Path(path)
     return frames
 
@@ -106,7 +110,7 @@ def run(
             **arguments,
         )
         if result.demixed_by == "masks":
-            note("Note: masks took the sound apart, approximately. Pass --speech, --effects, --music, or --demix WEIGHTS.")
+            note("Note: masks took the sound apart, approximately. Pass --speech and so on, or --demix WEIGHTS.")
         stages.stage("writing")
         record = _record(plan, sounds, pipeline, result)
         record["memory"] = {"predicted_bytes": predicted, "measured_bytes": measured_peak(str(pipeline.device))}
@@ -141,7 +145,9 @@ def _inputs(plan: Plan, sounds: Sounds) -> dict[str, Any]:
     pictures = {}
     for seconds, path in sounds.frames.items():
         if seconds < 0 or round(seconds * fps) >= num_frames:
-            raise UsageProblem(f"`--frame` must be at 0 to {(num_frames - 1) / fps:g} s, in the clip, got {seconds:g} s.")
+            raise UsageProblem(
+                f"`--frame` must be at 0 to {(num_frames - 1) / fps:g} s, in the clip, got {seconds:g} s."
+            )
         with naming("--frame"):
             pictures[seconds] = read_picture(path, size)
     return {

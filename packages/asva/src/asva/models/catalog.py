@@ -7,6 +7,7 @@ from dataclasses import dataclass
 __all__ = [
     "AVSYNCD_FILES",
     "AVSYNCD_LICENCE",
+    "COGVIDEOX",
     "DYNAMICRAFTER_CKPT",
     "DYNAMICRAFTER_LICENCE",
     "HUB_MODELS",
@@ -16,9 +17,12 @@ __all__ = [
     "KEYVID_LICENCE",
     "KEYVID_REPO",
     "MODELS",
+    "MTV_CKPT",
+    "MTV_LICENCE",
     "STABLE_DIFFUSION",
     "STABLE_DIFFUSION_REPO",
     "TOKENIZER_FILES",
+    "WAV2VEC",
     "DownloadPlan",
     "ModelEntry",
     "ModelError",
@@ -31,6 +35,9 @@ KEYFRAME_CKPT = "keyframe_generation/epoch=859-step=10320.ckpt"
 INTERP_CKPT = "asva_12_kf_interp/epoch=1479-step=17760.ckpt"
 DYNAMICRAFTER_CKPT = "model.ckpt"
 IMAGEBIND = "imagebind_huge.pth"
+MTV_CKPT = "mp_rank_00_model_states.pt"
+COGVIDEOX = "CogVideoX-5b"
+WAV2VEC = "wav2vec2-base-960h"
 STABLE_DIFFUSION = "stable-diffusion-v1-5"
 STABLE_DIFFUSION_REPO = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -46,6 +53,8 @@ AVSYNCD_LICENCE = (
     "MIT (AVSyncD), on Stable Diffusion 1.5 (CreativeML OpenRAIL-M), "
     "with ImageBind weights (CC BY-NC-SA 4.0: no commercial use)"
 )
+
+MTV_LICENCE = "Apache-2.0 (MTVCraft), on CogVideoX 5B (CogVideoX licence), with T5 and wav2vec 2.0 (Apache-2.0)"
 
 
 class ModelError(ValueError):

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from asva.models.catalog import ModelError, licence_of
+from asva.models.catalog import MTV_CKPT, ModelError, licence_of
 from asva.models.families import FAMILIES, find_family
 from asva.models.originals import original_files, size_of, unused_weights, write_originals
 from asva.models.release import Family, Files, Release, Say
@@ -161,5 +161,7 @@ def _write_file(path: Path, state: dict[str, Tensor], settings: dict[str, Any] |
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, metadata={"format": "pt"})
     elif settings is not None:
         torch.save({"cfg": settings, "model": state}, path)
+    elif path.name == MTV_CKPT:
+        torch.save({"module": state}, path)
     else:
         torch.save({"state_dict": state} if path.suffix == ".ckpt" else state, path)

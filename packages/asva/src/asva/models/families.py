@@ -11,11 +11,12 @@ from asva.models.checkpoint import read_content
 from asva.models.dynamicrafter import DYNAMICRAFTER
 from asva.models.encoders import BEATS, IMAGEBIND_AUDIO
 from asva.models.keyvid import KEYVID
+from asva.models.mtv import MTV
 from asva.models.release import Family, Files
 
 __all__ = ["FAMILIES", "PIPELINES", "family_of", "find_family"]
 
-PIPELINES = (KEYVID, DYNAMICRAFTER, AVSYNCD)
+PIPELINES = (KEYVID, DYNAMICRAFTER, AVSYNCD, MTV)
 ENCODERS = (IMAGEBIND_AUDIO, BEATS)
 FAMILIES = (*PIPELINES, *ENCODERS)
 

@@ -30,6 +30,7 @@ _LIBRARIES = {
     "ImageResampler": "asva_unet",
     "KeyVIDUNet": "asva_unet",
     "AVSyncDUNet": "asva_unet",
+    "MTVTransformer3DModel": "asva_dit",
     "ImageBindAudioEncoder": "asva_audio",
     "BEATsEncoder": "asva_audio",
 }

@@ -222,17 +222,13 @@ class MTVPipeline(VideoPipeline):
         embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length)
         return {"none": torch.zeros_like(embeds), "text": embeds, "full": embeds}
 
-    def _hear(
-        self, tracks: list[Tracks], settings: Settings, plan: WindowPlan, seconds: float
-    ) -> dict[str, Tensor]:
+    def _hear(self, tracks: list[Tracks], settings: Settings, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
         """Features of all clips around every frame that a window has."""
         mono = [entry.mono(seconds) for entry in tracks]
         sounds = {name: torch.cat([entry[name] for entry in mono]).to(self._execution_device) for name in TRACKS}
         padded = max(plan.padded_frames, plan.windows[-1][1])
         window = self.transformer.config.audio_window
-        return hear_tracks(
-            self.audio_encoder, sounds, settings.num_frames, padded, fps=settings.fps, window=window
-        )
+        return hear_tracks(self.audio_encoder, sounds, settings.num_frames, padded, fps=settings.fps, window=window)
 
     def _windows(
         self,

@@ -83,5 +83,3 @@ def _read(sound: Any, sample_rate: int | None) -> Audio:
     if isinstance(sound, str | os.PathLike):
         return load_audio(sound, sample_rate=None, mono=False)
     return _samples(sound, sample_rate)
-
-

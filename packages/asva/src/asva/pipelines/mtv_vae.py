@@ -24,7 +24,6 @@ class PatchVideoAutoencoder(ModelMixin, ConfigMixin):
         temporal_compression_ratio: 4.
     """
 
-
     @register_to_config
     def __init__(
         self,
@@ -41,7 +40,7 @@ class PatchVideoAutoencoder(ModelMixin, ConfigMixin):
         self.basis, self.mean, self.scale = _frozen(latent_channels, wide), _frozen(wide), _frozen(latent_channels)
 
     def encode(self, pixels: Tensor) -> SimpleNamespace:
-        """``latent_dist`` of (b, 3, 4k + 1, h, w) pixels in [-1, 1], with ``mode()`` and ``sample()``, (b, c, k + 1, h', w')."""
+        """``latent_dist``, with ``mode()`` and ``sample()`` (b, c, k + 1, h', w'), of (b, 3, 4k + 1, h, w) pixels."""
         first, rest = self._patches(pixels[:, :, :1], 1), self._patches(pixels[:, :, 1:], self._slot)
         coded = [(first - self.first_mean) @ self.first_basis.T / self.first_scale]
         if rest.shape[1]:

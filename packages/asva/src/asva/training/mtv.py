@@ -1,4 +1,4 @@
-"""MTV: three tracks of sound steer a video transformer that denoises beside frames that are given (MTV, section 4.3)."""
+"""MTV: three tracks steer a video transformer that denoises beside frames that are given (MTV, section 4.3)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from asva.training.run_order import collate
 from asva.training.task_recipes import MTVRecipe
 from asva.training.vae import to_frames, to_pixels
 
-
 _FITTED = 96  # clips that the patches of the small model are fitted on
 
 
@@ -55,7 +54,9 @@ class MTVLoss(DenoisingLoss):
 
     def text(self, captions: list[str], drop: Tensor) -> Tensor:
         """Text tokens (b, n, d); a dropped caption is zeros."""
-        embeds = prompt_embeds(self.tokenizer, self.part("text_encoder"), captions, self.unet.config.max_text_seq_length)
+        embeds = prompt_embeds(
+            self.tokenizer, self.part("text_encoder"), captions, self.unet.config.max_text_seq_length
+        )
         return embeds * ~drop.view(-1, 1, 1).to(embeds.device)
 
     @torch.no_grad()
@@ -92,9 +93,7 @@ class MTVLoss(DenoisingLoss):
         rotary = rotary_embedding(self.unet, t, height, width, device=latents.device)
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
-            return self.unet(
-                noisy, text, step, image_rotary_emb=rotary, clean_frame_mask=given, **heard
-            ).sample
+            return self.unet(noisy, text, step, image_rotary_emb=rotary, clean_frame_mask=given, **heard).sample
 
         return MTVQuestion(latents, reference, answer, given, _moving_cells(batch["moving"], latents.shape))
 
@@ -228,7 +227,9 @@ class MTVTask(DenoisingTask):
             return MTVTransformer3DModel.from_transformer(part, generator=generator, **self.recipe.control)
         wanted = self.recipe.control.get("num_speakers", part.config.num_speakers)
         if wanted < part.config.num_speakers:
-            raise RunError(f"`control.num_speakers` must be {part.config.num_speakers}, that of {folder}, got {wanted}.")
+            raise RunError(
+                f"`control.num_speakers` must be {part.config.num_speakers}, that of {folder}, got {wanted}."
+            )
         return second_speaker(part) if wanted > part.config.num_speakers else part
 
     def _pixels(self, num: int) -> Tensor:
@@ -255,13 +256,10 @@ class MTVTask(DenoisingTask):
         if self.recipe.learns != "everything":
             network = self.module.unet
             trained = [name for name, weight in network.named_parameters() if weight.requires_grad]
-            network.save_control(folder / "control.safetensors", trained=tuple(n for n in trained if not _is_control(n)))
+            network.save_control(
+                folder / "control.safetensors", trained=tuple(n for n in trained if not _is_control(n))
+            )
 
 
 def _is_control(name: str) -> bool:
     return name.startswith("control.") or ".control." in name
-
-
-def config_of(recipe: MTVRecipe) -> dict[str, Any]:
-    """What a pipeline must know of how its network was trained."""
-    return {"prediction_type": recipe.prediction_type, "fps": recipe.data.fps, "num_frames": recipe.data.num_frames}

@@ -1,0 +1,68 @@
+"""``asva sample --method mtv``: tracks, a mix, frames at times; and one line for what cannot be."""
+
+import json
+
+import pytest
+from conftest import write_wav
+
+from asva_data import read_video
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory, knocks):
+    folder = tmp_path_factory.mktemp("sounds")
+    write_wav(folder / "voice.wav", 0.5 * knocks)
+    write_wav(folder / "piano.wav", 0.2 * knocks[::-1])
+    write_wav(folder / "short.wav", knocks[:8000])
+    write_wav(folder / "empty.wav", knocks[:0])
+    return folder
+
+
+@pytest.fixture
+def sample(asva, method_model):
+    return lambda *words: asva("sample", "--model", method_model("mtv"), "--output", "out.mp4", *words)
+
+
+def test_tracks_and_frames_become_a_video(sample, sounds, inputs):
+    words = ["--speech", sounds / "voice.wav", "--music", sounds / "piano.wav", "--image", inputs / "ball.png"]
+    ran = sample(*words, "--method", "mtv", "--frame", f"1.5={inputs / 'ball.png'}", "--strip", "--plot")
+    assert ran.code == 0, ran.err
+    assert ran.out.split() == ["out.mp4", "out.frames.png", "out.plot.png", "out.json"]
+    assert read_video("out.mp4").frames.shape == (16, 16, 16, 3)
+    told = json.loads(open("out.json", encoding="utf-8").read())
+    assert told["tracks"] == {"taken_apart_by": "given", "approximate": False}
+    assert told["given_frames"] == [0, 12] and told["windows"][-1][1] >= 16 and told["num_frames"] == 16
+    assert told["inputs"]["speech"]["name"] == "voice.wav" and told["inputs"]["audio"] is None
+    assert str(sounds) not in json.dumps(told)
+
+
+def test_a_mix_is_said_to_be_taken_apart_by_masks(sample, sounds):
+    ran = sample("--audio", sounds / "voice.wav", "--duration", "1.1")
+    assert ran.code == 0, ran.err
+    told = json.loads(open("out.json", encoding="utf-8").read())
+    assert told["method"] == "mtv" and told["num_frames"] == 9
+    assert told["tracks"] == {"taken_apart_by": "masks", "approximate": True}
+    assert "masks took the sound apart, approximately" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "`--audio` must be given, or one of `--speech`"),
+        (["--speech", "voice.wav", "--music", "short.wav"], "`music` must be as long as `speech`"),
+        (["--speech", "empty.wav"], "`--speech`"),
+        (["--audio", "voice.wav", "--frame", "9=voice.wav"], "`--frame` must be at 0 to"),
+        (["--audio", "voice.wav", "--frame", "soon"], "`--frame` must be seconds=picture"),
+        (["--audio", "voice.wav", "--size", "18x16"], "`height` must be a positive multiple of 8"),
+        (["--speech", "voice.wav", "--demix", "short.wav"], "`--demix` must stand beside `--audio` alone"),
+        (["--audio", "voice.wav", "--fps", "7"], "`--fps` must be 8"),
+    ],
+)
+def test_bad_input_is_one_line(sample, sounds, words, complaint):
+    ran = sample(*(sounds / word if str(word).endswith(".wav") and "=" not in word else word for word in words))
+    assert ran.code != 0 and complaint in ran.complaint
+
+
+def test_tracks_are_for_this_method_alone(asva, sounds, inputs):
+    ran = asva("sample", "--speech", sounds / "voice.wav", "--image", inputs / "ball.png", "--output", "out.mp4")
+    assert ran.code != 0 and "`--speech` must be left out with the method keyvid: it is for mtv." in ran.complaint
