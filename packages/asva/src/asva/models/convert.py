@@ -155,7 +155,7 @@ def _family_of(folder: Path) -> Family:
 
 
 def _write_file(path: Path, state: dict[str, Tensor], settings: dict[str, Any] | None) -> None:
-    """As the original code reads it: Lightning's, BEATs', or bare weights."""
+    """As the original code reads it: Lightning's, DeepSpeed's, BEATs', or bare weights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".safetensors":
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, metadata={"format": "pt"})
