@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import psutil
 
-from asva_data.curation import load_recipe, sources, write_results
+from asva_data.curation import load_recipe, measure_safely, sources, write_results
 from asva_data.listing import video_files
 from asva_data.scale import judge, measure_files
 from asva_data.scale.on_ray import started
@@ -94,6 +94,7 @@ def main() -> None:
             (raw / f"copy{copy}").mkdir(parents=True)
             for path in video_files(options.clips)[: options.num]:
                 (raw / f"copy{copy}" / path.name).symlink_to(path.resolve())
+        measure_safely(video_files(raw)[0])  # what is loaded at first use shall not count
         with Meter() as meter:
             curate(raw, Path(home) / "alone", 1)
         costs["in this process"] = meter.cost
@@ -102,10 +103,12 @@ def main() -> None:
                 with Meter() as meter:
                     curate(raw, Path(home) / f"ray{workers}", workers, "auto")
                 costs[f"Ray, {workers} workers"] = meter.cost
+        count = len(video_files(raw))
         for name in RESULTS:
             contents = {(Path(home) / run / name).read_bytes() for run in ("alone", "ray1", "ray2")}
             print(f"{name}: {'the same' if len(contents) == 1 else 'NOT THE SAME'}")
     base = costs["in this process"]
+    print(f"\n{count} files; ratios to the run in this process")
     print("\n| run | wall | CPU of all | of the driver | of the workers | of Ray itself |\n|---|---|---|---|---|---|")
     for name, cost in costs.items():
         total = cost.driver + cost.workers + cost.ray
