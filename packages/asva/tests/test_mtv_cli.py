@@ -1,9 +1,9 @@
 """``asva sample --method mtv``: tracks, a mix, frames at times; and one line for what cannot be."""
 
 import json
+import wave
 
 import pytest
-from conftest import write_wav
 
 from asva_data import read_video
 
@@ -11,10 +11,13 @@ from asva_data import read_video
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory, knocks):
     folder = tmp_path_factory.mktemp("sounds")
-    write_wav(folder / "voice.wav", 0.5 * knocks)
-    write_wav(folder / "piano.wav", 0.2 * knocks[::-1])
-    write_wav(folder / "short.wav", knocks[:8000])
-    write_wav(folder / "empty.wav", knocks[:0])
+    samples = {"voice": 0.5 * knocks, "piano": 0.2 * knocks[::-1], "short": knocks[:8000], "empty": knocks[:0]}
+    for name, sound in samples.items():
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes((32767 * sound).astype("<i2").tobytes())
     return folder
 
 
