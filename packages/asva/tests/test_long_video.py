@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from asva.long import LongVideo, Track, make_clip_plan
-from asva.long.anchor import Anchor
+from asva.long.anchor import Anchor, come_back
 from asva.long.drift import Drift, Look
 from asva.long.folder import PartFolder
 from asva.long.over_time import check_inside, parse_points, parse_strengths, strengths_at, window_prompts
@@ -90,6 +90,20 @@ def test_the_anchor_pulls_little_by_little():
     assert abs(held[-1].mean() - first.mean()) < 0.1 < abs(later[-1].mean() - first.mean())
     torch.testing.assert_close(Anchor.of(first).hold(first), first, rtol=1e-5, atol=1e-5)
     assert Anchor.of(first).hold(torch.ones(2, 4, 8, 8)).isfinite().all()
+
+
+def test_what_shows_the_same_comes_back_to_the_picture():
+    draw = torch.Generator().manual_seed(0)
+    picture = torch.randn(4, 8, 8, generator=draw)
+    frames = picture + 0.2 * torch.randn(4, 8, 8, generator=draw).expand(10, 4, 8, 8)
+    back = come_back(frames, picture)
+    torch.testing.assert_close(back[-1], picture)
+    assert torch.equal(back[:2], frames[:2]) and ((back - picture).square().mean(dim=(1, 2, 3)).diff()[1:] < 0).all()
+    moved = picture + 0.4 * torch.randn(4, 8, 8, generator=draw).expand(10, 4, 8, 8)
+    assert torch.equal(come_back(moved, picture, calm=False), moved), "it is on its way"
+    torch.testing.assert_close(come_back(moved, picture)[-1], picture)
+    other = picture + 0.8 * torch.randn(4, 8, 8, generator=draw).expand(10, 4, 8, 8)
+    assert torch.equal(come_back(other, picture), other), "what has changed stays changed"
 
 
 def test_drift_tells_colour_contrast_and_sharpness():

@@ -1,4 +1,4 @@
-"""Against drift: later windows are drawn to the colours of the first, in latents, a little with every frame."""
+"""Against drift: windows are held to the colours, and at rest to the picture, of the beginning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# Mean squared difference, in variances of the picture, up to which a frame shows the same as it: where nothing moves,
+# and where something does.
+SAME_AT_REST, SAME = 0.3, 0.1
+RETURN = 8  # frames in which it comes back to it
 LIMITS = (0.8, 1.25)  # of the change in contrast; a picture that differs by more has become another one
 EPSILON = 1e-6
 
@@ -39,3 +43,23 @@ class Anchor:
         wanted = (latents - here.mean) * gain + self.mean
         share = torch.linspace(0, 1, len(latents) + 1, device=latents.device)[1:, None, None, None]
         return latents + share * (wanted - latents)
+
+
+def come_back(latents: Tensor, picture: Tensor, *, calm: bool = True) -> Tensor:
+    """Frames (t, c, h, w) whose last comes back to the picture (c, h, w) of the beginning if it shows the same.
+
+    Small errors of every window would add up otherwise: a thing at rest would lie a little lower each time. Where the
+    last frame shows something else, what happened in the meantime counts and nothing is changed.
+
+    Args:
+        latents: Of a window, the last of which the next one starts from.
+        picture: Of the beginning.
+        calm: Whether nothing moves there.
+    """
+    missing = picture - latents[-1]
+    if missing.square().mean() > (SAME_AT_REST if calm else SAME) * picture.var():
+        return latents
+    length = min(RETURN, len(latents))
+    share = torch.zeros(len(latents), 1, 1, 1, device=latents.device)
+    share[-length:, 0, 0, 0] = torch.linspace(0, 1, length + 1, device=latents.device)[1:]
+    return latents + share * missing

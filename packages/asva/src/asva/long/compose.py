@@ -40,7 +40,7 @@ def long_video(
         prompt: What is seen and done.
         fps: Frames per second; None is the pipeline's own.
         seed: The same one gives the same video.
-        anchor: Whether later windows are drawn to the colours of the first.
+        anchor: Whether windows are held to the beginning, see :mod:`asva.long.anchor`.
         resampling: See :func:`asva.long.make_clip_plan`.
         arguments: Of every call of the pipeline.
 

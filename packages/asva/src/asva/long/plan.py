@@ -22,10 +22,12 @@ class Window:
     Attributes:
         start: First frame; the picture that the window starts from stands there.
         keep: First frame that is taken from this window, and the one behind the last.
+        calm: Whether nothing moves at its start.
     """
 
     start: int
     keep: tuple[int, int]
+    calm: bool = True
 
     @property
     def kept(self) -> slice:
@@ -160,8 +162,8 @@ def make_clip_plan(
     count = count_frames(duration, rate)
     last = (count - 1) * native / rate
     needed = (math.ceil(last) if resampling == "blend" else nearest(last)) + 1
+    cost = np.zeros(needed) if unrest is None else np.asarray(unrest, np.float64)
     if cover is None:
-        cost = np.zeros(needed) if unrest is None else np.asarray(unrest, np.float64)
         starts = _starts(needed, window_size, overlaps, cost, sorted({b for b in borders if 0 < b < needed}))
     else:
         starts = [(int(start), int(stop)) for start, stop in cover(needed)]
@@ -169,7 +171,8 @@ def make_clip_plan(
     ends.append(needed)
     begins = [0, *ends[:-1]]
     windows = tuple(
-        Window(start, (begin, min(end, needed))) for (start, _), begin, end in zip(starts, begins, ends, strict=True)
+        Window(start, (begin, min(end, needed)), calm=bool(cost[min(start, len(cost) - 1)] <= 0))
+        for (start, _), begin, end in zip(starts, begins, ends, strict=True)
     )
     return ClipPlan(
         num_frames=count,

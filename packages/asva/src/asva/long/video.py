@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asva.long.anchor import Anchor
+from asva.long.anchor import Anchor, come_back
 from asva.long.drift import Drift, Look
 from asva.long.plan import ClipPlan
 from asva.long.track import Track
 from asva.pipelines.base import Callback
-from asva.pipelines.stages import decode_latents, quantise
+from asva.pipelines.inputs import read_picture
+from asva.pipelines.stages import decode_latents, encode_pixels, quantise
 
 
 class Store(Protocol):
@@ -43,7 +44,7 @@ class LongVideo:
         seed: The same one gives the same video.
         arguments: Of every call of the pipeline.
         each: Further arguments of each window's call, which may hold another `prompt`.
-        anchor: Whether later windows are drawn to the colours of the first.
+        anchor: Whether windows are held to the beginning, see :mod:`asva.long.anchor`.
         store: Keeps finished windows.
         callback: ``callback(stage, step, num_steps, latents)``; see the pipelines.
 
@@ -78,6 +79,7 @@ class LongVideo:
         self._goes_on = "first_latents" in inspect.signature(type(pipeline).__call__).parameters
         self._in_latents = hasattr(pipeline, "vae")
         self._anchor: Anchor | None = None
+        self._beginning: Tensor | None = None
 
     def frames(self) -> Iterator[np.ndarray]:
         """Frames (h, w, 3) uint8 of the video, as they are made."""
@@ -103,13 +105,33 @@ class LongVideo:
         kept = None if self.store is None else self.store.load(index)
         if kept is None:
             kept = self._make(index, border)[self.plan.windows[index].kept]
-            if self._anchor is not None and self.anchored:
-                kept = self._anchor.hold(kept)
+            if self.anchored and self._in_latents:
+                kept = self._held(index, kept)
             if self.store is not None:
                 self.store.save(index, kept)
         if self._anchor is None and self._in_latents:
             self._anchor = Anchor.of(kept)
         return kept
+
+    def _held(self, index: int, kept: Tensor) -> Tensor:
+        """A window's frames, held to the beginning."""
+        if self._anchor is not None:
+            kept = self._anchor.hold(kept)
+        if index + 1 == len(self.plan.windows) or not self._goes_on or self.picture is None:
+            return kept
+        following = self.plan.windows[index + 1]
+        return come_back(kept, self._picture_latents(kept.shape[-2:]), calm=following.calm)
+
+    def _picture_latents(self, size: tuple[int, int]) -> Tensor:
+        """(c, h, w) of the picture at the beginning, found once."""
+        if self._beginning is None:
+            vae = self.pipeline.vae
+            factor = 2 ** (len(vae.config.block_out_channels) - 1)
+            pixels = read_picture(self.picture, (size[0] * factor, size[1] * factor))
+            with torch.no_grad():
+                latents = encode_pixels(vae, pixels[None].to(self.pipeline._execution_device), None)[0]
+            self._beginning = latents.cpu()
+        return self._beginning
 
     def _make(self, index: int, border: Tensor | None) -> Tensor:
         """All frames of a window: latents, or pixels (t, h, w, 3) of a pipeline without."""
