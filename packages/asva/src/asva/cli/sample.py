@@ -76,7 +76,7 @@ def sample(
         str | None, typer.Option(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
     ] = None,
     anchor: Annotated[
-        bool, typer.Option("--anchor/--no-anchor", help="Hold the colours of long videos to those of their start.")
+        bool, typer.Option("--anchor/--no-anchor", help="Hold long videos to the look of their beginning.")
     ] = True,
     keyframes: options.Keyframes = None,
     curve: options.CurvePath = None,
