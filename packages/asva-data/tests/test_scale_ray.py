@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from asva_data import MediaError
 from asva_data.scale import Item, Records, run_items
 from asva_data.scale.on_ray import started
 
@@ -107,6 +108,12 @@ module.run_items(module.items(30), {str(tmp_path)!r}, make, {{}}, workers=2, ray
     (tmp_path / "asked").write_text("")
     assert len(run_items(items(30), tmp_path, partial(work, tmp_path), {}, workers=2)) == 30
     assert not before & set((tmp_path / "asked").read_text().split())
+
+
+def test_an_address_must_lead_somewhere(tmp_path):
+    for address in ("127.0.0.1:1", "127.0.0.1:port", "127.0.0.1:99999"):
+        with pytest.raises(MediaError, match="`ray_address` must lead to a Ray cluster"):
+            run_items(items(2), tmp_path, partial(work, tmp_path), {}, ray_address=address)
 
 
 def wait_for_free_workers():

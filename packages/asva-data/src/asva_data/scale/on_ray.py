@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +60,7 @@ def started(workers: int, address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: whatever runs beside it starves the workers
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    _reach(address)
     import ray
     import ray.data
 
@@ -86,6 +88,21 @@ def started(workers: int, address: str | None) -> Iterator[None]:
         log.setLevel(level)
         if not before:
             ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """See that somebody listens at host:port; Ray itself would try for minutes.
+
+    Raises:
+        MediaError: If nobody does.
+    """
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon:  # none, or "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise MediaError(f"`ray_address` must lead to a Ray cluster, got {address}: {error}.") from error
 
 
 def _last_line(error: Exception) -> str:

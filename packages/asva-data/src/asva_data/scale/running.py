@@ -55,7 +55,7 @@ def run_items(
         make_work: Makes the work, in the process that does it; it must be picklable.
         settings: What the records depend on, as JSON can hold it; another run may not go on with them.
         workers: Processes; on a cluster at most as many as it has CPUs (or GPUs).
-        ray_address: Of a Ray cluster, such as "auto" or "ray://host:10001".
+        ray_address: Of a Ray cluster, such as "auto" or "host:6379".
         gpus: Of each worker, where the cluster has any.
         attempts: How often a file may kill its worker before it is given up.
         max_bytes: A journal is closed once it holds this much.
