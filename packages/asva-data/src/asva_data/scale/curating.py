@@ -96,6 +96,9 @@ def measure_files(
 
 
 def _measurer(plan: Plan, make_scores: Scores | None) -> Work:
+    import cv2
+
+    cv2.setNumThreads(1)  # its optical flow differs in the ninth digit, now and then, where threads share a picture
     scores = make_scores() if make_scores is not None else None
 
     def work(item: Item) -> dict[str, Any]:

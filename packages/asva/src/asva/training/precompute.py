@@ -172,10 +172,13 @@ def precompute(
 
 def make_work(clips: FolderClips, model: Path, device: str) -> Callable[[Any], dict[str, Any]]:
     """The work of one process: the sample of an item."""
+    import cv2
+
     from asva.models.load import choose_device
     from asva_data import probe
     from asva_data.folder import Entry
 
+    cv2.setNumThreads(1)  # its optical flow differs now and then where threads share a picture
     place = choose_device(device)
     if place.type == "cpu":
         torch.set_num_threads(1)  # sums in one order, so that any number of workers gives the same bytes
