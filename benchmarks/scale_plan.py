@@ -76,9 +76,7 @@ def main() -> None:
     parser.add_argument("--decode", type=float, default=90, help="seconds of 256p that a core decodes in a second")
     parser.add_argument("--cores", type=int, default=16)
     parser.add_argument("--gpus", type=int, default=1)
-    parser.add_argument(
-        "--gpu-frames", type=float, default=200, help="frames of 320 x 512 a GPU encodes in a second"
-    )
+    parser.add_argument("--gpu-frames", type=float, default=200, help="frames of 320 x 512 a GPU encodes in a second")
     plan = Plan(**vars(parser.parse_args()))
     print(f"a core decodes {plan.real_time:.0f} s of {plan.height}p in a second\n")
     print(f"| stage | in all | on {plan.cores} cores, {plan.gpus} GPU |\n|---|---|---|")

@@ -70,9 +70,7 @@ Threshold = Annotated[float | None, typer.Option(min=0.0, help="Motion below it,
 Attack = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a rise.")]
 Release = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).")]
-RayAddress = Annotated[
-    str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or host:6379.")
-]
+RayAddress = Annotated[str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or host:6379.")]
 RuleOption = Annotated[
     Rule, typer.Option("--rule", help="How keyframes are chosen from the motion curve; even is the paper's.")
 ]

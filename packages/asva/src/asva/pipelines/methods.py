@@ -84,6 +84,10 @@ _ARGUMENTS = {
     "--words": "words",
     "--fps": "fps",
 }
+# They change what is asked of each window; see asva.cli.listening.
+_PROMPTS = {"--prompt-at": ()}
+_STRENGTH = _PROMPTS | {"--guidance-at": ()}
+_CURVE = _STRENGTH | {name: () for name in ("--curve", "--gain", "--threshold", "--attack", "--release")}
 # Without them a model of this project is damaged; others may be younger than the model.
 _ESSENTIAL = ("num_frames", "fps", "height", "width", "sample_rate")
 _OF_KEYFRAMES = ("num_keyframes", "selection")
@@ -109,7 +113,8 @@ METHODS = {
                 "--keyframes": ("keyframe_indices",),
                 "--uniform": ("selection",),
                 "--rule": ("selection",),
-            },
+            }
+            | _CURVE,
         ),
         Method(
             name="avsyncd",
@@ -119,7 +124,7 @@ METHODS = {
             ear="audio_encoder",
             model="avsyncd",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance"),
+            options=_options("--steps", "--guidance", "--text-guidance") | _STRENGTH,
         ),
         Method(
             name="i2vd",
@@ -129,7 +134,7 @@ METHODS = {
             ear="audio_encoder",
             hears=False,
             stages=_ONE_STAGE,
-            options=_options("--steps", "--text-guidance"),
+            options=_options("--steps", "--text-guidance") | _PROMPTS,
         ),
         Method(
             name="audio-window",
@@ -138,7 +143,7 @@ METHODS = {
             kinds=("AudioWindowPipeline",),
             ear="taps",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance", "--image-guidance", "--radius"),
+            options=_options("--steps", "--guidance", "--text-guidance", "--image-guidance", "--radius") | _STRENGTH,
         ),
         Method(
             name="dynamicrafter",
@@ -149,7 +154,7 @@ METHODS = {
             hears=False,
             model="dynamicrafter",
             stages=_ONE_STAGE,
-            options=_options("--steps", "--text-guidance", "--image-guidance"),
+            options=_options("--steps", "--text-guidance", "--image-guidance") | _PROMPTS,
         ),
         Method(
             name="aadiff",
@@ -157,7 +162,7 @@ METHODS = {
             pipeline="AADiffPipeline",
             kinds=("AADiffPipeline", "StableDiffusionPipeline"),
             stages={"inversion": "inversion"} | _ONE_STAGE,
-            options=_options("--steps", "--guidance", "--text-guidance", "--words", "--fps"),
+            options=_options("--steps", "--guidance", "--text-guidance", "--words", "--fps") | _CURVE,
             needs_picture=False,
             needs_prompt=True,
         ),
