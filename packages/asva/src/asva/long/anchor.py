@@ -9,7 +9,7 @@ from torch import Tensor
 
 # Mean squared difference, in variances of the picture, up to which a frame shows the same as it: where nothing moves,
 # and where something does.
-SAME_AT_REST, SAME = 0.3, 0.1
+SAME_AT_REST, SAME = 0.75, 0.3
 RETURN = 8  # frames in which it comes back to it
 LIMITS = (0.8, 1.25)  # of the change in contrast; a picture that differs by more has become another one
 EPSILON = 1e-6
