@@ -96,9 +96,9 @@ def load_demucs(
         ImportError: If the package demucs is not installed.
         ValueError: If the file is missing or damaged, would run code, or is not an HTDemucs.
     """
-    HTDemucs = _network_class()
     if not Path(path).is_file():
         raise ValueError(f"`path` must name a checkpoint file, got {path}, which does not exist.")
+    HTDemucs = _network_class()
     package = _read_safetensors(path) if Path(path).suffix == ".safetensors" else _read_pickle(path)
     with _explained(path):
         inspect.signature(HTDemucs).bind(*package["args"], **package["kwargs"])
