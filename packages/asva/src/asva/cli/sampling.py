@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,20 +58,35 @@ class Made:
     resumed: int = 0
 
 
-def run(request: Request, targets: dict[str, Path], *, overwrite: bool) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Make the video and everything beside it; returns the record and the files, the video last."""
+def run(
+    request: Request,
+    targets: dict[str, Path],
+    *,
+    overwrite: bool,
+    stages: Stages | None = None,
+    load: Callable[..., Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Make the video and everything beside it; returns the record and the files, the video last.
+
+    Args:
+        request: What is wanted.
+        targets: Names of the files.
+        overwrite: Whether they may exist.
+        stages: Is told what is being done; what it raises ends the work and leaves no file.
+        load: In place of :func:`asva.models.load_pipeline`, such as one that remembers what it has loaded.
+    """
     from asva.models import reset_peak
 
     plan = make_plan(request)
     targets = _name_strip(targets, plan, overwrite)
     reset_peak()
-    with Stages() as stages, ExitStack() as left_behind:
+    with stages or Stages() as stages, ExitStack() as left_behind:
         stages.stage("reading picture and sound")
         size = (plan.arguments["height"], plan.arguments["width"])
         picture = None if request.image is None else read_picture(request.image, size)
         sound, control = read_tracks(request)
         check_times(plan, control.duration)
-        made = _make(plan, picture, control, stages, targets["video"], left_behind)
+        made = _make(plan, picture, control, stages, targets["video"], left_behind, load)
         record = _write(plan, targets, sound, made, stages)
     return record, targets
 
@@ -87,7 +102,13 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
 
 
 def _make(
-    plan: Plan, picture: np.ndarray | None, control: Track, stages: Stages, output: Path, left_behind: ExitStack
+    plan: Plan,
+    picture: np.ndarray | None,
+    control: Track,
+    stages: Stages,
+    output: Path,
+    left_behind: ExitStack,
+    load: Callable[..., Any] | None,
 ) -> Made:
     """First frame, frames, frames between: each model is let go before the next is loaded."""
     from asva.models.memory import release_memory
@@ -97,13 +118,13 @@ def _make(
         picture, needed = _first_frame(plan, stages)
         file = picture_file(picture)
         release_memory()
-    made = _frames(plan, picture, control, stages, output)
+    made = _frames(plan, picture, control, stages, output, load)
     made.picture, made.predicted = file, max(made.predicted, needed)
     if plan.interpolator is not None:
         given = _gathered(made.frames, made.plan.num_frames, output, left_behind)
         made.video.pipeline = None
         release_memory()
-        _between(plan, made, given, control, stages)
+        _between(plan, made, given, control, stages, load)
     return made
 
 
@@ -122,14 +143,21 @@ def _first_frame(plan: Plan, stages: Stages) -> tuple[np.ndarray, int]:
     )
 
 
-def _frames(plan: Plan, picture: np.ndarray | None, control: Track, stages: Stages, output: Path) -> Made:
+def _frames(
+    plan: Plan,
+    picture: np.ndarray | None,
+    control: Track,
+    stages: Stages,
+    output: Path,
+    load: Callable[..., Any] | None,
+) -> Made:
     from asva.long import LongVideo
     from asva.long.folder import PartFolder
     from asva.models import load_pipeline, predicted_peak
 
     request = plan.request
     stages.stage("loading the model")
-    pipeline = load_pipeline(plan.folder or "", method=plan.method.name, **_place(request))
+    pipeline = (load or load_pipeline)(plan.folder or "", method=plan.method.name, **_place(request))
     height, width = plan.arguments["height"], plan.arguments["width"]
     predicted = predicted_peak(
         pipeline, height=height, width=width, num_frames=plan.window_size, offload=request.offload
@@ -184,7 +212,9 @@ def _gathered(frames: Iterator[np.ndarray], count: int, output: Path, left_behin
     return given
 
 
-def _between(plan: Plan, made: Made, given: np.ndarray, control: Track, stages: Stages) -> None:
+def _between(
+    plan: Plan, made: Made, given: np.ndarray, control: Track, stages: Stages, load: Callable[..., Any] | None
+) -> None:
     """All frames from those of the method, by the second stage of another model."""
     from asva.long.between import FramesBetween
     from asva.long.over_time import window_prompts
@@ -193,7 +223,7 @@ def _between(plan: Plan, made: Made, given: np.ndarray, control: Track, stages: 
 
     request = plan.request
     stages.stage("loading the interpolator")
-    pipeline = load_pipeline(plan.interpolator, method="keyvid", **_place(request))
+    pipeline = (load or load_pipeline)(plan.interpolator, method="keyvid", **_place(request))
     height, width = given.shape[1:3]
     steps, clip = request.options.get("--interp-steps"), made.heard.between
     between = FramesBetween(
