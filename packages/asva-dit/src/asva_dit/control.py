@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from asva_dit.audio_tokens import AudioTokens
@@ -17,7 +18,7 @@ class MTVAudio(NamedTuple):
     Attributes:
         speech: (b, s, t, n, d) tokens of each speaker.
         effects: (b, t, n, d) tokens.
-        music: (b, d) one vector a clip.
+        music: (b, d) one vector a clip; without separate extraction (b, t, n, d) tokens.
     """
 
     speech: Tensor
@@ -33,30 +34,46 @@ class AudioControl(nn.Module):
         num_heads: Heads of the interaction.
         time_embed_dim: Width of the time embedding.
         num_speakers: 1 or 2; both speakers share the projection.
+        separate_extraction: Music becomes one vector a clip; False: its tokens take part in the interaction.
         **tokens: Arguments of ``AudioTokens``.
     """
 
     def __init__(
-        self, *, num_layers: int, num_heads: int, time_embed_dim: int, num_speakers: int, **tokens: int | str
+        self,
+        *,
+        num_layers: int,
+        num_heads: int,
+        time_embed_dim: int,
+        num_speakers: int,
+        separate_extraction: bool = True,
+        **tokens: int | str,
     ) -> None:
         super().__init__()
+        self.separate_extraction = separate_extraction
         self.speech_tokens, self.effects_tokens, self.music_tokens = (AudioTokens(**tokens) for _ in range(3))
         self.interaction = IntervalInteraction(num_layers, tokens["dim"], num_heads, time_embed_dim, num_speakers)
 
     def encode(self, speech: Tensor, effects: Tensor, music: Tensor) -> MTVAudio:
         """Tokens of features: (b, s, f, window, layers, channels) speech, the others without the axis of speakers."""
         tokens = self.speech_tokens(speech.flatten(0, 1)).unflatten(0, speech.shape[:2])
-        return MTVAudio(tokens, self.effects_tokens(effects), self.music_tokens(music).mean(dim=(1, 2)))
+        music = self.music_tokens(music)
+        music = music.mean(dim=(1, 2)) if self.separate_extraction else music
+        return MTVAudio(tokens, self.effects_tokens(effects), music)
 
     def forward(self, audio: MTVAudio, temb: Tensor, speech: Scale, effects: Scale, music: Scale) -> BlockAudio:
         """What the blocks hear at the time of `temb` (b, e), and how loud; what has scale 0 is left out."""
-        heard: tuple[Tensor | None, Tensor | None] = (None, None)
-        if not is_off(speech) or not is_off(effects):
-            heard = self.interaction(audio.speech, audio.effects, temb)
+        heard_speech, heard_effects, heard_music = audio
+        timed = (speech, effects) if self.separate_extraction else (speech, effects, music)
+        if not all(is_off(scale) for scale in timed):
+            others = audio.effects if self.separate_extraction else torch.cat([audio.effects, audio.music], dim=2)
+            heard_speech, others = self.interaction(audio.speech, others, temb)
+            heard_effects = others[:, :, : audio.effects.shape[2]]
+            if not self.separate_extraction:
+                heard_music = others[:, :, audio.effects.shape[2] :]
         return BlockAudio(
-            None if is_off(speech) else heard[0],
-            None if is_off(effects) else heard[1],
-            None if is_off(music) else audio.music,
+            None if is_off(speech) else heard_speech,
+            None if is_off(effects) else heard_effects,
+            None if is_off(music) else heard_music,
             *(as_factor(scale, temb) for scale in (speech, effects, music)),
         )
 

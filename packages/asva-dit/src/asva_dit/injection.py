@@ -18,7 +18,7 @@ class BlockAudio(NamedTuple):
     Attributes:
         speech: (b, s, t, n, d) tokens of each speaker.
         effects: (b, t, m, d) tokens.
-        music: (b, d) one vector a clip.
+        music: (b, d) one vector a clip; without separate extraction (b, t, n, d) tokens.
         speech_scale, effects_scale, music_scale: A number, or (b, 1, 1).
     """
 
@@ -106,7 +106,7 @@ class HolisticStyle(nn.Module):
 
 
 class BlockControl(nn.Module):
-    """All that MTV adds to one block of the base.
+    """All that MTV adds to one block of the base; by its flags, what the paper's ablations add.
 
     Args:
         dim: Width of a video token.
@@ -115,16 +115,29 @@ class BlockControl(nn.Module):
         head_dim: Width of a head.
         num_speakers: 1 or 2; each speaker has an injection of its own.
         eps: Of the norms.
+        separate_extraction: Music is one vector that sets a style; False: tokens of each interval, as the others.
+        separate_injection: Each track has an injection of its own; False: one for the tokens of all.
     """
 
     def __init__(
-        self, dim: int, audio_dim: int, num_heads: int, head_dim: int, num_speakers: int = 1, eps: float = 1e-5
+        self,
+        dim: int,
+        audio_dim: int,
+        num_heads: int,
+        head_dim: int,
+        num_speakers: int = 1,
+        eps: float = 1e-5,
+        *,
+        separate_extraction: bool = True,
+        separate_injection: bool = True,
     ) -> None:
         super().__init__()
         shape = (dim, audio_dim, num_heads, head_dim, eps)
-        self.speech = nn.ModuleList(IntervalInjection(*shape) for _ in range(num_speakers))
-        self.effects = IntervalInjection(*shape)
-        self.style = HolisticStyle(audio_dim, dim)
+        self.shared = None if separate_injection else IntervalInjection(*shape)
+        self.speech = nn.ModuleList(IntervalInjection(*shape) for _ in range(num_speakers * separate_injection))
+        self.effects = IntervalInjection(*shape) if separate_injection else None
+        self.music = IntervalInjection(*shape) if separate_injection and not separate_extraction else None
+        self.style = HolisticStyle(audio_dim, dim) if separate_injection and separate_extraction else None
 
     def forward(
         self,
@@ -136,19 +149,48 @@ class BlockControl(nn.Module):
     ) -> Tensor:
         """Add speech and effects, both from the same video tokens, then the style: (b, l, dim) -> (b, l, dim)."""
         context = (norm_q, norm_k, image_rotary_emb)
+        if self.shared is not None:
+            return hidden_states + self.shared(hidden_states, all_tokens(audio), *context)
         changed = hidden_states
         if audio.speech is not None:
             for layer, tokens in zip(self.speech, audio.speech.unbind(1), strict=True):
                 changed = changed + audio.speech_scale * layer(hidden_states, tokens, *context)
         if audio.effects is not None:
             changed = changed + audio.effects_scale * self.effects(hidden_states, audio.effects, *context)
-        if audio.music is not None:
+        if audio.music is not None and self.music is not None:
+            changed = changed + audio.music_scale * self.music(hidden_states, audio.music, *context)
+        elif audio.music is not None:
             changed = changed + audio.music_scale * self.style(changed, audio.music)
         return changed
 
     @torch.no_grad()
-    def zero_(self) -> None:
-        """Put every layer that writes into the video tokens to zero, so that nothing is added."""
-        for layer in [*(injection.to_out for injection in (*self.speech, self.effects)), self.style.affine]:
+    def zero_(self, *, everything: bool = True) -> None:
+        """Put every layer that writes into the video tokens to zero, or the style alone, so that nothing is added."""
+        injections = [layer for layer in (*self.speech, self.effects, self.music, self.shared) if layer is not None]
+        writers = [layer.to_out for layer in injections] if everything else []
+        for layer in writers if self.style is None else [*writers, self.style.affine]:
             layer.weight.zero_()
             layer.bias.zero_()
+
+
+def all_tokens(audio: BlockAudio) -> Tensor:
+    """The tokens of every track that is heard, for one injection: (b, t, n, d); a scale makes a track's tokens small.
+
+    A vector of music is one token of every interval.
+    """
+    tokens = []
+    if audio.speech is not None:
+        tokens += [_scaled(part, audio.speech_scale) for part in audio.speech.unbind(1)]
+    if audio.effects is not None:
+        tokens.append(_scaled(audio.effects, audio.effects_scale))
+    if audio.music is not None:
+        music = audio.music
+        if music.ndim == 2:
+            frames = tokens[0].shape[1] if tokens else 1
+            music = music[:, None, None].expand(-1, frames, -1, -1)
+        tokens.append(_scaled(music, audio.music_scale))
+    return torch.cat(tokens, dim=2)
+
+
+def _scaled(tokens: Tensor, scale: Scale) -> Tensor:
+    return tokens * (scale[..., None] if isinstance(scale, Tensor) else scale)

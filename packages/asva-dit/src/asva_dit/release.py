@@ -95,6 +95,7 @@ def save_mtv_checkpoint(
         ConversionError: If the original has no place for a weight.
     """
     published = {"audio_temporal": ("tied_conv",), "injection_interval": (1,)}
+    published |= {"separate_extraction": (True,), "separate_injection": (True,)}
     published["injection_heads"] = (None, model.config.num_attention_heads)
     if other := {name: model.config[name] for name in published if model.config[name] not in published[name]}:
         raise ConversionError(f"`model` must be in the published form, got {other}.")

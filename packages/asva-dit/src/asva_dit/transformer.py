@@ -40,6 +40,10 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
         injection_interval: Every how many blocks sound enters, from block 0 on; 1 as published.
         injection_heads: Heads of the injections, as many as the base has by default; fewer are lighter.
         num_speakers: 1 or 2. Models of one and of two differ, even where the second is silent.
+        separate_extraction: Music sets a style as one vector a clip; False, an ablation of the paper's (section 5.2,
+            "w/o SE"): it becomes tokens of each interval, as effects do.
+        separate_injection: Each track enters a block by layers of its own; False, an ablation ("w/o SI"): one
+            cross attention hears the tokens of all.
         zero_init: Start what writes into the video tokens at zero, so that a network just built equals the base bit
             for bit. Published: False, only the music starts at zero.
 
@@ -92,6 +96,8 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
         injection_interval: int = 1,
         injection_heads: int | None = None,
         num_speakers: int = 1,
+        separate_extraction: bool = True,
+        separate_injection: bool = True,
         zero_init: bool = True,
     ) -> None:
         check_config(self.config)
@@ -118,6 +124,7 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
             num_heads=interaction_heads,
             time_embed_dim=time_embed_dim,
             num_speakers=num_speakers,
+            separate_extraction=separate_extraction,
             window=audio_window,
             layers=audio_layers,
             channels=audio_channels,
@@ -128,17 +135,18 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
         )
         heads = injection_heads or num_attention_heads
         for block in self.transformer_blocks[::injection_interval]:
-            block.control = BlockControl(dim, audio_dim, heads, attention_head_dim, num_speakers, norm_eps)
+            block.control = BlockControl(
+                *(dim, audio_dim, heads, attention_head_dim, num_speakers, norm_eps),
+                separate_extraction=separate_extraction,
+                separate_injection=separate_injection,
+            )
         self.zero_control_(everything=zero_init)
 
     def zero_control_(self, *, everything: bool = True) -> None:
         """Put what writes into the video tokens to zero: all of it, or the music alone as published."""
         for block in self.transformer_blocks:
-            if block.control is not None and everything:
-                block.control.zero_()
-            elif block.control is not None:
-                nn.init.zeros_(block.control.style.affine.weight)
-                nn.init.zeros_(block.control.style.affine.bias)
+            if block.control is not None:
+                block.control.zero_(everything=everything)
 
     def encode_audio(
         self,
