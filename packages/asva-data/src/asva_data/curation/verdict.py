@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,12 @@ class Verdict:
     reason: str = ""
     windows: Sequence[Span] = ()
     clips: Sequence[Span] = field(default=())
+
+
+def clip_key(path: str, start: float, end: float) -> str:
+    """The name of a clip in shards and reviews: 16 hexadecimal digits of its file and its times in milliseconds."""
+    words = f"{path}\n{start:.3f}\n{end:.3f}"
+    return hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def decide(measured: Measurements, recipe: Recipe) -> Verdict:

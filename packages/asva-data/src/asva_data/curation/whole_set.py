@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from dataclasses import replace
 from .duplicates import find_duplicates
 from .measurements import Measurements
 from .recipe import Recipe, SetRule
-from .verdict import Span, Verdict
+from .verdict import Span, Verdict, clip_key
 
 
 def settle(
@@ -74,9 +73,9 @@ def count_reasons(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
     files, spans, clips = Counter(), Counter(), Counter()
     for verdict in verdicts:
         kept = any(clip.kept for clip in verdict.clips)
-        files[_name(verdict.reason) or ("kept" if kept else "no clip left")] += 1
-        spans.update(_name(span.reason) or "kept" for span in verdict.windows)
-        clips.update(_name(clip.reason) or "kept" for clip in verdict.clips)
+        files[reason_name(verdict.reason) or ("kept" if kept else "no clip left")] += 1
+        spans.update(reason_name(span.reason) or "kept" for span in verdict.windows)
+        clips.update(reason_name(clip.reason) or "kept" for clip in verdict.clips)
     return {name: dict(sorted(c.items())) for name, c in (("files", files), ("windows", spans), ("clips", clips))}
 
 
@@ -84,10 +83,11 @@ def _dropped(verdict: Verdict, reason: str) -> tuple[Span, ...]:
     return tuple(replace(clip, reason=reason) for clip in verdict.clips)
 
 
-def _name(reason: str) -> str:
+def reason_name(reason: str) -> str:
+    """The filter that gave a reason."""
     return reason.split(":", 1)[0]
 
 
 def _key(verdict: Verdict, clip: Span) -> str:
     """Sorting by it shuffles, the same everywhere."""
-    return hashlib.sha256(f"{verdict.path}\n{clip.start:.3f}\n{clip.end:.3f}".encode()).hexdigest()
+    return clip_key(verdict.path, clip.start, clip.end)

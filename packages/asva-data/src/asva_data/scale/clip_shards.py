@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clip import MediaError
-from ..curation.verdict import Verdict
+from ..curation.verdict import Verdict, clip_key
 from ..prepare import write_part
 from .journal import Records, scan
 from .running import run_items
@@ -75,10 +74,8 @@ def make_cutter() -> Work:
 
 
 def _item(verdict: Verdict, clip: Any) -> Item:
-    words = f"{verdict.path}\n{clip.start:.3f}\n{clip.end:.3f}"
-    key = hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:16]
     facts = {"start": round(clip.start, 3), "end": round(clip.end, 3), "cwd": os.getcwd()}
-    return Item(key, verdict.path, verdict.label, facts)
+    return Item(clip_key(verdict.path, clip.start, clip.end), verdict.path, verdict.label, facts)
 
 
 def _index(folder: Path, items: Sequence[Item], shards: Sequence[Path], failed: Records) -> dict[str, Any]:
