@@ -1,0 +1,53 @@
+"""How a number is spread over what was kept and what was dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+BINS = 40
+POINTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
+
+
+def histogram(kept: Sequence[float], dropped: Sequence[float], low: float | None, high: float | None) -> dict[str, Any]:
+    """Counts between the 1st and the 99th percentile, widened to both bounds; the end bins hold what lies beyond.
+
+    Args:
+        kept: Values of what was kept; NaN counts as not measured.
+        dropped: Values of what was dropped.
+        low: Lower bound that is drawn in, or None.
+        high: Upper bound, or None.
+
+    Returns:
+        ``edges`` (41 rising values), ``kept`` and ``dropped`` (40 counts each), ``count``, ``missing``, ``below``,
+        ``above`` (how many lie outside the bounds) and ``percentiles``; no edges if nothing was measured.
+    """
+    kept, dropped = (np.asarray(values, np.float64) for values in (kept, dropped))
+    everything = np.concatenate([kept, dropped])
+    values = everything[np.isfinite(everything)]
+    found = {
+        "count": len(values),
+        "missing": len(everything) - len(values),
+        "below": 0 if low is None else int((values < low).sum()),
+        "above": 0 if high is None else int((values > high).sum()),
+    }
+    if not len(values):
+        return {"edges": [], "kept": [], "dropped": [], **found, "percentiles": {}}
+    edges = _edges(values, [bound for bound in (low, high) if bound is not None])
+    counts = {name: _counts(part, edges) for name, part in (("kept", kept), ("dropped", dropped))}
+    percentiles = {str(point): float(np.percentile(values, point)) for point in POINTS}
+    return {"edges": edges.tolist(), **counts, **found, "percentiles": percentiles}
+
+
+def _edges(values: np.ndarray, bounds: list[float]) -> np.ndarray:
+    first, last = np.percentile(values, [1, 99])
+    first, last = min(first, *bounds, last), max(last, *bounds, first)
+    margin = 0.05 * (last - first) or max(abs(first), 1.0) / 2
+    return np.linspace(first - margin, last + margin, BINS + 1)
+
+
+def _counts(values: np.ndarray, edges: np.ndarray) -> list[int]:
+    inside = np.clip(values[np.isfinite(values)], edges[0], edges[-1])
+    return np.histogram(inside, edges)[0].tolist()

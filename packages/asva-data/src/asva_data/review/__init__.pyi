@@ -1,0 +1,11 @@
+from .agreement import Agreement as Agreement
+from .agreement import agreement as agreement
+from .agreement import disputed as disputed
+from .decisions import Decision as Decision
+from .decisions import DecisionLog as DecisionLog
+from .decisions import read_reviews as read_reviews
+from .merging import apply_reviews as apply_reviews
+from .merging import merge_reviews as merge_reviews
+from .server import make_app as make_app
+from .server import serve as serve
+from .session import Session as Session
