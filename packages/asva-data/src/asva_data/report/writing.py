@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import secrets
@@ -12,8 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from ..clip import MediaError
 from ..curation.results import Results
+from ..decode import iter_frames
 from ..preview import write_preview
 from .drawing import drawing
 from .examples import Example
@@ -100,10 +104,22 @@ def _video(path: str, start: float, end: float | None) -> dict[str, str]:
                 write_preview(path, target, start=start, seconds=seconds, side=SIDE, crf=quality)
                 if target.stat().st_size <= MOST_BYTES:
                     break
-            data = base64.b64encode(target.read_bytes()).decode()
+            poster, data = _poster(target), target.read_bytes()
         except MediaError as error:
-            return {"path": path, "source": "", "problem": str(error)}
-    return {"path": path, "source": f"data:video/mp4;base64,{data}", "problem": ""}
+            return {"path": path, "source": "", "poster": "", "problem": str(error)}
+    return {"path": path, "source": _address("video/mp4", data), "poster": poster, "problem": ""}
+
+
+def _poster(path: Path) -> str:
+    """The middle picture, which stands for the video until it plays, and on paper."""
+    frames = [frame for _, frame in iter_frames(path, fps=4)]
+    data = io.BytesIO()
+    Image.fromarray(frames[len(frames) // 2]).save(data, "JPEG", quality=60)
+    return _address("image/jpeg", data.getvalue())
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _write(path: Path, text: str) -> Path:

@@ -1,4 +1,4 @@
-"""What a reviewer decided, clip by clip: a log that grows by one line at a time and is on disk before the page goes on."""
+"""What a reviewer decided, clip by clip: a log that grows by a line and is on disk before the page goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on this machine alone: a secret in its address, clips by their keys, decisions saved before they are shown."""
+"""The page, on this machine alone: a secret in its address, clips by their keys, decisions saved, then shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reviewer's look through a curated set: its clips, small copies of them, and decisions that are checked and saved."""
+"""One reviewer's look through a curated set: clips, small copies of them, decisions that are checked and saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`asva data`: make data, check data, and bring it into form."""
+"""`asva data`: make data, check it, look at it, and bring it into form."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from asva.cli.datasets import check, prepare
 from asva.cli.options import Seed
 from asva.cli.precompute import precompute
 from asva.cli.progress import Stages
+from asva.cli.reviewing import report, review
 
-data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, bring it into form.")
+data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, look at it, bring it into form.")
 
 
 @data_app.callback()
 def data() -> None:
-    """Make data, check it, bring it into form."""
+    """Make data, check it, look at it, bring it into form."""
 
 
 @data_app.command(no_args_is_help=True)
@@ -47,3 +48,5 @@ def synth(
 data_app.command(no_args_is_help=True)(check)
 data_app.command(no_args_is_help=True)(prepare)
 data_app.command(no_args_is_help=True)(precompute)
+data_app.command(no_args_is_help=True)(report)
+data_app.command(no_args_is_help=True)(review)

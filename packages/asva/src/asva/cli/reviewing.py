@@ -1,0 +1,123 @@
+"""`asva data report` and `asva data review`: a look at curated data, and a person's word on each clip."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asva.cli.door import UsageProblem
+from asva.cli.progress import Stages
+from asva.cli.terminal import note, table
+
+Curated = Annotated[Path, typer.Argument(help="Folder that `asva curate` wrote.")]
+
+
+def report(
+    folder: Curated,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Playable examples of what was kept and of what each reason dropped.")
+    ] = 3,
+) -> None:
+    """Write report.html about curated data: counts, every measurement against its thresholds, playable examples.
+
+    The page is one file that fetches nothing; report.json beside it holds the same numbers. Run it from where `asva
+    curate` ran, if that was given a relative path.
+
+    Example:
+
+      asva data report curated
+    """
+    _check_extra("jinja2", "pyarrow", "cv2")
+    from asva_data.report import write_report
+
+    with Stages() as stages:
+
+        def on_step(stage: str, done: int, total: int) -> None:
+            stages.stage(stage, total)
+            stages.step(done)
+
+        path = write_report(folder, examples=examples, on_step=on_step)
+    typer.echo(f"report in {path}")
+
+
+def review(
+    folder: Curated,
+    reviewer: Annotated[str | None, typer.Option(help="Whose decisions these are; by default the user's name.")] = None,
+    disputed: Annotated[bool, typer.Option("--disputed", help="Show only clips on which others disagree.")] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Show nothing; write reviewed.csv and say how far reviewers agree.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Look through the kept clips on a page of this machine: keep, drop or trim each by a key.
+
+    Each decision is at once on the disk, below review/; the same command goes on behind the last one. At its end, or
+    with --merge, reviewed.csv holds what more than half of its reviewers keep, cut to what all of these keep: `asva data
+    prepare --table` reads it, and `asva curate --again --reviewed` cuts it into shards.
+
+    Examples:
+
+      asva data review curated --reviewer ann
+
+      asva data review curated --merge
+    """
+    _check_extra("starlette", "uvicorn", "pyarrow", "cv2")
+    from asva_data.review import Session, merge_reviews, serve
+
+    if not merge:
+        session = Session(folder, reviewer or _user(), only_disputed=disputed)
+        try:
+            serve(session, port=port, on_ready=lambda address: _say(address, session, browser))
+        finally:
+            session.close()
+    verdicts = merge_reviews(folder)
+    _agreement(folder)
+    kept = sum(clip.kept for verdict in verdicts for clip in verdict.clips)
+    typer.echo(f"{kept} clips in {folder / 'reviewed.csv'}")
+
+
+def _say(address: str, session: object, browser: bool) -> None:
+    done = len(session.log.decisions.keys() & session.clips.keys())
+    typer.echo(f"{len(session.clips)} clips, {done} decided by {session.log.reviewer}: {address}")
+    note("The address holds a secret; it is of this machine alone. Ctrl-C ends the review.", quiet=True)
+    if browser:
+        webbrowser.open(address)
+
+
+def _agreement(folder: Path) -> None:
+    from asva_data.review import agreement, disputed, read_reviews
+
+    reviews = read_reviews(folder)
+    if not reviews:
+        note("nobody has decided anything yet")
+    kinds = [(name, [one.kind for one in found.values()]) for name, found in reviews.items()]
+    table(("reviewer", "kept", "dropped"), [(name, found.count("keep"), found.count("drop")) for name, found in kinds])
+    for one in agreement(reviews):
+        if not one.clips:
+            continue
+        kappa = "" if one.kappa is None else f", Cohen's kappa {one.kappa:.2f} [{one.low:.2f}, {one.high:.2f}]"
+        typer.echo(f"{one.first} and {one.second}: agree on {one.same:.1%} of {one.clips} clips{kappa}")
+    if found := disputed(reviews):
+        note(f"{len(found)} clips are disputed: --disputed shows them to a third reviewer")
+
+
+def _user() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    return re.sub(r"[^\w.\-]", "_", name).lstrip(".-")[:64] or "reviewer"
+
+
+def _check_extra(*names: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise UsageProblem(f"This needs {', '.join(missing)}: pip install 'asva-kit[review]'.")
