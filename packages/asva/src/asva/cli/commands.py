@@ -11,6 +11,7 @@ import typer
 from asva.cli.curate import curate
 from asva.cli.data import data_app
 from asva.cli.demix import demix
+from asva.cli.demo import demo
 from asva.cli.door import Door
 from asva.cli.evaluate import evaluate
 from asva.cli.keyframes import keyframes
@@ -23,6 +24,7 @@ app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(demix)
+app.command()(demo)
 app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 app.command(no_args_is_help=True)(curate)

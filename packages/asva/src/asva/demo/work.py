@@ -1,0 +1,134 @@
+"""A worker's own process: it reads uploads and makes videos, and whatever happens to it, the server goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from asva.demo.settings import Settings
+
+
+def serve(connection: Connection, cancel: Any, settings: Settings, home: Path) -> None:
+    """Do one task after another until the server hangs up.
+
+    Args:
+        connection: Brings ``(task, arguments)``; takes ``(kind, value)``: told, done, refused, failed or cancelled.
+        cancel: Event that is set when the task in work shall stop.
+        settings: Of the server.
+        home: Folder of all files, which nobody is told of.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
+    work = Work(settings, lambda value: connection.send(("told", value)), cancel.is_set)
+    while True:
+        try:
+            task, arguments = connection.recv()
+        except EOFError:
+            return
+        connection.send(_answer(work, task, arguments, home))
+
+
+def _answer(work: Work, task: str, arguments: dict[str, Any], home: Path) -> tuple[str, Any]:
+    from asva.demo.stages import Cancelled
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            result = getattr(work, task)(**arguments)
+    except Cancelled:
+        return "cancelled", None
+    except (ValueError, OSError, MemoryError) as error:
+        return "refused", _line(error, home)
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":
+            return "refused", _line(error, home)
+        traceback.print_exc(file=sys.__stderr__)
+        return "failed", f"This failed in the server ({type(error).__name__}). Try again, or with other settings."
+    notes = [line.removeprefix("Note: ") for line in said.getvalue().splitlines() if line.startswith("Note: ")]
+    return "done", result | {"notes": [_public(note, home) for note in notes]}
+
+
+def _line(error: BaseException, home: Path) -> str:
+    from asva.cli.door import describe
+
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "Memory ran out in the server: take a shorter sound."
+    return _public(" ".join(describe(error).split()), home)
+
+
+def _public(text: str, home: Path) -> str:
+    """A message without the folders of this machine, and in the words of the page."""
+    text = re.sub(re.escape(str(home)) + r"(?:[\\/][\w-]+)*[\\/]", "", text)
+    for option, words in (("--audio", "The sound"), ("SOURCE", "The sound"), ("--image", "The picture")):
+        text = text.replace(f"`{option}`: ", "").replace(f"`{option}`", words)
+    return text.replace("`--keyframes`", "Keyframes").replace("`path`", "The file")
+
+
+class Work:
+    """What a worker can do; each result is a dictionary."""
+
+    def __init__(self, settings: Settings, tell: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
+        self.settings, self.tell, self.stopped = settings, tell, stopped
+        self.load = cache(self._load)
+
+    def _load(self, folder: Path, **place: str) -> Any:
+        from asva.models import load_pipeline
+
+        return load_pipeline(folder, **place)
+
+    def warm(self) -> dict[str, Any]:
+        """Load the model before somebody waits for it."""
+        from asva.models.folders import method_of_model
+
+        settings = self.settings
+        place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
+        self.load(settings.folder, method=method_of_model(settings.folder).name, **place)
+        return {}
+
+    def examples(self, folder: str) -> dict[str, Any]:
+        """Draw the built-in examples."""
+        from asva.demo.examples import draw_examples
+
+        draw_examples(Path(folder))
+        return {}
+
+    def listen(self, path: str, preview: str) -> dict[str, Any]:
+        """What a sound looks like, and where it moves a picture."""
+        from asva.demo.hearing import hear
+
+        return hear(Path(path), Path(preview), self.settings)
+
+    def look(self, path: str, preview: str) -> dict[str, Any]:
+        """Size of a picture, and a small one to show."""
+        from asva.demo.hearing import look
+
+        return look(Path(path), Path(preview))
+
+    def make(self, request: dict[str, Any], video: str) -> dict[str, Any]:
+        """Make a video and its JSON, by the very code of `asva sample`."""
+        from asva.cli.plan import Request
+        from asva.cli.sampling import run
+        from asva.demo.stages import ToldStages
+
+        settings, target = self.settings, Path(video)
+        place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
+        paths = {name: Path(request.pop(name)) for name in ("audio", "image")}
+        wanted = Request(**paths, **request, **place, model=str(settings.folder))
+        stages = ToldStages(wanted, self.tell, self.stopped)
+        targets = {"json": target.with_suffix(".json"), "video": target}
+        record, _ = run(wanted, targets, overwrite=False, stages=stages, load=self.load)
+        return {
+            "frames": record["num_frames"],
+            "fps": record["fps"],
+            "height": record["settings"]["height"],
+            "width": record["settings"]["width"],
+            "keyframes": [float(second) for second in record.get("keyframes", {}).get("seconds", [])],
+        }
