@@ -24,7 +24,9 @@ import numpy as np
 
 from asva_data import probe, read_video, write_video
 from asva_data.curation import (
+    Excerpt,
     Filter,
+    FitScore,
     Plan,
     Recipe,
     RhythmScore,
@@ -42,11 +44,14 @@ from asva_data.curation.shrink import Shrinker
 from asva_data.listing import video_files
 from asva_data.synthetic import SyntheticWorld
 from asva_data.tracks import decode
+from asva_metrics import local_sync
 
 POINTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 SIDE = 144  # pixels of the short side of planted clips
 RATE = 16000
 WORDS = ("SUBSCRIBE NOW", "thanks for watching", "more at our channel")
+SYNC = "open-asva-sync"
+SHIFTS = (0.5, -0.5, 1.0, -1.0)
 RHYTHM = Filter(name="rhythm", measure="rhythm", min=0.0, optional=True)
 
 
@@ -208,6 +213,48 @@ def world_samples(count: int) -> Iterator[Sample]:
         index += 1
 
 
+def sync_number(sample: Sample, waveform: np.ndarray, score: FitScore, stat: Callable) -> float:
+    """What a filter of local sync sees in a window of three seconds: excerpts of two, half a second apart."""
+    values = []
+    for start in (0.0, 0.5, 1.0):
+        first, frame = round(start * RATE), round(start * sample.fps)
+        frames = sample.frames[frame : frame + round(2 * sample.fps)]
+        excerpt = Excerpt(
+            path="",
+            label="",
+            start=start,
+            seconds=2.0,
+            frames=frames,
+            times=np.arange(len(frames)) / sample.fps,
+            waveform=waveform[:, first : first + 2 * RATE],
+            sample_rate=RATE,
+        )
+        values.append(score(excerpt))
+    return float(stat(values))
+
+
+def synchrony(samples: list[Sample]) -> None:
+    """Print what thresholds of local sync catch of wrong sound, and drop of right one."""
+    score, rule = FitScore(lambda *clip: local_sync(*clip).excess), load_recipe(SYNC).filters[-1]
+    numbers: dict[str, list[float]] = {}
+    for place, sample in enumerate(samples):
+        other = samples[(place + len(samples) // 2) % len(samples)].waveform
+        sounds = {"untouched": sample.waveform, "another clip's": np.resize(other, sample.waveform.shape)}
+        sounds |= {f"shifted by {by:+} s": np.roll(sample.waveform, round(by * RATE), axis=1) for by in SHIFTS}
+        for name, sound in sounds.items():
+            numbers.setdefault(name, []).append(sync_number(sample, sound, score, np.max))
+    true = np.array(numbers.pop("untouched"))
+    bounds = {f"p{point}": float(np.percentile(true, point)) for point in (5, 10, 20, 33)} | {SYNC: rule.min}
+    print(f"\nLocal sync over {len(samples)} windows of 3 s\n\n| sound | AUC | " + " | ".join(bounds) + " |")
+    print("|---|---|" + "---|" * len(bounds))
+    print("| least value kept | | " + " | ".join(f"{bound:.2f}" for bound in bounds.values()) + " |")
+    cells = (wilson(int((true < bound).sum()), len(true)) for bound in bounds.values())
+    print("| untouched, dropped | | " + " | ".join(cells) + " |")
+    for name, values in numbers.items():
+        cells = (wilson(int((np.array(values) < bound).sum()), len(true)) for bound in bounds.values())
+        print(f"| {name}, caught | {auc(true, np.array(values))} | " + " | ".join(cells) + " |")
+
+
 def show(title: str, table: dict[str, Row], total: int) -> None:
     """Print one row a fault: caught by its filter, and untouched clips that the same filter drops."""
     print(f"\n{title}\n\n| fault | filter | caught | untouched clips it drops |\n|---|---|---|---|")
@@ -249,13 +296,15 @@ def probe_fps(path: Path) -> float:
 
 def costs(paths: list[Path], recipe: Recipe, rounds: int) -> None:
     """Print CPU time of each stage over that of decoding alone: medians of the rounds' ratios."""
-    text = {"text": TextCover()}
+    text, sync = {"text": TextCover()}, {"local_sync": FitScore(lambda *clip: local_sync(*clip).excess)}
+    fine = Plan(excerpt_fps=30.0, excerpt_side=128)
     stages: dict[str, Callable[[Path], object]] = {
         "decode alone": bare_decode,
         "decode, make small": shrunk,
         "measure (picture, flow, hashes, sound)": measure,
         "measure and decide: open-asva without networks": lambda path: decide(measure(path), recipe),
         "the same with on-screen text (network)": lambda path: decide(measure(path, scores=text), recipe),
+        "the same with local sync, without text": lambda path: decide(measure(path, scores=sync, plan=fine), recipe),
     }
     taken: dict[str, list[float]] = {name: [] for name in stages}
     for _ in range(rounds):
@@ -289,18 +338,22 @@ def main() -> None:
     parser.add_argument("clips", type=Path, help="folder of real clips")
     parser.add_argument("--num", type=int, default=131, help="clips that faults are planted in, of each kind")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the costs")
-    parser.add_argument("--parts", default="through,costs,faults,world", help="which tables, with commas between")
+    parser.add_argument("--files", type=int, default=40, help="files of the costs, about")
+    parser.add_argument("--parts", default="through,costs,faults,world,sync", help="which tables, with commas between")
     options = parser.parse_args()
     paths, recipe = video_files(options.clips), load_recipe("open-asva")
     parts = options.parts.split(",")
     if "through" in parts:
         through(paths, ["open-asva", "avsync-ac"])
     if "costs" in parts:
-        costs(paths[:: max(1, len(paths) // 40)], recipe, options.rounds)
+        costs(paths[:: max(1, len(paths) // options.files)], recipe, options.rounds)
     if "faults" in parts:
         samples = [load(path) for path in whole(options.clips, paths)[: options.num]]
         table = rates(samples, list(FAULTS), recipe, {"text": TextCover(), "rhythm": RhythmScore()})
         show(f"Faults planted in {len(samples)} real clips", mark(table), len(samples))
+    if "sync" in parts:
+        samples = [load(path) for path in whole(options.clips, paths)[: options.num]]
+        synchrony([sample for sample in samples if len(sample.frames) >= 2.99 * sample.fps])
     if "world" in parts:
         samples = list(world_samples(options.num))
         table = rates(samples, ["swapped sound", "shifted sound"], recipe, {"rhythm": RhythmScore()})

@@ -159,3 +159,47 @@ def media():
 
     names = (numbered_frame, number_of, click_track, click_times, write_media, turn_track, cut_without_decoding)
     return SimpleNamespace(**{function.__name__: function for function in names})
+
+
+@pytest.fixture(scope="session")
+def curated_once(tmp_path_factory):
+    """Results of a curation: two bells of 4 s, one of which stands still, a copy, and a file that is no video."""
+    from asva_data import write_video
+    from asva_data.curation import curate, load_recipe, settle, sources, write_results
+    from asva_data.listing import video_files
+    from asva_data.synthetic import SyntheticWorld
+
+    home = tmp_path_factory.mktemp("curated")
+    raw = home / "raw" / "bell"
+    raw.mkdir(parents=True)
+    for index, name in ((3, "a b"), (13, "<b>&\"'"), (3, "copy"), (23, "still")):
+        clip = SyntheticWorld(seed=3, size=64, num_frames=96, two_objects=0.0)[index]
+        frames = np.repeat(clip.frames[:1], 96, axis=0) if name == "still" else clip.frames
+        write_video(raw / f"{name}.mp4", frames, fps=24, waveform=clip.waveform, sample_rate=16000)
+    (raw / "none.mp4").write_bytes(b"no video")
+    recipe = load_recipe("open-asva", {"filters.resolution.min": 64, "filters.frozen.min": 0.02})
+    measured, verdicts = zip(*curate(sources(video_files(home / "raw"), home / "raw"), recipe), strict=True)
+    (home / "out").mkdir()
+    write_results(home / "out", measured, settle(measured, verdicts, recipe), recipe)
+    return home / "out"
+
+
+@pytest.fixture
+def curated(curated_once, tmp_path):
+    """A copy of the results, with what they hold: `verdicts`, `recipe`, and kept `clips` as (key, path, span)."""
+    import shutil
+    from types import SimpleNamespace
+
+    from asva_data.curation.results import Results
+    from asva_data.curation.verdict import clip_key
+
+    folder = tmp_path / "curated"
+    shutil.copytree(curated_once, folder)
+    results = Results(folder)
+    clips = [
+        (clip_key(one.path, clip.start, clip.end), one.path, clip)
+        for one in results.verdicts
+        for clip in one.clips
+        if clip.kept
+    ]
+    return SimpleNamespace(folder=folder, verdicts=results.verdicts, recipe=results.recipe, clips=clips)

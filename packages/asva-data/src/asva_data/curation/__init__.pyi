@@ -12,6 +12,7 @@ from .demix import voice_over_share as voice_over_share
 from .duplicates import find_duplicates as find_duplicates
 from .excerpts import Excerpt as Excerpt
 from .filters import Filter as Filter
+from .fit import FitScore as FitScore
 from .measurements import Measurements as Measurements
 from .measuring import Plan as Plan
 from .measuring import measure as measure
@@ -20,6 +21,7 @@ from .recipe import Recipe as Recipe
 from .recipe import SetRule as SetRule
 from .recipe import load_recipe as load_recipe
 from .recipe import recipe_names as recipe_names
+from .results import Results as Results
 from .rhythm import RhythmScore as RhythmScore
 from .run import Source as Source
 from .run import curate as curate
@@ -37,6 +39,7 @@ from .text import TextCover as TextCover
 from .transnet import TransNetCuts as TransNetCuts
 from .verdict import Span as Span
 from .verdict import Verdict as Verdict
+from .verdict import clip_key as clip_key
 from .verdict import decide as decide
 from .whole_set import count_reasons as count_reasons
 from .whole_set import settle as settle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from asva.cli.options import RayAddress, Workers
 from asva.cli.progress import Stages
 from asva.cli.terminal import note, table
 
+SYNC = "local_sync"
 RECORDS = ".records"  # what is measured so far, below the results
 
 
@@ -31,6 +33,9 @@ def curate(
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Judge the measurements of an earlier run anew, without decoding.")
+    ] = False,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="With --again: keep only what reviewers kept, as they cut it.")
     ] = False,
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Look for on-screen text, if rapidocr is there.")
@@ -54,8 +59,12 @@ def curate(
       asva curate --workers 8 raw curated
 
       asva curate --again --set filters.flow.max=1.5 curated stricter
+
+      asva curate --again --reviewed --shards curated final
     """
     _check_extra()
+    if reviewed and not again:
+        raise UsageProblem("`--reviewed` needs --again and the folder of the run that was reviewed.")
     from asva_data.curation import load_recipe, write_results
     from asva_data.scale import judge, shard_clips
 
@@ -72,6 +81,8 @@ def curate(
         _note_unreadable(tests)
         stages.stage("judging", 1)
         settled = judge(measured, rules, tests)
+        if reviewed:
+            settled = _after_review(settled, folder)
         out.mkdir(exist_ok=True)
         counts = write_results(out, measured, settled, rules)
         skipped = _not_judged(measured, rules)
@@ -110,22 +121,47 @@ def _change(text: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
+def _after_review(settled: list[Any], folder: Path) -> list[Any]:
+    from asva_data.review import apply_reviews, read_reviews
+
+    reviews = read_reviews(folder)
+    if not reviews:
+        raise UsageProblem(f"Nobody has reviewed '{folder}': asva data review {folder}")
+    return apply_reviews(settled, reviews)
+
+
 def _scores(rules: Any, wanted: bool) -> list[str]:
-    """What can be judged here: on-screen text, where its detector is installed and the recipe asks for it."""
+    """What the recipe asks for and can be judged here: on-screen text, where its detector is installed; local sync."""
     from importlib.util import find_spec
 
-    if not wanted or not any(rule.measure == "text" and rule.active for rule in rules.filters):
-        return []
+    asked = {rule.measure for rule in rules.filters if rule.active}
+    scores = [SYNC] if SYNC in asked else []
+    if not wanted or "text" not in asked:
+        return scores
     if find_spec("rapidocr") is None:
         note("on-screen text is not looked for: pip install 'asva-kit[curation]'")
-        return []
-    return ["text"]
+        return scores
+    return [*scores, "text"]
 
 
-def _text_score() -> dict[str, Any]:
-    from asva_data.curation import TextCover
+def _make_scores(names: list[str]) -> dict[str, Any]:
+    from asva_data.curation import FitScore, TextCover
 
-    return {"text": TextCover()}
+    made = {SYNC: lambda: FitScore(_local_sync), "text": TextCover}
+    return {name: made[name]() for name in names}
+
+
+def _local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> float:
+    from asva_metrics import local_sync
+
+    return local_sync(frames, fps, waveform, sample_rate).excess
+
+
+def _plan(scores: list[str]) -> Any:
+    """Excerpts as finely as the scores need: synchrony lives in single frames, text in single pictures."""
+    from asva_data.curation import Plan
+
+    return Plan(excerpt_fps=30.0, **({} if "text" in scores else {"excerpt_side": 128})) if SYNC in scores else Plan()
 
 
 def _measured(
@@ -154,7 +190,8 @@ def _measured(
     return measure_files(
         sets,
         records,
-        make_scores=_text_score if scores else None,
+        plan=_plan(scores),
+        make_scores=partial(_make_scores, scores) if scores else None,
         scores=scores,
         workers=workers,
         ray_address=ray_address,

@@ -58,8 +58,8 @@ def review(
     """Look through the kept clips on a page of this machine: keep, drop or trim each by a key.
 
     Each decision is at once on the disk, below review/; the same command goes on behind the last one. At its end, or
-    with --merge, reviewed.csv holds what more than half of its reviewers keep, cut to what all of these keep: `asva data
-    prepare --table` reads it, and `asva curate --again --reviewed` cuts it into shards.
+    with --merge, reviewed.csv holds what more than half of its reviewers keep, cut to what all of these keep.
+    `asva data prepare --table` reads it; `asva curate --again --reviewed --shards` makes shards of it.
 
     Examples:
 
