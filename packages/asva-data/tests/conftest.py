@@ -73,6 +73,7 @@ def write_media(
     pixel_aspect=1,
     container_format=None,
     options=None,
+    x265_params="log-level=none",
 ):
     """Write with PyAV alone, so that the code under test is not its own judge."""
     rate = Fraction(fps)
@@ -85,7 +86,7 @@ def write_media(
             video.codec_context.thread_count = 1
             video.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
             if codec == "libx265":
-                video.options = {**video.options, "x265-params": "log-level=none"}
+                video.options = {**video.options, "x265-params": x265_params}
         if sound:
             layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
             audio = container.add_stream(audio_codec, rate=sample_rate, layout=layout)

@@ -1,12 +1,28 @@
 """Files of every bad kind: measured or refused with a reason, never a crash of the run."""
 
+import os
 import re
+import shutil
+import sys
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from asva_data.curation import curate, load_recipe, measure_safely, sources
+from asva_data import VideoFolder, check_dataset, prepare_dataset, wanted_from_folder
+from asva_data.curation import (
+    curate,
+    load_recipe,
+    measure_safely,
+    read_measurements,
+    sources,
+    write_results,
+)
+from asva_data.curation.results import read_verdicts
 from asva_data.listing import video_files
+from asva_data.preview import write_preview
+from asva_data.scale import judge, measure_files
 
 RECIPE = load_recipe("open-asva", {"filters.resolution.min": 16})
 
@@ -42,6 +58,30 @@ def test_odd_names_are_read(name, media, tmp_path):
     assert measure_safely(path).num_frames == 48
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+def test_a_name_that_is_no_utf8_fails_alone(media, tmp_path):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    for folder in (raw / "a", out):
+        folder.mkdir(parents=True)
+    good = media.write_media(raw / "a" / "good.mp4", num_frames=96, seconds=4.0)
+    odd = os.fsdecode(os.fsencode(raw / "a") + b"/\xff\xfe.mp4")
+    shutil.copy(good, odd)
+    files = sources(video_files(raw), raw)
+    (measured,) = measure_files([(raw, files)], tmp_path / "records")
+    verdicts = judge(measured, RECIPE)
+    write_results(out, measured, verdicts, RECIPE)
+    reasons = {Path(one.path).name: one.reason for one in read_verdicts(out / "reasons.csv")}
+    assert reasons["good.mp4"].startswith("silent") or not reasons["good.mp4"]
+    assert r"\xff\xfe.mp4; rename it" in reasons[r"\xff\xfe.mp4"]
+    assert [one.failure == "" for one in read_measurements(out / "measurements.parquet")] == [True, False]
+    assert "rename it" in measure_safely(odd).failure
+    assert not check_dataset(raw, layout="folder", sound=False).ok
+    done = prepare_dataset(wanted_from_folder(raw), raw, tmp_path / "data", test_share=0.0)
+    assert done.videos["train"] == ["a/good.mp4"] and "rename it" in done.refused[0][1]
+    assert "rename it" in (tmp_path / "data" / "refused.jsonl").read_text()
+    assert VideoFolder(raw, num_frames=8, fps=24, size=32).broken[0][1].endswith("rename it.")
+
+
 def test_a_wrong_ending_does_not_matter(media, tmp_path):
     path = media.write_media(tmp_path / "a.mp4").rename(tmp_path / "a.avi")
     assert measure_safely(path).ok
@@ -68,6 +108,17 @@ def test_ten_bits_are_measured(media, tmp_path):
     plain = measure_safely(media.write_media(tmp_path / "b.mp4"))
     found = measure_safely(path)
     assert found.curves["light"].values.mean() == pytest.approx(plain.curves["light"].values.mean(), abs=3)
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_is_measured_and_cut(transfer, media, tmp_path):
+    params = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    path = media.write_media(tmp_path / "a.mp4", codec="libx265", pix_fmt="yuv420p10le", x265_params=params)
+    found = measure_safely(path, scores={"kind": lambda excerpt: float(excerpt.frames.dtype == np.uint8)})
+    assert found.ok and found.num_frames == 48 and set(found.curves["kind"].values) == {1.0}
+    assert 5 < found.curves["light"].values.mean() < 250 and found.curves["contrast"].values.mean() > 15
+    preview = write_preview(path, tmp_path / "b.mp4")
+    assert measure_safely(preview).num_frames == 48
 
 
 def test_one_frame(media, tmp_path):

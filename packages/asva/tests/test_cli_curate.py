@@ -72,6 +72,74 @@ def test_thresholds_move_without_decoding(raw, tmp_path):
     assert json.loads((again / "counts.json").read_text())["windows"] == {"flow": 3, "frozen": 3}
 
 
+@pytest.fixture
+def curated(raw, tmp_path):
+    """Results with one kept clip."""
+    assert run("curate", raw, tmp_path / "curated", "--no-text", *SMALL) == 0
+    return tmp_path / "curated"
+
+
+def test_a_report_lies_beside_the_results(curated, capsys):
+    pytest.importorskip("jinja2")
+    assert run("data", "report", curated, "--examples", "1") == 0
+    assert "report in" in capsys.readouterr().out
+    assert (curated / "report.html").read_text().count("<video") == 3  # kept, frozen; what is no video has none
+    assert json.loads((curated / "report.json").read_text())["totals"]["clips_kept"] == 1
+
+
+def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
+    from asva_data.curation.results import Results
+    from asva_data.curation.verdict import clip_key
+    from asva_data.review import Decision, DecisionLog
+
+    assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 2
+    assert "Nobody has reviewed" in capsys.readouterr().err
+    ((path, clip),) = [(one.path, clip) for one in Results(curated).verdicts for clip in one.clips if clip.kept]
+    DecisionLog(curated, "ann").save(clip_key(path, clip.start, clip.end), Decision("keep", 0.5, 3.5))
+    DecisionLog(curated, "ben").save(clip_key(path, clip.start, clip.end), Decision("keep", 0.0, 3.0))
+    assert run("data", "review", curated, "--merge") == 0
+    said = capsys.readouterr().out
+    assert "ann and ben: agree on 100.0% of 1 clips" in said and "1 clips in" in said
+    assert (
+        run("data", "prepare", "--table", curated / "reviewed.csv", "--test-share", "0", curated, tmp_path / "set") == 0
+    )
+    assert [path.name for path in (tmp_path / "set" / "videos").rglob("*.mp4")] == ["a bell_000000-500_000003.mp4"]
+    final = tmp_path / "final"
+    assert run("curate", "--again", "--reviewed", "--shards", curated, final, *SMALL) == 0
+    (row,) = csv.DictReader((final / "clips.csv").open(newline=""))
+    assert (row["start"], row["end"]) == ("0.500", "3.000")
+    assert json.loads((final / "shards" / "index.json").read_text())["clips"] == 1
+
+
+def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys):
+    pytest.importorskip("starlette")
+    from asva_data.review import server
+
+    shown = []
+
+    def serve(session, *, port, on_ready):
+        on_ready("http://127.0.0.1:1/secret/")
+        shown.append(session.log.reviewer)
+        session.save({"key": next(iter(session.clips)), "kind": "drop"})
+
+    monkeypatch.setattr(server, "serve", serve)
+    assert run("data", "review", curated, "--reviewer", "ann", "--no-browser") == 0
+    assert shown == ["ann"]
+    out = capsys.readouterr().out
+    assert "1 clips, 0 decided by ann: http://127.0.0.1:1/secret/" in out and "0 clips in" in out
+
+
+def test_synchrony_is_judged_without_a_network(raw, tmp_path):
+    out = tmp_path / "out"
+    low = ["--set", "filters.sync.min=-9", "--set", "filters.frozen.min=0"]
+    assert run("curate", raw, out, "--recipe", "open-asva-sync", "--no-text", *SMALL, *low) == 0
+    from asva_data.curation import read_measurements
+
+    curves = {item.path.rsplit("/", 1)[1]: item.curves for item in read_measurements(out / "measurements.parquet")}
+    assert curves["a bell.mp4"]["local_sync"].values.max() > 1.0
+    assert set(curves["c.mp4"]["local_sync"].values) == {0.0}  # it stands still
+
+
 def test_test_videos_are_never_kept(raw, tmp_path):
     assert run("curate", raw, tmp_path / "out", "--no-text", "--never", raw / "bells", *SMALL) == 0
     assert json.loads((tmp_path / "out/counts.json").read_text())["files"]["test-set"] == 1
@@ -124,6 +192,10 @@ def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
         (["curate", "--again", "{raw}", "{out}"], "measurements.parquet"),
         (["curate", "{raw}", "{out}", "--recipe", "demix"], "`demix_distance` must be measured"),
         (["data", "check", "{out}"], "`root` must be an existing folder"),
+        (["curate", "--reviewed", "{raw}", "{out}"], "`--reviewed` needs --again"),
+        (["data", "report", "{raw}"], "must hold the results of `asva curate`"),
+        (["data", "review", "{raw}", "--no-browser"], "must hold the results of `asva curate`"),
+        (["data", "review", "{raw}", "--reviewer", "../ann"], "must hold the results of `asva curate`"),
         (["data", "prepare", "{raw}", "{out}", "--table", "none.csv"], "`table` must be an existing"),
         (["data", "prepare", "{raw}", "{out}", "--layout", "folder"], "`--layout` must be one with"),
     ],

@@ -14,7 +14,7 @@ from .datasets.layouts import Layout, detect_layout, get_layout
 from .datasets.splits import Entry, read_split, split_names
 from .decode import iter_frames
 from .info import probe
-from .listing import read_scores, video_files
+from .listing import check_name, read_scores, video_files
 from .sound import read_sound
 
 
@@ -138,6 +138,7 @@ def _of_file(entry: Entry, min_seconds: float, sound: bool, deep: bool) -> Itera
         yield Problem(kind="missing", path=path, message=f"{path} {what}.")
         return
     try:
+        check_name(path)
         info = probe(path)
         if deep:
             for _ in iter_frames(path, fps=1, size=8):

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from .clip import Clip, MediaError
 from .decode import read_video
 from .info import MediaInfo, probe
-from .listing import Captions, class_of, read_scores, score_file, video_files
+from .listing import Captions, check_name, class_of, read_scores, score_file, video_files
 from .resize import Framing, check_size, resize_crop
 
 logger = logging.getLogger(__name__)
@@ -142,6 +142,7 @@ class VideoFolder(Dataset):
         entries = []
         for path in video_files(self.root):
             try:
+                check_name(path)
                 entry = Entry(path, probe(path), captions(path))
                 self._check(entry)
                 entries.append(entry)

@@ -21,6 +21,21 @@ def video_files(root: Path) -> list[Path]:
     return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
 
 
+def printable(path: str | Path) -> str:
+    """A path as text that every file and terminal can hold: bytes that are no UTF-8 become ``\\xff`` and the like."""
+    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def check_name(path: str | Path) -> None:
+    """See that tables can name a file.
+
+    Raises:
+        MediaError: If its path is no UTF-8.
+    """
+    if printable(path) != str(path):
+        raise MediaError(f"`path` must be UTF-8, so that tables can name it, got {printable(path)}; rename it.")
+
+
 def class_of(path: Path, root: Path) -> str:
     """The name of the folder that holds a file, underscores as spaces; empty for a file in `root` itself."""
     return "" if path.parent == root else path.parent.name.replace("_", " ")

@@ -18,7 +18,7 @@ from .datasets.layouts import Layout, get_layout
 from .decode import iter_frames
 from .encode import write_video
 from .info import probe
-from .listing import video_files
+from .listing import check_name, video_files
 from .sound import read_sound
 from .wanted import Wanted
 
@@ -145,6 +145,7 @@ def _place(item: Wanted, layout: Layout, split: str) -> tuple[str, str]:
         raise MediaError(f"`split` must be train, test or empty, got {split!r}.")
     if not re.fullmatch(r"[^/\\\0\n\r]+", item.id) or item.id.startswith("."):
         raise MediaError(f"`id` must be a plain file name without ending, got {item.id!r}.")
+    check_name(item.id + item.label + item.path)
     name = item.id
     if item.start is not None:
         name += "".join(f"_{_digits(time)}" for time in (item.start, item.end) if time is not None)
@@ -225,7 +226,7 @@ def _write_lists(out: Path, videos: dict[str, list[str]], labels: dict[str, str]
 def _write(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(text.encode(errors="backslashreplace"))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

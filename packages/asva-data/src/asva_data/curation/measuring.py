@@ -10,6 +10,7 @@ import av
 
 from ..clip import MediaError
 from ..info import MediaInfo, probe
+from ..listing import check_name, printable
 from ..tracks import decode
 from .curve import Curve
 from .excerpts import Judges, Score
@@ -120,11 +121,12 @@ def measure_safely(
 ) -> Measurements:
     """As `measure`, but whatever goes wrong with this file becomes its `failure`: a run goes on with the next."""
     try:
+        check_name(path)
         return measure(path, label=label, plan=plan, scores=scores, shot_finder=shot_finder)
     except MediaError as error:
-        return Measurements(path=str(path), label=label, failure=str(error))
+        return Measurements(path=printable(path), label=label, failure=str(error))
     except Exception as error:  # a score's own error, or one of a decoder that nobody has met yet
-        return Measurements(path=str(path), label=label, failure=f"{type(error).__name__}: {error}")
+        return Measurements(path=printable(path), label=label, failure=f"{type(error).__name__}: {error}")
 
 
 def _judges(scores: Mapping[str, Score], sound: SoundTrack, path: str, label: str, plan: Plan) -> Judges:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..listing import class_of
+from ..listing import class_of, printable
 from .excerpts import Score
 from .measurements import Measurements
 from .measuring import Plan, ShotFinder, measure_safely
@@ -26,7 +26,9 @@ class Source:
 def sources(paths: Iterable[str | os.PathLike], root: str | os.PathLike | None = None) -> list[Source]:
     """Files with the class that their folder below `root` names."""
     base = None if root is None else Path(root)
-    return [Source(path=Path(path), label="" if base is None else class_of(Path(path), base)) for path in paths]
+    return [
+        Source(path=Path(path), label="" if base is None else printable(class_of(Path(path), base))) for path in paths
+    ]
 
 
 def curate(

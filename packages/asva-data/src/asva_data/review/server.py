@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -87,7 +88,7 @@ def make_app(session: Session, token: str) -> ASGIApp:
             if len(body) > MOST:
                 return JSONResponse({"error": "too large"}, 413)
         try:
-            return JSONResponse({"decision": session.save(json.loads(body))})
+            return JSONResponse({"decision": await run_in_threadpool(session.save, json.loads(body))})
         except OSError as error:
             return JSONResponse({"error": f"it could not be saved: {error.strerror}"}, 507)
         except ValueError as error:  # no JSON, or no decision

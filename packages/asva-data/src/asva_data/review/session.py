@@ -91,17 +91,19 @@ class Session:
         Raises:
             MediaError: If it is no decision on a clip of the set.
         """
-        if not isinstance(asked, dict) or asked.get("key") not in self.clips or asked.get("kind") not in KINDS:
+        asked = asked if isinstance(asked, dict) else {}
+        if str(asked.get("key")) not in self.clips or asked.get("kind") not in KINDS:
             raise MediaError("`decision` must have the `key` of a clip and a `kind` of keep, drop or open.")
-        clip = self.clips[asked["key"]][3]
+        key, kind = str(asked["key"]), asked["kind"]
+        clip = self.clips[key][3]
         start, end = (asked.get(name, getattr(clip, name)) for name in ("start", "end"))
         if not (_number(start) and _number(end) and clip.start - SLACK <= start and end <= clip.end + SLACK):
             raise MediaError(f"`start` and `end` must be seconds from {clip.start:g} to {clip.end:g}.")
-        if asked["kind"] == "keep" and end - start < LEAST:
+        if kind == "keep" and end - start < LEAST:
             raise MediaError(f"`end` must be at least {LEAST} s behind `start`.")
         with self._saving:
-            self.log.save(asked["key"], Decision(asked["kind"], round(start, 3), round(end, 3)))
-        return self._decision(asked["key"])
+            self.log.save(key, Decision(kind, round(start, 3), round(end, 3)))
+        return self._decision(key)
 
     def copy(self, key: str) -> Path:
         """A small copy of a clip, made when it is first asked for.

@@ -19,6 +19,7 @@ from ..curation.recipe import Recipe
 from ..curation.run import Source
 from ..curation.verdict import Verdict, decide
 from ..curation.whole_set import settle
+from ..listing import printable
 from .journal import Records
 from .running import Item, item_key, run_items
 from .worker import Work
@@ -43,9 +44,11 @@ class Measured:
             row = self.records.read(item.key, "row.z")
             if row is None:  # nothing but why it failed
                 reason = self.records.facts(item.key)["failure"]
-                yield Measurements(path=item.path, label=item.label, failure=reason)
+                yield Measurements(path=printable(item.path), label=item.label, failure=reason)
             else:
-                yield Measurements.from_row(json.loads(zlib.decompress(row)) | {"path": item.path, "label": item.label})
+                yield Measurements.from_row(
+                    json.loads(zlib.decompress(row)) | {"path": printable(item.path), "label": item.label}
+                )
 
 
 def check_measurable(recipe: Recipe, scores: Iterable[str] = ()) -> None:
@@ -105,7 +108,7 @@ def _measurer(plan: Plan, make_scores: Scores | None) -> Work:
         path = Path(item.facts["cwd"]) / item.path
         measured = measure_safely(path, label=item.label, plan=plan, scores=scores)
         row = zlib.compress(json.dumps(measured.to_row()).encode(), 1)
-        return {"row.z": row, "json": {"path": item.path, "label": item.label, "failure": measured.failure}}
+        return {"row.z": row, "json": {"path": measured.path, "label": item.label, "failure": measured.failure}}
 
     return work
 

@@ -65,10 +65,17 @@ def _write(file: Any, data: bytes) -> None:
 
 
 def _member(name: str, content: bytes | Mapping[str, Any]) -> bytes:
-    data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+    data = content if isinstance(content, bytes) else _json(content)
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(data), 0o644
     return info.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK)
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # a name that is no UTF-8
+        return json.dumps(content).encode()
 
 
 def scan(path: str | os.PathLike) -> tuple[dict[str, dict[str, Place]], int]:

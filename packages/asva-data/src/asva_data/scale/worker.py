@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..listing import printable
 from .journal import Journal
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -111,7 +112,9 @@ class Worker:
             except Exception as error:  # whatever a decoder or a network finds wrong with this file
                 failure = f"{type(error).__name__}: {error}"
         if failure:
-            self.failed.append(item.key, {"json": {"path": item.path, "label": item.label, "failure": failure}})
+            self.failed.append(
+                item.key, {"json": {"path": printable(item.path), "label": item.label, "failure": failure}}
+            )
         else:
             if self.done.size >= self.max_bytes:
                 self.done = Journal(self.folder)

@@ -46,6 +46,7 @@ def check(
       asva data check --deep datasets/AVSync15
     """
     from asva_data import check_dataset
+    from asva_data.listing import printable
 
     with Stages() as stages:
         report = check_dataset(
@@ -63,7 +64,7 @@ def check(
     for (fatal, kind), messages in sorted(kinds.items(), key=lambda item: not item[0][0]):
         typer.echo(f"{'problem' if fatal else 'remark'}: {kind} ({len(messages)})")
         shown = messages if every else messages[:SHOWN]
-        typer.echo("".join(f"  {message}\n" for message in shown), nl=False)
+        typer.echo("".join(f"  {printable(message)}\n" for message in shown), nl=False)
         if len(shown) < len(messages):
             typer.echo(f"  and {len(messages) - len(shown)} more; --all shows them")
     rows = [(split, count, report.usable[split]) for split, count in report.videos.items()]
@@ -96,6 +97,7 @@ def prepare(
       asva data prepare --table clips.csv raw datasets/mine
     """
     from asva_data import prepare_dataset, read_wanted, wanted_from_folder
+    from asva_data.listing import printable
 
     if layout in (LayoutName.folder, LayoutName.vggsound):
         raise UsageProblem(f"`--layout` must be one with train.txt and test.txt, got {layout.value}.")
@@ -112,7 +114,7 @@ def prepare(
             on_video=lambda count, total, name: stages.step(count),
         )
     for item, reason in done.refused[:SHOWN]:
-        note(f"{item.id}: {reason}")
+        note(f"{printable(item.id)}: {reason}")
     if done.refused:
         note(f"{len(done.refused)} of {len(wanted)} could not be made; all reasons are in {out / 'refused.jsonl'}")
     counts = ", ".join(f"{len(names)} {split}" for split, names in done.videos.items())

@@ -288,7 +288,7 @@ def _png(frame: np.ndarray) -> bytes:
 def _table(rows: Sequence[Sequence[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")  # names that are no UTF-8 are among the failures
 
 
 def _write(path: Path, data: bytes) -> None:
