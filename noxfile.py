@@ -51,8 +51,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def docs(session: nox.Session) -> None:
-    """Check the links of every document and run the snippets of every README."""
-    session.run("pytest", "tests/test_docs.py", "tests/test_readme.py", *session.posargs, env=TEST_ENV)
+    """Check every link, run every snippet, and build the site into .nox/site; nothing is fetched."""
+    checks = [f"tests/test_{name}.py" for name in ("docs", "readme", "site")]
+    session.run("pytest", *checks, *session.posargs, env=TEST_ENV)
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(python=False)
@@ -74,6 +76,12 @@ def build(session: nox.Session) -> None:
     """Build the wheel and the source archive of every package into dist/."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.run("uv", "build", "--all-packages", "--out-dir", "dist", *session.posargs)
+
+
+@nox.session(python=False)
+def release(session: nox.Session) -> None:
+    """Release a package on this machine, `-- asva-unet minor`: version, changelog, commit, tag, tried archives."""
+    session.run("python", "tools/release.py", *session.posargs)
 
 
 @nox.session(python=False)
