@@ -68,7 +68,7 @@ def describe(error: Exception) -> str:
         return f"{error.format_message().rstrip('.')}. See `{command} --help`."
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "Memory ran out: close other programs, pass `--offload model`, a smaller `--size` or another `--device`."
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if is_disk_full(error):
         where = f" for '{error.filename}'" if error.filename else ""
         return f"The disk is full{where} ({error.strerror}): free some space or write to another folder."
     if isinstance(error, OSError) and error.filename:
@@ -76,6 +76,11 @@ def describe(error: Exception) -> str:
     if isinstance(error, ValueError | OSError):
         return str(error) or type(error).__name__
     return f"Unexpected {type(error).__name__}: {error}. This is a defect; add `--debug` for the traceback."
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether there was no room to write."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 def say_error(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,13 +77,18 @@ def is_mtv(request: Request) -> bool:
 
 
 def run(
-    request: Request, sounds: Sounds, targets: dict[str, Path], *, overwrite: bool
+    request: Request,
+    sounds: Sounds,
+    targets: dict[str, Path],
+    *,
+    overwrite: bool,
+    load: Callable[..., Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Make the video and everything beside it; returns the record and the files, the video last."""
     from asva.cli import options
     from asva.models import load_pipeline, measured_peak, predicted_peak, reset_peak
 
-    _check(request, sounds)
+    check(request, sounds)
     plan = make_plan(request)
     if request.fps not in (None, plan.settings["fps"]):
         raise UsageProblem(f"`--fps` must be {plan.settings['fps']:g}, the model's, got {request.fps:g}.")
@@ -95,9 +101,8 @@ def run(
         stages.stage("reading pictures and sound")
         arguments = _inputs(plan, sounds)
         stages.stage("loading the model")
-        pipeline = load_pipeline(
-            plan.folder, method="mtv", device=request.device, dtype=request.dtype, offload=request.offload
-        )
+        place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
+        pipeline = (load or load_pipeline)(plan.folder, method="mtv", **place)
         height, width = plan.arguments["height"], plan.arguments["width"]
         predicted = predicted_peak(pipeline, height=height, width=width, offload=request.offload)
         note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
@@ -119,7 +124,7 @@ def run(
     return record, targets
 
 
-def _check(request: Request, sounds: Sounds) -> None:
+def check(request: Request, sounds: Sounds) -> None:
     """Whether what was asked for is anything that this method has."""
     if request.audio is None and not sounds.tracks:
         raise UsageProblem("`--audio` must be given, or one of `--speech`, `--effects` and `--music`.")

@@ -16,6 +16,7 @@ MOST_TOLD = 24  # keyframes
 
 
 def sample(
+    ctx: typer.Context,
     audio: Annotated[
         Path | None, typer.Option("--audio", "-a", help="A sound, or a video with sound; or tracks (mtv).")
     ] = None,
@@ -97,6 +98,9 @@ def sample(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on where an interrupted run of the same command stopped.")
     ] = True,
+    batch: Annotated[
+        Path | None, typer.Option(help="Rows of options, .csv or .jsonl, or a folder; --output is a folder then.")
+    ] = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
 ) -> None:
@@ -123,96 +127,24 @@ def sample(
       asva sample -p "a dog barks" -a bark.wav --image-model FOLDER --model keyvid -o dog.mp4
 
       asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
+
+      asva sample --batch jobs.csv --output videos --steps 2
     """
-    from asva.cli import mtv_sampling
-    from asva.cli.plan import Request
-    from asva.cli.sampling import run
-    from asva.long.over_time import parse_points, parse_strengths
+    options = dict(locals())
+    ctx, batch = options.pop("ctx"), options.pop("batch")
+    if batch is not None:
+        from asva.cli.batch import make_batch
 
-    if guidance is not None and guidance_at is not None:
-        raise UsageProblem("`--guidance` and `--guidance-at` exclude each other: give one.")
-    if uniform and keyframes is not None:
-        raise UsageProblem("`--uniform` and `--keyframes` exclude each other: give one.")
-    if image is not None and image_model is not None:
-        raise UsageProblem("`--image` and `--image-model` exclude each other: give one.")
-    if duration is not None and duration <= 0:
-        raise UsageProblem(f"`--duration` must be a positive number of seconds, got {duration:g}.")
-    if loop and duration is None:
-        raise UsageProblem("`--loop` must have a `--duration` until which the sound is repeated.")
-    targets = _targets(output, plot=plot, strip=strip, picture=image_model is not None)
-    options.check_targets([path for name, path in targets.items() if name != "strip"], overwrite)
-    given = {
-        "--steps": steps,
-        "--interp-steps": interp_steps,
-        "--guidance": guidance,
-        "--text-guidance": text_guidance,
-        "--image-guidance": image_guidance,
-        "--radius": radius,
-        "--words": None if words is None else options.parse_words(words),
-        "--keyframes": None if keyframes is None else options.parse_times(keyframes),
-        "--curve": curve,
-        "--gain": gain,
-        "--threshold": threshold,
-        "--attack": attack,
-        "--release": release,
-        "--guidance-at": None if guidance_at is None else parse_strengths(guidance_at, "--guidance-at"),
-        "--prompt-at": parse_points(prompt_at, "--prompt-at") if prompt_at else None,
-        "--rule": None if rule is None else str(rule),
-        "--uniform": "uniform" if uniform else None,  # behind the rule, over which it counts
-    }
-    tracks = {"speech": speech, "effects": effects, "music": music}
-    sounds = mtv_sampling.Sounds(
-        tracks={name: path for name, path in tracks.items() if path is not None},
-        demix=demix,
-        frames=mtv_sampling.parse_frames(frame or []),
-    )
-    request = Request(
-        image=image,
-        image_model=image_model,
-        audio=audio,
-        prompt=prompt,
-        method=None if method is None else str(method),
-        model=model,
-        interpolator=interpolator,
-        fps=fps,
-        seed=seed,
-        start=start,
-        duration=duration,
-        loop=loop,
-        control_audio=control_audio,
-        anchor=anchor,
-        resampling=str(resample),
-        resume=resume,
-        size=None if size is None else options.parse_size(size),
-        options={name: value for name, value in given.items() if value is not None} | sounds.options,
-        device=device,
-        dtype=str(dtype),
-        offload=str(offload),
-        crf=crf,
-        yes=yes,
-    )
+        if ctx.get_parameter_source("output").name == "DEFAULT":
+            raise UsageProblem("`--output` must be given with `--batch`: the folder for the videos.")
+        raise typer.Exit(make_batch(batch, output, options))
+    from asva.cli.job import read_job
+
+    job = read_job(options)
+    job.check_targets()
     began = time.monotonic()
-    if mtv_sampling.is_mtv(request):
-        record, targets = mtv_sampling.run(request, sounds, targets, overwrite=overwrite)
-    elif audio is None and not sounds.tracks:
-        raise UsageProblem("`--audio` must be given: a sound, or a video with sound.")
-    else:
-        record, targets = run(request, targets, overwrite=overwrite)
+    record, targets = job.make()
     _say(record, targets, time.monotonic() - began)
-
-
-def _targets(output: Path, *, plot: bool, strip: bool, picture: bool) -> dict[str, Path]:
-    """Final names of everything that will be written; the strip's may still change."""
-    if output.suffix.lower() != ".mp4":
-        raise UsageProblem(f"`--output` must end in .mp4, got '{output}'.")
-    targets = {"json": output.with_suffix(".json")}
-    if picture:
-        targets["image"] = output.with_name(f"{output.stem}.image.png")
-    if plot:
-        targets["plot"] = output.with_name(f"{output.stem}.plot.png")
-    if strip:
-        targets["strip"] = output.with_name(f"{output.stem}.keyframes.png")
-    return targets | {"video": output}
 
 
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:

@@ -1,0 +1,77 @@
+"""A row of a batch, read as `asva sample` reads its command line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache, wraps
+from typing import Any
+
+import typer
+
+from asva.cli.door import UsageProblem
+
+# They are of the whole batch, or agree to something.
+_ELSEWHERE = ("batch", "yes", "help")
+_TRUTH = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+
+
+def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by the names of their parameters, as `asva sample` would be given them.
+
+    Args:
+        values: By the names of options without dashes, as text, numbers, truth values, or lists where an option may
+            stand more than once.
+
+    Raises:
+        UsageProblem: If an option is unknown or a value of a wrong kind.
+    """
+    known = {name[2:]: param for param in _command().params for name in param.opts if name.startswith("--")}
+    words, flags = [], {}
+    for name, value in values.items():
+        param = known.get(name)
+        if param is None or name in _ELSEWHERE:
+            raise UsageProblem(_unknown(name, [one for one in known if one not in _ELSEWHERE]))
+        if getattr(param, "is_flag", False):
+            flags[param.name] = _truth(name, value)
+        else:
+            words += [f"--{name}={word}" for word in _words(name, value, repeated=bool(param.multiple))]
+    return _command().main(args=words, prog_name="asva sample", standalone_mode=False) | flags
+
+
+@cache
+def _command() -> Any:
+    """`asva sample`, but all it does is to give back what it was told."""
+    from asva.cli.sample import sample
+
+    @wraps(sample)
+    def told(ctx: typer.Context, **options: Any) -> dict[str, Any]:
+        given = (name for name in options if ctx.get_parameter_source(name).name == "COMMANDLINE")
+        return {name: options[name] for name in given}
+
+    app = typer.Typer(add_completion=False)
+    app.command()(told)
+    return typer.main.get_command(app)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if name in _ELSEWHERE:
+        return f"`{name}` must be given on the command line, not in a row."
+    close = difflib.get_close_matches(name, known, n=1)
+    more = f" Did you mean '{close[0]}'?" if close else " See `asva sample --help`."
+    return f"'{name}' is no option of asva sample.{more}"
+
+
+def _truth(name: str, value: Any) -> bool:
+    truth = _TRUTH.get(str(value).strip().lower())
+    if truth is None:
+        raise UsageProblem(f"`{name}` must be true or false, got '{value}'.")
+    return truth
+
+
+def _words(name: str, value: Any, *, repeated: bool) -> list[str]:
+    values = value if isinstance(value, list) and repeated else [value]
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in values):
+        kinds = "text, a number, or a list of these" if repeated else "text or a number"
+        raise UsageProblem(f"`{name}` must be {kinds}, got {value!r}.")
+    return [str(one) for one in values]

@@ -1,0 +1,280 @@
+"""``asva sample --batch``: every row once, whatever fails, is killed or is wrong."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from asva_data import read_video
+
+
+@pytest.fixture
+def batch(asva, small_model):
+    """``batch(source, "--steps", 2)``: the small model's videos in the folder `out`."""
+
+    def run(source, *more):
+        return asva("sample", "--batch", source, "--output", "out", "--model", small_model, *more)
+
+    return run
+
+
+@pytest.fixture
+def table(inputs, tmp_path):
+    """``table({"seed": 1}, ...)``: a CSV of rows, 0.3 s of the good sound each unless they say otherwise."""
+
+    def write(*rows, name="jobs.csv"):
+        usual = {"image": inputs / "ball.png", "audio": inputs / "knocks.wav", "duration": 0.3}
+        full = [usual | {"output": f"{number}.mp4"} | row for number, row in enumerate(rows, start=1)]
+        with open(tmp_path / name, "w", newline="") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in full for key in row)))
+            writer.writeheader()
+            writer.writerows(full)
+        return tmp_path / name
+
+    return write
+
+
+def lines(folder="out"):
+    return [json.loads(line) for line in open(f"{folder}/batch.jsonl", encoding="utf-8")]
+
+
+def made(folder="out"):
+    return [line["output"] for line in lines(folder) if line["state"] == "done"]
+
+
+def test_rows_become_videos_once(asva, batch, table, inputs, small_model, tmp_path, monkeypatch):
+    from asva import models
+
+    loaded, load = [], models.load_pipeline
+
+    def counted(*words, **more):
+        loaded.append(words)
+        return load(*words, **more)
+
+    monkeypatch.setattr(models, "load_pipeline", counted)
+    source = table({"seed": 1}, {"output": "dogs/ü.mp4", "fps": 12}, {"seed": 1, "duration": 3.0, "loop": "true"})
+    ran = batch(source, "--seed", 5)
+    assert ran.code == 0, ran.err
+    assert [line.replace(os.sep, "/") for line in ran.out.split()] == ["out/1.mp4", "out/dogs/ü.mp4", "out/3.mp4"]
+    assert "[3 of 3] 3.mp4" in ran.err and "3 videos: 3 made." in ran.err
+    assert len(loaded) == 1, "the model is loaded once"
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert names == {"1.mp4", "1.json", "3.mp4", "3.json", "dogs/ü.mp4", "dogs/ü.json", "batch.jsonl"}
+    assert not (tmp_path / "out" / ".batch").exists()
+    seeds = [json.loads(open(f"out/{name}.json", encoding="utf-8").read())["seed"] for name in ("1", "dogs/ü")]
+    assert seeds == [1, 5], "a row counts before the command line"
+    assert len(read_video("out/3.mp4").frames) == 72
+
+    again = batch(source, "--seed", 5)
+    assert again.code == 0 and not again.out and "3 videos: 3 made before." in again.err
+    assert len(loaded) == 1 and len(lines()) == 3
+    single = ("--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", small_model)
+    assert asva("sample", *single, "--duration", 3, "--loop", "--seed", 1).code == 0
+    assert (read_video("out.mp4").frames == read_video("out/3.mp4").frames).all()
+
+
+def test_a_folder_of_pictures_and_sounds(batch, inputs, tmp_path, write_ball):
+    folder = tmp_path / "in"
+    write_ball(folder / "deep" / "ball.mp4", 0.2, 0.5, side=16)
+    (folder / "a.png").write_bytes((inputs / "ball.png").read_bytes())
+    (folder / "a.wav").write_bytes((inputs / "knocks.wav").read_bytes())
+    (folder / "a.txt").write_text("a ball bounces\n")
+    assert batch(folder, "--duration", 0.3).code == 0
+    assert set(made()) == {"a.mp4", "deep/ball.mp4"}
+    assert json.loads(open("out/a.json").read())["prompt"] == "a ball bounces"
+    (folder / "b.wav").write_bytes(b"")
+    ran = batch(folder, "--duration", 0.3)
+    assert ran.code == 2 or ran.code == 1
+    assert "'b' of in" in ran.complaint and "`--image` must be given" in ran.complaint
+    ran = batch(folder, "--output", folder / "out")
+    assert ran.code == 2 and "`--output` must lie outside" in ran.complaint
+
+
+def test_failures_do_not_stop_the_rest(batch, table, inputs, tmp_path):
+    sound = bytearray((inputs / "knocks.wav").read_bytes())
+    sound[40:44] = (64000 * 50).to_bytes(4, "little")
+    (tmp_path / "lies.wav").write_bytes(sound)
+    (tmp_path / "text.wav").write_text("no sound\n" * 9)
+    source = table({"audio": "lies.wav", "duration": ""}, {"audio": "text.wav"}, {"seed": 3}, {"keyframes": "0.1,7"})
+    for tries in (1, 2):
+        ran = batch(source)
+        assert ran.code == 1 and made() == ["3.mp4"]
+        said = ran.err.splitlines()
+        assert "row 1 of jobs.csv (1.mp4)" in said[-3] and "2.00 s of 100.00 s" in said[-3]
+        assert "row 2 of jobs.csv (2.mp4)" in said[-2] and "text.wav" in said[-2]
+        assert "row 4 of jobs.csv (4.mp4)" in said[-1] and "`--keyframes`" in said[-1]
+        assert "3 failed" in said[-4] and ".batch" not in ran.err
+        assert [line["state"] for line in lines()].count("failed") == 3 * tries, "they are tried again"
+    (tmp_path / "text.wav").write_bytes((inputs / "knocks.wav").read_bytes())
+    (tmp_path / "lies.wav").write_bytes((inputs / "knocks.wav").read_bytes())
+    table({"audio": "lies.wav", "duration": ""}, {"audio": "text.wav"}, {"seed": 3}, {"keyframes": "0.1"})
+    assert batch(source).code == 0 and len(made()) == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"imge": "a"}, {"imge": "b"}], ("Row 1 of jobs.csv", "2 of 2 rows", "'imge'", "'image'")),
+        ([{}, {"output": "1.mp4"}], ("Row 2", "another than that of row 1 of jobs.csv, got '1.mp4'")),
+        ([{"output": "a.mp4"}, {"output": "./A.mp4"}], ("Row 2", "another than that of row 1")),
+        ([{}, {"audio": "none.wav"}], ("Row 2", "`--audio` must be an existing file, got 'none.wav'")),
+        ([{}, {"image": "none.png"}], ("Row 2", "`--image`", "none.png")),
+        ([{}, {"curve": "none.csv"}], ("Row 2", "`--curve`", "none.csv")),
+        ([{"output": "../a.mp4"}], ("Row 1", "`output` must be a name in the output folder", "../a.mp4")),
+        ([{"output": "/tmp/a.mp4"}], ("Row 1", "`output` must be a name in the output folder")),
+        ([{"output": "link/a.mp4"}], ("Row 1", "`output` must be a name in the output folder")),
+        ([{"output": ".batch/a.mp4"}], ("Row 1", "`output` must be a name in the output folder")),
+        ([{"output": "a.avi"}], ("Row 1", "`--output` must end in .mp4")),
+        ([{"output": ""}], ("Row 1", "`output` must be given")),
+        ([{"output": f"{'a' * 300}.mp4"}], ("Row 1", "too long")),
+        ([{"seed": "many"}], ("Row 1", "'many'", "--seed")),
+        ([{"steps": "0"}], ("Row 1", "--steps")),
+        ([{"loop": "perhaps"}], ("Row 1", "`loop` must be true or false, got 'perhaps'")),
+        ([{"yes": "true"}], ("Row 1", "`yes` must be given on the command line")),
+        ([{"batch": "x.csv"}], ("Row 1", "`batch` must be given on the command line")),
+        ([{"duration": "-1"}], ("Row 1", "--duration")),
+        ([{"keyframes": "0.1", "uniform": "yes"}], ("Row 1", "exclude each other")),
+        ([{"words": "ball"}], ("Row 1", "`--words` must be left out with the method keyvid")),
+        ([{"model": "nowhere"}], ("Row 1", "Model 'nowhere'")),
+        ([{"method": "magic"}], ("Row 1", "magic")),
+        ([{"audio": ""}], ("Row 1", "`--audio` must be given")),
+    ],
+)
+def test_rows_that_cannot_be(batch, table, tmp_path, rows, words):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "link")
+    ran = batch(table(*rows))
+    assert ran.code in (1, 2), ran.err
+    assert all(word in ran.err for word in words), ran.err
+    assert words[0] in ran.complaint and "Traceback" not in ran.err and "Unexpected" not in ran.err
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.suffix in (".mp4", ".jsonl")]
+
+
+def test_another_row_for_a_video_that_is_there(batch, table, tmp_path):
+    assert batch(table({}, {})).code == 0
+    first = read_video("out/2.mp4").frames
+    ran = batch(table({}, {"seed": 3}))
+    assert ran.code == 1 and "Row 2" in ran.complaint and "pass --overwrite to make it anew" in ran.complaint
+    assert (read_video("out/2.mp4").frames == first).all()
+    ran = batch(table({}, {"seed": 3}), "--overwrite")
+    assert ran.code == 0 and made() == ["1.mp4", "2.mp4", "2.mp4"]
+    assert (read_video("out/2.mp4").frames != first).any()
+    (tmp_path / "out" / "1.mp4").unlink()
+    (tmp_path / "out" / "1.json").unlink()
+    assert batch(table({}, {"seed": 3})).code == 0 and (tmp_path / "out" / "1.mp4").is_file()
+    (tmp_path / "out" / "3.mp4").write_bytes(b"mine")
+    ran = batch(table({}, {"seed": 3}, {}))
+    assert ran.code == 1 and "3.mp4' exists: pass --overwrite" in ran.complaint
+    assert batch(table({}, {"seed": 3}), "--output", "out/1.mp4").code == 2
+
+
+def test_a_disk_that_fills_in_the_middle(batch, table, tmp_path, monkeypatch):
+    from asva.cli import sampling
+
+    write, tries = sampling.write_json, []
+
+    def full(path, record):
+        tries.append(path)
+        if len(tries) == 2:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, record)
+
+    source = table({}, {}, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(sampling, "write_json", full)
+        ran = batch(source)
+    assert ran.code == 1 and "disk is full" in ran.complaint and "free some space" in ran.complaint
+    assert len(tries) == 2, "nothing more is tried"
+    assert made() == ["1.mp4"] and {path.name for path in (tmp_path / "out").glob("*.*")} >= {"1.mp4", "1.json"}
+    assert not list((tmp_path / "out").glob("2*"))
+    assert batch(source).code == 0 and made() == ["1.mp4", "2.mp4", "3.mp4"]
+    assert not (tmp_path / "out" / ".batch").exists()
+
+
+def test_an_interruption(batch, table, monkeypatch):
+    from asva.cli.progress import Stages
+
+    begin, seen = Stages.stage, []
+
+    def interrupted(self, name, total=1):
+        begin(self, name, total)
+        seen.append(name)
+        if seen.count("writing") == 2:
+            raise KeyboardInterrupt
+
+    source = table({}, {}, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(Stages, "stage", interrupted)
+        ran = batch(source)
+    assert ran.code == 130 and made() == ["1.mp4"]
+    ran = batch(source)
+    assert ran.code == 0 and "1 of 3 videos were made before" in ran.err and made() == ["1.mp4", "2.mp4", "3.mp4"]
+
+
+def killed(words, folder, after):
+    """Run `asva` until it has said some lines, and kill it; returns its exit code, None if it was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asva", *map(str, words)], cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    for number, _ in enumerate(process.stderr):
+        if number == after:
+            time.sleep(random.Random(after).uniform(0.0, 0.2))
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate(timeout=600)
+    return None if process.returncode == -signal.SIGKILL else process.returncode
+
+
+def kills(tmp_path, words, count, times, most):
+    """A batch that is killed some times at random, and an undisturbed one: each of the same pixels, made once."""
+    draw = random.Random(7)
+    hit = 0
+    for _ in range(4 * times):
+        code = killed([*words, "--output", "out"], tmp_path, draw.randrange(2, most))
+        hit += code is None
+        if code == 0 or hit == times:
+            break
+    assert hit == times
+    assert killed([*words, "--output", "out"], tmp_path, -1) == 0
+    assert killed([*words, "--output", "whole"], tmp_path, -1) == 0
+    assert sorted(made(tmp_path / "out")) == sorted(f"{number}.mp4" for number in range(1, count + 1)), "each once"
+    for number in range(1, count + 1):
+        frames = [read_video(tmp_path / folder / f"{number}.mp4").frames for folder in ("out", "whole")]
+        assert len(frames[0]) and np.array_equal(*frames)
+    assert not (tmp_path / "out" / ".batch").exists()
+    assert len(list((tmp_path / "out").iterdir())) == 2 * count + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_kill(table, small_model, tmp_path):
+    source = table(*({"seed": number} for number in range(4)))
+    kills(tmp_path, ["sample", "--batch", source, "--model", small_model], 4, 1, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_twenty_videos_and_five_kills(table, tmp_path):
+    source = table(*({"seed": number, "duration": 0.3 + 0.02 * number} for number in range(20)))
+    kills(tmp_path, ["sample", "--batch", source, "--model", "tiny"], 20, 5, 45)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_processes_of_a_launcher_share_the_rows(table, small_model, tmp_path):
+    source = table(*({"seed": number} for number in range(6)))
+    words = ["launch", "--cpu", "--num_processes", "2", "-m", "asva", "sample", "--batch", source, "--output", "out"]
+    program = "from accelerate.commands.accelerate_cli import main; main()"
+    command = [sys.executable, "-c", program, *map(str, words), "--model", str(small_model)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    told = lines(tmp_path / "out")
+    assert sorted(line["output"] for line in told) == [f"{number}.mp4" for number in range(1, 7)]
+    assert len({line["process"] for line in told}) == 2
