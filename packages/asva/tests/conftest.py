@@ -1,9 +1,11 @@
 """Small random models of every method, in memory and in folders, and files that users might give; each made once."""
 
+import shutil
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -377,3 +379,17 @@ def write_ball() -> Callable:
         return write_video(path, frames, fps=fps, waveform=waveform, sample_rate=rate, crf=0)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser without a window, whose microphone hums; for a module, as its loop suffers no other beside it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs chromium")
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with playwright.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()

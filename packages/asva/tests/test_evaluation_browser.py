@@ -1,15 +1,11 @@
 """report.html in a real browser: its videos play, nothing is fetched or refused, it fits a phone, keys reach it."""
 
-import shutil
-
 import pytest
 import yaml
 
 from asva.evaluation import evaluate, write_report
 
 pytestmark = pytest.mark.slow
-browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +21,16 @@ def report(tmp_path_factory, write_ball):
 
 
 @pytest.fixture
-def page(report):
+def page(report, chromium):
     """The report on a phone, with what it complained of and asked for."""
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
-    with browsers.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 740})
-        page.said, page.asked = [], []
-        page.on("console", lambda message: page.said.append(message.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(report.as_uri())
-        yield page
-        browser.close()
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    page.said, page.asked = [], []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(report.as_uri())
+    yield page
+    page.close()
 
 
 def becomes(page, condition):

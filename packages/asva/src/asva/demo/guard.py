@@ -54,10 +54,13 @@ class Guard:
 
     def _problem(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name, origin = urlsplit(f"//{host}").hostname or "", urlsplit(headers.get("origin", "")).netloc
+        except ValueError:
+            return "The request is damaged."
         if "*" not in self._hosts and name not in {one.strip("[]") for one in self._hosts}:
             return "This page is not here under that name."
         if method in _READING:
             return ""
         # Browsers send it with everything but reading; what comes without is no page of this server.
-        return "" if urlsplit(headers.get("origin", "")).netloc == host else "Only the page itself may ask for that."
+        return "" if origin == host else "Only the page itself may ask for that."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from typing import Any
 
@@ -10,6 +11,8 @@ from asva.demo.sessions import CANCELLED, DONE, FAILED, RUNNING, Job
 from asva.demo.settings import Limits
 from asva.demo.uploads import Refused
 from asva.demo.workers import Stopped, Unable, Worker
+
+logger = logging.getLogger(__name__)
 
 
 class Queue:
@@ -83,6 +86,9 @@ class Queue:
             _end(job, CANCELLED)
         except Unable as error:
             _end(job, FAILED, str(error))
+        except Exception:  # of the server itself; the queue must not end with it
+            logger.exception("%s", job.video.name)
+            _end(job, FAILED, "This failed in the server. Try again, or with other settings.")
 
 
 def _end(job: Job, state: str, error: str = "") -> None:

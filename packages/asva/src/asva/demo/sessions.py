@@ -13,7 +13,6 @@ from typing import Any
 from asva.demo.settings import Limits
 from asva.demo.uploads import Refused
 
-COOKIE = "asva_demo"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 
 
@@ -117,7 +116,7 @@ class Session:
     def keep(self, upload: Upload, most: int) -> None:
         """Take an upload in; the oldest of its kind goes where there are too many, unless a video needs it."""
         self.uploads[upload.id] = upload
-        needed = {path for job in self.jobs.values() if job.active for path in job.request.values()}
+        needed = {job.request[name] for job in self.jobs.values() if job.active for name in ("audio", "image")}
         same = [one for one in self.uploads.values() if one.kind == upload.kind and one.path not in needed]
         for old in same[: max(len(same) - most, 0)]:
             del self.uploads[old.id]

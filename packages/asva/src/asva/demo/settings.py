@@ -20,6 +20,7 @@ class Limits:
         waiting: Videos that may wait in all.
         steps: Of the model, at most.
         prompt: Letters.
+        patience: Seconds that an upload may take.
     """
 
     upload: int = 200_000_000
@@ -31,6 +32,7 @@ class Limits:
     waiting: int = 100
     steps: int = 200
     prompt: int = 1000
+    patience: float = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)

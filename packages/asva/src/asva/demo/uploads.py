@@ -74,12 +74,18 @@ def _is_picture(head: bytes) -> bool:
 
 
 def _is_sound(head: bytes) -> bool:
-    if head[:3] == b"ID3" and len(head) >= 10:  # tags, behind which anything could stand
-        size = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        behind = head[10 + size :]
-        return not behind or behind[0] in (0, 255) or behind.startswith(_SOUNDS)
     form = head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC")
-    return head.startswith(_SOUNDS) or _riff(head) == b"WAVE" or form or _is_mpeg(head)
+    return head.startswith((b"ID3", *_SOUNDS)) or _riff(head) == b"WAVE" or form or _is_mpeg(head)
+
+
+def _check_behind_tags(path: Path) -> None:
+    """Refuse a song behind whose tags something else stands: FFmpeg would look there for what the file is."""
+    with path.open("rb") as file:
+        while (tag := file.read(10))[:3] == b"ID3" and len(tag) == 10:
+            file.seek(sum((byte & 127) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True)), 1)
+        tagged = file.tell() > 10
+    if tagged and not (tag[:1] in (b"", b"\x00") or _is_mpeg(tag) or tag.startswith(_SOUNDS)):
+        raise Refused(415, "The file must be a sound; behind its tags stands something else.")
 
 
 def _riff(head: bytes) -> bytes:
@@ -126,6 +132,7 @@ async def store(chunks: AsyncIterator[bytes], path: Path, kind: str, most: int) 
                 file.write(chunk)
         if not checked:
             check_head(head, kind)
+        _check_behind_tags(path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -17,20 +17,22 @@ from typing import Any
 from asva.demo.settings import Settings
 
 
-def serve(connection: Connection, cancel: Any, settings: Settings, home: Path) -> None:
+def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path) -> None:
     """Do one task after another until the server hangs up.
 
     Args:
-        connection: Brings ``(task, arguments)``; takes ``(kind, value)``: told, done, refused, failed or cancelled.
-        cancel: Event that is set when the task in work shall stop.
+        connection: Brings ``(number, task, arguments)``; takes ``(kind, value)``, whose kind is told, done,
+            refused, failed or cancelled.
+        unwanted: Shared number of the task that shall stop.
         settings: Of the server.
         home: Folder of all files, which nobody is told of.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
-    work = Work(settings, lambda value: connection.send(("told", value)), cancel.is_set)
+    number = 0
+    work = Work(settings, lambda value: connection.send(("told", value)), lambda: unwanted.value == number)
     while True:
         try:
-            task, arguments = connection.recv()
+            number, task, arguments = connection.recv()
         except EOFError:
             return
         connection.send(_answer(work, task, arguments, home))
@@ -121,7 +123,7 @@ class Work:
         settings, target = self.settings, Path(video)
         place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
         paths = {name: Path(request.pop(name)) for name in ("audio", "image")}
-        wanted = Request(**paths, **request, **place, model=str(settings.folder))
+        wanted = Request(**paths, **request, **place, model=settings.model)
         stages = ToldStages(wanted, self.tell, self.stopped)
         targets = {"json": target.with_suffix(".json"), "video": target}
         record, _ = run(wanted, targets, overwrite=False, stages=stages, load=self.load)

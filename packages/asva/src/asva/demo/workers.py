@@ -34,7 +34,8 @@ class Worker:
     def __init__(self, settings: Settings, home: Path) -> None:
         self._settings, self._home = settings, home
         self._context = multiprocessing.get_context("spawn")  # threads of the server are not to be copied
-        self._cancel = self._context.Event()
+        self._unwanted = self._context.RawValue("q", -1)  # without a lock, which a process that dies could hold
+        self._number = 0
         self._thread = ThreadPoolExecutor(1)
         self._turn = asyncio.Lock()
         self._process: Any = None
@@ -53,7 +54,7 @@ class Worker:
             Stopped: If it was cancelled.
         """
         async with self._turn:
-            self._cancel.clear()
+            self._number += 1
             try:
                 await self._in_thread(self._send, task, arguments)
                 while True:
@@ -63,7 +64,7 @@ class Worker:
                     if told is not None:
                         told(value)
             except (EOFError, OSError):
-                self._let_go()
+                await self._in_thread(self._let_go)
                 raise Unable("The server's worker died of it, out of memory perhaps: take a shorter sound.") from None
         if kind == "cancelled":
             raise Stopped
@@ -73,7 +74,7 @@ class Worker:
 
     def cancel(self) -> None:
         """Let the task in work stop after its step."""
-        self._cancel.set()
+        self._unwanted.value = self._number
 
     @property
     def pid(self) -> int | None:
@@ -81,9 +82,10 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     def close(self) -> None:
-        """End the process."""
-        self._cancel.set()
-        self._let_go()
+        """End the process; the thread that listens to it hears so and ends too."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join(PATIENCE)
         self._thread.shutdown(wait=False)
 
     def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -92,12 +94,12 @@ class Worker:
     def _send(self, task: str, arguments: dict[str, Any]) -> None:
         if self._process is None or not self._process.is_alive():
             self._start()
-        self._connection.send((task, arguments))
+        self._connection.send((self._number, task, arguments))
 
     def _start(self) -> None:
         self._let_go()
         self._connection, theirs = self._context.Pipe()
-        arguments = (theirs, self._cancel, self._settings, self._home)
+        arguments = (theirs, self._unwanted, self._settings, self._home)
         self._process = self._context.Process(target=serve, args=arguments, daemon=True, name="asva-demo-worker")
         self._process.start()
         theirs.close()

@@ -1,0 +1,67 @@
+"""`asva demo` as a command: what it refuses before it serves, and that it serves until Ctrl-C."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from asva.cli.demo import parse_bytes
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--max-upload", "huge"], "`--max-upload` must be a size such as 200MB or 1GB, got 'huge'."),
+        (["--max-upload", "0"], "`--max-upload` must be a size"),
+        (["--host", "203.0.113.1"], "`--host` and `--port` must be free on this machine, got 203.0.113.1"),
+        (["--port", "0", "--model", "nowhere"], "nowhere"),
+        (["--workers", "0"], "workers"),
+    ],
+)
+def test_bad_input_is_one_line(asva, words, complaint):
+    ran = asva("demo", *words)
+    assert ran.code in (1, 2) and complaint in ran.complaint
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_a_port_in_use_is_told(asva):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = asva("demo", "--port", taken.getsockname()[1])
+    assert ran.code == 2 and "must be free on this machine" in ran.complaint
+
+
+def test_models_of_words_and_tracks_have_no_page(asva, method_model):
+    ran = asva("demo", "--port", 0, "--model", method_model("mtv"))
+    assert ran.code == 2 and "`--model` must make a video of a picture and one sound" in ran.complaint
+
+
+def test_without_the_extra_it_says_what_to_install(asva, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    ran = asva("demo")
+    assert ran.code == 2 and "pip install 'asva-kit[demo]'" in ran.complaint
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
+def test_it_serves_until_ctrl_c_and_leaves_nothing(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "asva", "demo", "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
+        address = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
+        with urllib.request.urlopen(address, timeout=120) as answer:
+            assert answer.status == 200
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0 and said.splitlines() == ["Ctrl-C ends it.", "Ended."]
+    assert not list(tmp_path.glob("asva-demo-*"))
+
+
+def test_sizes_are_read():
+    assert [parse_bytes(text) for text in ("200MB", "1.5 gb", "7")] == [200_000_000, 1_500_000_000, 7]
