@@ -39,7 +39,8 @@ def filterbank(waveform: Tensor, *, sample_rate: int, num_mel_bins: int, window:
     # On a CPU the temporaries of two clips stay in the cache, which halves the time of a large batch.
     parts = clips.split(2) if clips.device.type == "cpu" else (clips,)
     weights = _filters(sample_rate, size, num_mel_bins, window)
-    with torch.autocast(clips.device.type, enabled=False):
+    device = "cpu" if clips.is_meta else clips.device.type  # the meta device, of shapes alone, has no autocast
+    with torch.autocast(device, enabled=False):
         return torch.cat([_log_mel(part, shift, *(w.to(part.device) for w in weights)) for part in parts])
 
 
