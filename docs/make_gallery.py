@@ -1,0 +1,42 @@
+"""Runs the commands of the gallery's page and writes its videos, four times as large, into docs/gallery.
+
+Run ``uv run python docs/make_gallery.py``; the same commands give the same pixels on the same machine.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from asva_data import read_video, write_video
+
+HOME = Path(__file__).parent
+TIMES = 4
+
+
+def main() -> None:
+    """Run every block of the page in an empty folder, then enlarge the videos that the page links to."""
+    page = (HOME / "gallery.md").read_text()
+    wanted = re.findall(r"\]\(gallery/([\w-]+\.mp4)\)", page)
+    (HOME / "gallery").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for language, block in re.findall(r"^```(\w+)\n(.*?)^```", page, flags=re.M | re.S):
+            command = [sys.executable, "-c", block] if language == "python" else ["sh", "-euc", block]
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            subprocess.run(command, cwd=folder, check=True, env=os.environ | {"PATH": path})
+        for name in wanted:
+            enlarge(Path(folder) / name, HOME / "gallery" / name)
+
+
+def enlarge(source: Path, target: Path) -> None:
+    """Write a video with every pixel drawn four times as wide and high."""
+    clip = read_video(source)
+    frames = clip.frames.repeat(TIMES, axis=1).repeat(TIMES, axis=2)
+    write_video(target, frames, fps=clip.fps, waveform=clip.waveform, sample_rate=clip.sample_rate, crf=20)
+    print(f"{target.name}: {clip.frames.shape[0]} frames, {target.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
