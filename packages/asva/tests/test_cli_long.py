@@ -27,16 +27,52 @@ def record(name="out.json"):
     return json.loads(open(name, encoding="utf-8").read())
 
 
-def test_twelve_lengths_to_the_frame(sample):
-    wanted = [(0.3, 24), (0.31, 6), (0.5, 29.97), (0.77, 25), (1.0, 12), (1.33, 24), (2.0, 30), (2.05, 24)]
-    wanted += [(2.5, 12), (3.1, 25), (3.2, 29.97), (4.01, 24)]
-    for seconds, fps in wanted:
-        assert sample(seconds, "--fps", fps, "--overwrite").code == 0
-        exact = 30000 / 1001 if fps == 29.97 else fps
-        clip = read_video("out.mp4")
-        assert len(clip.frames) == round(seconds * exact) == record()["num_frames"]
-        # AAC ends with a whole block of 1024 samples
-        assert abs(clip.waveform.shape[1] / clip.sample_rate - len(clip.frames) / exact) <= 1024 / RATE
+TWELVE = [
+    ("keyvid", 0.3, 29.97),
+    ("keyvid", 0.31, 6),
+    ("keyvid", 2.05, 24),
+    ("keyvid", 4.01, 25),
+    ("avsyncd", 0.77, 12),
+    ("avsyncd", 3.2, 29.97),
+    ("i2vd", 2.5, 25),
+    ("audio-window", 3.1, 24),
+    ("dynamicrafter", 1.33, 6),
+    ("aadiff", 1.0, 24),
+    ("mtv", 1.71, 12),
+    ("static", 29.9, 29.97),
+]
+
+
+def as_long_as_asked(asva, inputs, method, model, seconds, fps):
+    """Whether sound and picture of the written file end together at the second asked for, by what a decoder counts."""
+    words = ["--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--method", method]
+    words += [] if method == "static" else ["--model", model]
+    words += ["--size", "16x16"] if method == "static" else []
+    words += ["--prompt", "a ball bounces", "--words", "ball"] if method == "aadiff" else []
+    if method == "mtv":  # it hears silence behind the end of a sound
+        words += ["--prompt", "a ball"]
+    else:
+        words += ["--loop"]
+    words += [] if method == "static" else ["--steps", 1]
+    ran = asva("sample", *words, "--duration", seconds, "--fps", fps)
+    assert ran.code == 0, ran.err
+    exact = 30000 / 1001 if fps == 29.97 else fps
+    clip, told = read_video("out.mp4"), record()
+    assert len(clip.frames) == round(seconds * exact) == told["num_frames"]
+    assert told["duration"] == pytest.approx(len(clip.frames) / exact)
+    # AAC ends with a whole block of 1024 samples
+    assert abs(clip.waveform.shape[1] / clip.sample_rate - len(clip.frames) / exact) <= 1024 / RATE
+
+
+@pytest.mark.parametrize(("method", "seconds", "fps"), TWELVE)
+def test_twelve_lengths_to_the_frame(asva, inputs, method_model, method, seconds, fps):
+    as_long_as_asked(asva, inputs, method, None if method == "static" else method_model(method), seconds, fps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "fps"), [row[1:] for row in TWELVE if row[0] == "keyvid"])
+def test_lengths_of_the_bundled_model(asva, inputs, seconds, fps):
+    as_long_as_asked(asva, inputs, "keyvid", "tiny", seconds, fps)
 
 
 def test_a_video_is_as_long_as_its_sound(sample, inputs):

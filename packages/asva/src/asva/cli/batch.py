@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -12,54 +11,48 @@ from typing import Any
 
 import typer
 
-from asva.batch import Kept, Row, TableError, Workshop, read_rows
+from asva.batch import Kept, Workshop, read_rows
 from asva.cli.door import UsageProblem, describe, is_disk_full, say_error
-from asva.cli.job import Job, read_job
-from asva.cli.rows import read_options
+from asva.cli.tasks import Task, check_rows
 from asva.cli.terminal import note
 
 PATIENCE = 2.0  # seconds to wait at a time for a video that another process makes
-MOST_TOLD = 10  # rows that are wrong
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A row that can be made.
-
-    Attributes:
-        row: Of the table or folder.
-        output: Name of the video below the output folder, with forward slashes.
-        job: What it is made of, with its files in their final places.
-        key: Name of the job, which another row, option or content of a file changes.
-    """
-
-    row: Row
-    output: str
-    job: Job
-    key: str
-
-    @property
-    def models(self) -> str:
-        """What has to be loaded."""
-        request = self.job.request
-        return repr([request.method, request.model, request.interpolator, request.image_model, request.dtype])
 
 
 @dataclass
 class Tally:
-    """How a batch went.
+    """How a batch goes, of which other processes may make a part.
 
     Attributes:
-        total: Rows.
+        tasks: All rows.
+        shop: Where they are made.
         made: By this process.
         before: Rows that were done when it began.
-        seconds: That this process has been making videos.
+        since: When that was.
     """
 
-    total: int
+    tasks: list[Task]
+    shop: Workshop
     made: int = 0
-    before: int = 0
-    seconds: float = field(default=0.0)
+    before: int = field(init=False)
+    since: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.before = sum(self.shop.is_done(task.output, task.key) for task in self.tasks)
+
+    @property
+    def done(self) -> int:
+        """Rows that are done, by whomever."""
+        return sum(self.shop.records.done(task.output) == task.key for task in self.tasks)
+
+    def told(self) -> str:
+        """Number of the next video, and how long all that are left will take."""
+        done, total = self.done, len(self.tasks)
+        number = f"[{min(done + 1, total)} of {total}]"
+        if done <= self.before:
+            return number
+        seconds = (total - done) * (time.monotonic() - self.since) / (done - self.before)
+        return f"{number}, about {f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'} left:"
 
 
 def make_batch(source: Path, folder: Path, given: Mapping[str, Any]) -> int:
@@ -82,11 +75,11 @@ def make_batch(source: Path, folder: Path, given: Mapping[str, Any]) -> int:
     shop = Workshop(folder)
     given = dict(given) | {"device": _device_of_rank(str(given["device"]))}
     tasks = check_rows(rows, given, shop)
-    tally = Tally(len(tasks), before=sum(shop.is_done(task.output, task.key) for task in tasks))
+    tally = Tally(tasks, shop)
     if tally.before:
-        note(f"{tally.before} of {tally.total} videos were made before: going on.", quiet=True)
-    _make_all(tasks, shop, tally)
-    return _report(tasks, shop, tally)
+        note(f"{tally.before} of {len(tasks)} videos were made before: going on.", quiet=True)
+    _make_all(tally)
+    return _report(tally)
 
 
 def _make_folder(source: Path, folder: Path) -> None:
@@ -110,96 +103,29 @@ def _device_of_rank(device: str) -> str:
     return f"cuda:{int(rank) % count}" if count else device
 
 
-def check_rows(rows: list[Row], given: Mapping[str, Any], shop: Workshop) -> list[Task]:
-    """Every row as a task, those that need the same models side by side.
-
-    Raises:
-        UsageProblem: Naming the first rows that are wrong.
-    """
-    tasks, wrong, outputs = [], [], {}
-    for row in rows:
-        try:
-            task = _task(row, given, shop)
-            other = outputs.setdefault(task.output.casefold(), row.name)  # some disks do not tell A from a
-            if other is not row.name:
-                raise UsageProblem(f"`output` must be another than that of {other}, got '{task.output}'.")
-            tasks.append(task)
-        except Exception as error:  # the parser's are of no common class
-            wrong.append(f"{row.name}: {describe(error)}")
-    if wrong:
-        for line in wrong[1:MOST_TOLD]:
-            say_error(line)
-        more = f" ({len(wrong)} of {len(rows)} rows are wrong; nothing was made.)" if len(wrong) > 1 else ""
-        raise TableError(wrong[0][:1].upper() + wrong[0][1:] + more)
-    order = {models: place for place, models in enumerate(dict.fromkeys(task.models for task in tasks))}
-    return sorted(tasks, key=lambda task: order[task.models])
-
-
-def _task(row: Row, given: Mapping[str, Any], shop: Workshop) -> Task:
-    options = dict(given) | read_options(row.values)
-    if "output" not in row.values:
-        raise UsageProblem("`output` must be given: the name of the video in the output folder.")
-    output = _inside(str(row.values["output"]), shop.folder)
-    job = read_job(options | {"output": shop.folder / output})
-    job.check()
-    key = hashlib.sha256(f"{job.digest()} {output}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    task = Task(row=row, output=output, job=job, key=key)
-    _check_place(task, shop)
-    return task
-
-
-def _inside(output: str, folder: Path) -> str:
-    """Name of an output below the folder."""
-    path = Path(output)
-    try:
-        below = (folder / path).resolve().relative_to(folder.resolve())
-    except ValueError:
-        below = None
-    if below is None or path.is_absolute() or any(part.startswith(".") for part in below.parts):
-        raise UsageProblem(f"`output` must be a name in the output folder, such as dogs/a.mp4, got '{output}'.")
-    return below.as_posix()
-
-
-def _check_place(task: Task, shop: Workshop) -> None:
-    """Refuse to replace what is not this row's."""
-    files = [path for path in task.job.targets.values() if path.exists()]
-    if shop.is_ready(task.key) or not files or task.job.overwrite:
-        return
-    shop.records.refresh()  # another process may have finished it just now
-    made_of = shop.records.done(task.output)
-    if made_of is None:
-        raise UsageProblem(f"'{files[-1]}' exists: pass --overwrite or another name.")
-    if made_of != task.key:
-        raise UsageProblem(
-            f"'{task.output}' was made by other options or files than these: pass --overwrite to make it anew, or "
-            "another `output`."
-        )
-
-
-def _make_all(tasks: list[Task], shop: Workshop, tally: Tally) -> None:
-    kept, waiting, seconds = Kept(), tasks, 0.0
+def _make_all(tally: Tally) -> None:
+    kept, waiting, seconds = Kept(), tally.tasks, 0.0
     while waiting:
-        waiting = [task for task in waiting if not _settled(task, shop, tally, kept, seconds)]
+        waiting = [task for task in waiting if not _settled(task, tally, kept, seconds)]
         if waiting and not seconds:
             note(f"Waiting for {len(waiting)} that other processes make.", quiet=True)
         seconds = PATIENCE
 
 
-def _settled(task: Task, shop: Workshop, tally: Tally, kept: Kept, seconds: float) -> bool:
+def _settled(task: Task, tally: Tally, kept: Kept, seconds: float) -> bool:
     """Whether a video is done or has failed, by whomever; if it is free, this process makes it."""
+    shop = tally.shop
     if shop.is_done(task.output, task.key):
         return True
     with shop.claim(task.output, seconds=seconds) as mine:
         if mine and not shop.is_done(task.output, task.key) and task.output not in shop.records.failed:
-            _make(task, shop, tally, kept)
+            _make(task, tally, kept)
     return mine
 
 
-def _make(task: Task, shop: Workshop, tally: Tally, kept: Kept) -> None:
-    finished = tally.before + tally.made
-    left = f", about {_minutes(tally, finished)} left" if tally.made else ""
-    note(f"[{finished + 1} of {tally.total}] {task.output}{left}", quiet=True)
-    began = time.monotonic()
+def _make(task: Task, tally: Tally, kept: Kept) -> None:
+    shop = tally.shop
+    note(f"{tally.told()} {task.output}", quiet=True)
     try:
         if not shop.is_ready(task.key):
             kept.begin()
@@ -216,22 +142,18 @@ def _make(task: Task, shop: Workshop, tally: Tally, kept: Kept) -> None:
         shop.records.add(task.output, "failed", task.key, reason=reason)
         return
     tally.made += 1
-    tally.seconds += time.monotonic() - began
     typer.echo(shop.folder / task.output)
 
 
-def _minutes(tally: Tally, finished: int) -> str:
-    seconds = (tally.total - finished) * tally.seconds / tally.made
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _report(tasks: list[Task], shop: Workshop, tally: Tally) -> int:
-    failed = [task for task in tasks if task.output in shop.records.failed]
-    others = tally.total - tally.before - tally.made - len(failed)
+def _report(tally: Tally) -> int:
+    """Say how it went, with what failed at the end; returns the exit code."""
+    shop = tally.shop
+    failed = [task for task in tally.tasks if task.output in shop.records.failed]
+    others = len(tally.tasks) - tally.before - tally.made - len(failed)
     parts = {"made": tally.made, "made before": tally.before, "made by other processes": others, "failed": len(failed)}
     told = ", ".join(f"{count} {words}" for words, count in parts.items() if count)
-    note(f"{tally.total} videos: {told}.", quiet=True)
+    note(f"{len(tally.tasks)} videos: {told}.", quiet=True)
     for task in failed:
         say_error(f"{task.row.name} ({task.output}): {shop.records.failed[task.output]['reason']}")
-    shop.tidy([task.output for task in tasks if task not in failed])
+    shop.tidy([task.output for task in tally.tasks if task not in failed])
     return 1 if failed else 0

@@ -20,6 +20,7 @@ from asva.cli.terminal import gigabytes, note
 from asva.outputs import file_digest, keyframe_strip, package_versions, plot_keyframes, staged, write_json
 
 if TYPE_CHECKING:
+    from asva.long import ClipPlan
     from asva_audio import Audio
 
 TRACKS = ("speech", "effects", "music")
@@ -90,8 +91,6 @@ def run(
 
     check(request, sounds)
     plan = make_plan(request)
-    if request.fps not in (None, plan.settings["fps"]):
-        raise UsageProblem(f"`--fps` must be {plan.settings['fps']:g}, the model's, got {request.fps:g}.")
     if "strip" in targets:
         strip = targets["video"].with_name(f"{targets['video'].stem}.frames.png")
         options.check_targets([strip], overwrite)
@@ -99,7 +98,7 @@ def run(
     reset_peak()
     with Stages() as stages:
         stages.stage("reading pictures and sound")
-        arguments = _inputs(plan, sounds)
+        arguments, clip = _inputs(plan, sounds)
         stages.stage("loading the model")
         place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
         pipeline = (load or load_pipeline)(plan.folder, method="mtv", **place)
@@ -117,10 +116,10 @@ def run(
         if result.demixed_by == "masks":
             note("Note: masks took the sound apart, approximately. Pass --speech and so on, or --demix WEIGHTS.")
         stages.stage("writing")
-        record = _record(plan, sounds, pipeline, result)
+        record = _record(plan, sounds, pipeline, result, clip)
         record["memory"] = {"predicted_bytes": predicted, "measured_bytes": measured_peak(str(pipeline.device))}
         record["seconds"] = dict(stages.seconds)
-        _write(targets, record, result, request)
+        _write(targets, record, result, request, clip)
     return record, targets
 
 
@@ -135,8 +134,10 @@ def check(request: Request, sounds: Sounds) -> None:
             raise UsageProblem(f"`--{name.replace('_', '-')}` must be left out with the method mtv.")
 
 
-def _inputs(plan: Plan, sounds: Sounds) -> dict[str, Any]:
-    """Sounds and pictures, and the number of frames."""
+def _inputs(plan: Plan, sounds: Sounds) -> tuple[dict[str, Any], ClipPlan]:
+    """Sounds and pictures, and how long the video is."""
+    from asva.long import Track, make_clip_plan
+
     request, fps = plan.request, plan.settings["fps"]
     size = (plan.arguments["height"], plan.arguments["width"])
     duration = getattr(request, "duration", None)
@@ -145,8 +146,15 @@ def _inputs(plan: Plan, sounds: Sounds) -> dict[str, Any]:
         heard["audio"] = _sound(request.audio, request.start, duration, "--audio")
     for name, path in sounds.tracks.items():
         heard[name] = _sound(path, request.start, duration, f"--{name}")
-    longest = max(sound.duration for sound in heard.values() if sound is not None)
-    num_frames = max(round(duration * fps) if duration is not None else math.ceil(longest * fps - 1e-6), 1)
+    clip = make_clip_plan(
+        duration or max(Track.of(sound).duration for sound in heard.values() if sound is not None),
+        plan.fps,
+        native_fps=fps,
+        window_size=plan.settings["num_frames"],
+        resampling=request.resampling,
+    )
+    # The sound is as long as the frames made, and the video may end within the last of them.
+    num_frames = max(clip.native_frames, math.ceil(clip.duration * clip.native_fps))
     pictures = {}
     for seconds, path in sounds.frames.items():
         if seconds < 0 or round(seconds * fps) >= num_frames:
@@ -155,13 +163,14 @@ def _inputs(plan: Plan, sounds: Sounds) -> dict[str, Any]:
             )
         with naming("--frame"):
             pictures[seconds] = read_picture(path, size)
-    return {
+    arguments = {
         **heard,
         "image": None if request.image is None else read_picture(request.image, size),
         "frames": pictures or None,
         "demixer": _demixer(sounds.demix),
         "num_frames": num_frames,
     }
+    return arguments, clip
 
 
 def _sound(path: Path, start: float, duration: float | None, option: str) -> Audio:
@@ -198,7 +207,7 @@ def _report(stages: Stages, plan: Plan) -> Any:
     return on_step
 
 
-def _record(plan: Plan, sounds: Sounds, pipeline: Any, result: Any) -> dict[str, Any]:
+def _record(plan: Plan, sounds: Sounds, pipeline: Any, result: Any, clip: ClipPlan) -> dict[str, Any]:
     """Everything that the pixels depend on."""
     request = plan.request
     model = Path(request.model)
@@ -216,8 +225,9 @@ def _record(plan: Plan, sounds: Sounds, pipeline: Any, result: Any) -> dict[str,
         "given_frames": list(result.given_frames),
         "settings": scalars(pipeline.config) | plan.arguments | {"crf": request.crf},
         "device": {"name": str(pipeline._execution_device), "dtype": str(pipeline.dtype), "offload": request.offload},
-        "fps": result.fps,
-        "num_frames": len(result.frames),
+        "fps": float(clip.fps),
+        "num_frames": clip.num_frames,
+        "duration": float(clip.duration),
         "versions": package_versions(),
     }
 
@@ -226,16 +236,18 @@ def _named(path: Path) -> dict[str, str]:
     return {"name": path.name, "sha256": file_digest(path)}
 
 
-def _write(targets: dict[str, Path], record: dict[str, Any], result: Any, request: Request) -> None:
+def _write(targets: dict[str, Path], record: dict[str, Any], result: Any, request: Request, clip: ClipPlan) -> None:
     from PIL import Image
 
+    from asva.long import Track
     from asva_data import write_video
 
-    frames, fps = result.frames, result.fps
-    sound = {"waveform": result.waveform, "sample_rate": result.sample_rate}
+    frames, fps = np.stack(list(clip.resample(result.frames))), float(clip.fps)
+    heard = Track(np.atleast_2d(np.asarray(result.waveform)), result.sample_rate).fit(clip.duration)
+    sound = {"waveform": heard.waveform, "sample_rate": heard.sample_rate}
     with staged(*targets.values()) as drafts:
         draft = dict(zip(targets, drafts, strict=True))
-        write_video(draft["video"], frames, fps=fps, crf=request.crf, **sound)
+        write_video(draft["video"], frames, fps=clip.fps, crf=request.crf, **sound)
         write_json(draft["json"], record)
         if "plot" in draft:
             change = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))

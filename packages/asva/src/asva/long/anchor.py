@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Mean squared difference, in variances of the picture, up to which a frame shows the same as it: where nothing moves,
-# and where something does.
-SAME_AT_REST, SAME = 0.75, 0.3
+# Share of the cells that may show something else than the picture if a frame is still to show the same place: where
+# nothing moves, and where something does.
+SAME_AT_REST, SAME = 0.5, 0.3
+ELSE = 0.5  # mean squared difference, in variances of the picture, from which a cell shows something else
 RETURN = 8  # frames in which it comes back to it
 LIMITS = (0.8, 1.25)  # of the change in contrast; a picture that differs by more has become another one
 EPSILON = 1e-6
@@ -46,10 +47,11 @@ class Anchor:
 
 
 def come_back(latents: Tensor, picture: Tensor, *, calm: bool = True) -> Tensor:
-    """Frames (t, c, h, w) whose last comes back to the picture (c, h, w) of the beginning if it shows the same.
+    """Frames (t, c, h, w) whose last comes back to the picture (c, h, w) of the beginning if it shows the same place.
 
-    Small errors of every window would add up otherwise: a thing at rest would lie a little lower each time. Where the
-    last frame shows something else, what happened in the meantime counts and nothing is changed.
+    Small errors of every window would add up otherwise: a thing at rest would lie a little lower each time, and one
+    that was caught in motion would stay where it was. Where the last frame shows something else nearly everywhere, it
+    is another scene and nothing is changed.
 
     Args:
         latents: Of a window, the last of which the next one starts from.
@@ -57,7 +59,8 @@ def come_back(latents: Tensor, picture: Tensor, *, calm: bool = True) -> Tensor:
         calm: Whether nothing moves there.
     """
     missing = picture - latents[-1]
-    if missing.square().mean() > (SAME_AT_REST if calm else SAME) * picture.var():
+    elsewhere = missing.square().mean(dim=0) > ELSE * picture.var()
+    if elsewhere.float().mean() > (SAME_AT_REST if calm else SAME):
         return latents
     length = min(RETURN, len(latents))
     share = torch.zeros(len(latents), 1, 1, 1, device=latents.device)
