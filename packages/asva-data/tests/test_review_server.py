@@ -1,9 +1,14 @@
 """What the review answers: clips to whoever knows the secret, decisions that are checked, and nothing else."""
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -183,9 +188,26 @@ def test_a_taken_port_is_said(session):
             serve(session, port=taken.getsockname()[1])
 
 
-def test_it_listens_on_this_machine_alone(session):
-    import urllib.request
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_an_interruption_ends_it_with_everything_saved(curated):
+    key = curated.clips[0][0]
+    code = (
+        "import sys; from asva_data.review import Session, serve; session = Session(sys.argv[1], 'ann')\n"
+        "serve(session, on_ready=lambda address: print(address, flush=True)); session.close(); print('closed')"
+    )
+    words = [sys.executable, "-c", code, str(curated.folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().strip()
+        body = json.dumps({"key": key, "kind": "keep", "end": 3.0}).encode()
+        with urllib.request.urlopen(f"{address}decisions", data=body, timeout=120) as answer:
+            assert json.load(answer)["decision"]["end"] == 3.0
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=120)[0] == "closed\n"
+    assert process.returncode == 0
+    assert ",0.000,3.000,bell," in (curated.folder / "reviewed.csv").read_text()
 
+
+def test_it_listens_on_this_machine_alone(session):
     address, stopped = [], threading.Event()
 
     def run():

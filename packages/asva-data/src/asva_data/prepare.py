@@ -145,7 +145,8 @@ def _place(item: Wanted, layout: Layout, split: str) -> tuple[str, str]:
         raise MediaError(f"`split` must be train, test or empty, got {split!r}.")
     if not re.fullmatch(r"[^/\\\0\n\r]+", item.id) or item.id.startswith("."):
         raise MediaError(f"`id` must be a plain file name without ending, got {item.id!r}.")
-    check_name(item.id + item.label + item.path)
+    for words in (item.path, item.id, item.label):
+        check_name(words)
     name = item.id
     if item.start is not None:
         name += "".join(f"_{_digits(time)}" for time in (item.start, item.end) if time is not None)
@@ -234,4 +235,6 @@ def _write(path: Path, text: str) -> None:
 
 def _draw(name: str, seed: int) -> float:
     """A number from 0 to 1 that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:8], "big") / 2**64
+    return (
+        int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode(errors="surrogateescape")).digest()[:8], "big") / 2**64
+    )

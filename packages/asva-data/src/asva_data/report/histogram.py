@@ -45,7 +45,8 @@ def _edges(values: np.ndarray, bounds: list[float]) -> np.ndarray:
     first, last = np.percentile(values, [1, 99])
     first, last = min(first, *bounds, last), max(last, *bounds, first)
     margin = 0.05 * (last - first) or max(abs(first), 1.0) / 2
-    return np.linspace(first - margin, last + margin, BINS + 1)
+    lowest = max(0.0, first - margin) if first >= 0 else first - margin  # nothing below 0 where there is nothing
+    return np.linspace(lowest, last + margin, BINS + 1)
 
 
 def _counts(values: np.ndarray, edges: np.ndarray) -> list[int]:
