@@ -113,7 +113,7 @@ def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
 
 def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys):
     pytest.importorskip("starlette")
-    from asva_data.review import server
+    import asva_data.review
 
     shown = []
 
@@ -122,7 +122,7 @@ def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys)
         shown.append(session.log.reviewer)
         session.save({"key": next(iter(session.clips)), "kind": "drop"})
 
-    monkeypatch.setattr(server, "serve", serve)
+    monkeypatch.setattr(asva_data.review, "serve", serve)
     assert run("data", "review", curated, "--reviewer", "ann", "--no-browser") == 0
     assert shown == ["ann"]
     out = capsys.readouterr().out

@@ -235,6 +235,5 @@ def _write(path: Path, text: str) -> None:
 
 def _draw(name: str, seed: int) -> float:
     """A number from 0 to 1 that depends on the name alone."""
-    return (
-        int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode(errors="surrogateescape")).digest()[:8], "big") / 2**64
-    )
+    digest = hashlib.sha256(f"{seed}\n{name}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
