@@ -75,8 +75,9 @@ def started(workers: int, address: str | None) -> Iterator[None]:
                 logging_level=logging.ERROR,
                 **local,
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise MediaError(f"`ray_address` must lead to a Ray cluster, got {address}: {_last_line(error)}") from error
+        except Exception as error:  # a busy machine, on which Ray does not start in time, gives one of the bare class
+            place = f"`ray_address` must lead to a Ray cluster, got {address}" if address else "`workers` need Ray"
+            raise MediaError(f"{place}: {_last_line(error)}") from error
     context, log = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
     context.enable_progress_bars, context.print_on_execution_start = False, False
     context.execution_no_progress_timeout_s = DAY  # a block of films may take hours
