@@ -168,3 +168,12 @@ def test_workflows_name_no_secret_and_no_host(path):
     text = path.read_text()
     assert "secrets." not in text and "://" not in text
     assert all(job["runs-on"] for job in yaml.safe_load(text)["jobs"].values())
+
+
+def test_the_citation_holds_what_the_format_asks_for_and_the_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
+    assert cited["message"] and cited["title"] == "asva" and cited["authors"] == [{"name": "The asva authors"}]
+    declared = tomllib.loads((ROOT / "packages/asva/pyproject.toml").read_text())["project"]
+    assert (cited["version"], cited["license"]) == (declared["version"], declared["license"])
+    assert isinstance(cited["date-released"], datetime.date)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asva.cli.devices import settle, spare
 from asva.cli.door import UsageProblem
 from asva.cli.inputs import naming, read_picture
 from asva.cli.plan import Plan, Request, make_plan
 from asva.cli.progress import Stages
 from asva.cli.record import scalars
-from asva.cli.terminal import gigabytes, note
+from asva.cli.terminal import note
 from asva.outputs import file_digest, keyframe_strip, package_versions, plot_keyframes, staged, write_json
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Make the video and everything beside it; returns the record and the files, the video last."""
     from asva.cli import options
-    from asva.models import load_pipeline, measured_peak, predicted_peak, reset_peak
+    from asva.models import load_pipeline, measured_peak, reset_peak
 
     check(request, sounds)
     plan = make_plan(request)
@@ -99,12 +100,12 @@ def run(
     with Stages() as stages:
         stages.stage("reading pictures and sound")
         arguments, clip = _inputs(plan, sounds)
+        plan = settle(plan, num_frames=arguments["num_frames"])
         stages.stage("loading the model")
+        request = plan.request
         place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
         pipeline = (load or load_pipeline)(plan.folder, method="mtv", **place)
-        height, width = plan.arguments["height"], plan.arguments["width"]
-        predicted = predicted_peak(pipeline, height=height, width=width, offload=request.offload)
-        note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
+        spare(pipeline, plan.choice)
         stages.stage("taking the sound apart" if arguments["audio"] is not None else "listening")
         result = pipeline(
             prompt=request.prompt,
@@ -117,7 +118,10 @@ def run(
             note("Note: masks took the sound apart, approximately. Pass --speech and so on, or --demix WEIGHTS.")
         stages.stage("writing")
         record = _record(plan, sounds, pipeline, result, clip)
-        record["memory"] = {"predicted_bytes": predicted, "measured_bytes": measured_peak(str(pipeline.device))}
+        record["memory"] = {
+            "predicted_bytes": plan.choice.prediction.peak,
+            "measured_bytes": measured_peak(str(pipeline.device)),
+        }
         record["seconds"] = dict(stages.seconds)
         _write(targets, record, result, request, clip)
     return record, targets

@@ -35,6 +35,7 @@ class Resampling(StrEnum):
 class Offload(StrEnum):
     """What waits in the main memory while another part is on the GPU."""
 
+    auto = "auto"
     none = "none"
     model = "model"
     sequential = "sequential"

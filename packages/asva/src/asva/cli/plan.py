@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asva.cli.door import UsageProblem
 from asva.cli.models import agree
 from asva.cli.terminal import note
 from asva.pipelines.methods import METHODS, Method
+
+if TYPE_CHECKING:
+    from asva.memory import Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Request:
     options: dict[str, Any] = field(default_factory=dict)
     device: str = "auto"
     dtype: str = "auto"
-    offload: str = "none"
+    offload: str = "auto"
     crf: int = 18
     yes: bool = False
 
@@ -56,6 +59,7 @@ class Plan:
         interpolator: Folder of the model that makes the frames between.
         interpolator_settings: Its settings.
         image_model: Folder of the model that makes the first frame.
+        choice: How it is made to fit into memory, see :func:`asva.cli.devices.settle`; None before that.
     """
 
     request: Request
@@ -66,6 +70,7 @@ class Plan:
     interpolator: Path | None
     interpolator_settings: dict[str, Any]
     image_model: Path | None
+    choice: Choice | None = None
 
     @property
     def native_fps(self) -> float:

@@ -92,7 +92,7 @@ def sample(
     device: options.Device = "auto",
     dtype: Annotated[options.Dtype, typer.Option(help="Precision of the networks.")] = options.Dtype.auto,
     offload: Annotated[options.Offload, typer.Option(help="Save GPU memory: model is slower, sequential slowest.")] = (
-        options.Offload.none
+        options.Offload.auto
     ),
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the video: 0 lossless, 18 very good.")] = 18,
     resume: Annotated[

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asva.cli import options
+from asva.cli.devices import settle, spare
 from asva.cli.inputs import read_picture
 from asva.cli.listening import Heard, check_times, listen, read_tracks
 from asva.cli.plan import Plan, Request, make_plan
 from asva.cli.progress import Stages
 from asva.cli.record import job, make_record, scalars
-from asva.cli.terminal import gigabytes, note
+from asva.cli.terminal import note
 from asva.cli.watching import Watched, frames_to_show
 from asva.outputs import picture_file, staged, write_json
 
@@ -86,6 +87,7 @@ def run(
         picture = None if request.image is None else read_picture(request.image, size)
         sound, control = read_tracks(request)
         check_times(plan, control.duration)
+        plan = settle(plan)
         made = _make(plan, picture, control, stages, targets["video"], left_behind, load)
         record = _write(plan, targets, sound, made, stages)
     return record, targets
@@ -158,11 +160,9 @@ def _frames(
     request = plan.request
     stages.stage("loading the model")
     pipeline = (load or load_pipeline)(plan.folder or "", method=plan.method.name, **_place(request))
-    height, width = plan.arguments["height"], plan.arguments["width"]
-    predicted = predicted_peak(
-        pipeline, height=height, width=width, num_frames=plan.window_size, offload=request.offload
-    )
-    note(f"predicted peak memory: {gigabytes(predicted)}", quiet=True)
+    spare(pipeline, plan.choice)
+    size = {name: plan.arguments[name] for name in ("height", "width")}
+    predicted = predicted_peak(pipeline, **size) if plan.choice is None else plan.choice.prediction.peak
     stages.stage(FIRST_STAGE)
     heard = listen(plan, pipeline, control)
     device, dtype = str(pipeline._execution_device), str(pipeline.dtype)
@@ -218,13 +218,12 @@ def _between(
     """All frames from those of the method, by the second stage of another model."""
     from asva.long.between import FramesBetween
     from asva.long.over_time import window_prompts
-    from asva.models import load_pipeline, predicted_peak
+    from asva.models import load_pipeline
     from asva.pipelines.methods import METHODS
 
     request = plan.request
     stages.stage("loading the interpolator")
     pipeline = (load or load_pipeline)(plan.interpolator, method="keyvid", **_place(request))
-    height, width = given.shape[1:3]
     steps, clip = request.options.get("--interp-steps"), made.heard.between
     between = FramesBetween(
         pipeline,
@@ -237,7 +236,6 @@ def _between(
         arguments={"interp_num_inference_steps": steps},
     )
     between.callback = _report(stages, METHODS["keyvid"].stages, between)
-    made.predicted = max(made.predicted, predicted_peak(pipeline, height=height, width=width, offload=request.offload))
     made.plan, made.frames = between.plan, between.frames()
 
 

@@ -19,6 +19,7 @@ __all__ = ["Choice", "choose", "free_memory"]
 
 _CHUNKS = (8, 1)  # frames decoded at once
 _SMALLEST = 64  # pixels
+_MULTIPLE = 64  # of pixels, which every network takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,22 +168,21 @@ def _refusal(first: Choice, folder: Path, method: str | None, device: torch.devi
     """What is needed, what is free, and what would fit."""
     height, width = run["height"], run["width"]
     told = (
-        f"`--size {height}x{width}` needs about {first.prediction.peak / 1e9:.1f} GB and "
-        f"{first.free / 1e9:.1f} GB are free on {device.type}"
+        f"`--size {height}x{width}` needs about {_gigabytes_of(first)} and {first.free / 1e9:.1f} GB are free on "
+        f"{device.type}"
     )
     for way in _ways(folder, method, device, "auto", "auto", first.free, **run):
         if way.fits:
-            chunk = f" ({way})"
-            return f"{told}: pass `--dtype {way.dtype} --offload {way.offload}`{chunk}, which needs {_about(way)}."
-    step = 8
+            return (
+                f"{told}: pass `--dtype {way.dtype} --offload {way.offload}`, which needs about {_gigabytes_of(way)}."
+            )
     while min(height, width) // 2 >= _SMALLEST:
-        height, width = (side // 2 // step * step for side in (height, width))
-        smaller = run | {"height": height, "width": width}
-        for way in _ways(folder, method, device, *asked, first.free, **smaller):
-            if way.fits:
-                return f"{told}: pass `--size {height}x{width}`, which needs {_about(way)}."
+        height, width = (side // 2 // _MULTIPLE * _MULTIPLE for side in (height, width))
+        way = next(_ways(folder, method, device, *asked, first.free, **run | {"height": height, "width": width}))
+        if way.fits:
+            return f"{told}: pass `--size {height}x{width}`, which needs about {_gigabytes_of(way)}."
     return f"{told}: take a smaller model, or a machine with more (set ASVA_MEMORY, in GB, if the figure is wrong)."
 
 
-def _about(way: Choice) -> str:
-    return f"about {way.prediction.peak / 1e9:.1f} GB"
+def _gigabytes_of(way: Choice) -> str:
+    return f"{way.prediction.peak / 1e9:.1f} GB"

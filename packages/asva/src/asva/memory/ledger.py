@@ -11,6 +11,7 @@ import weakref
 from collections import defaultdict
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -41,19 +42,21 @@ class Ledger(TorchDispatchMode):
         self.device, self.live, self.peak, self.part = device, 0, 0, ""
         self.peaks: dict[str, int] = defaultdict(int)
         self._owners = {id(module): name for name, part in (parts or {}).items() for module in part.modules()}
-        self._known = weakref.WeakSet()
+        self._known = weakref.WeakSet()  # storages: those of weights first, whose views are not counted either
+        for part in (parts or {}).values():
+            self._known.update(value.untyped_storage() for value in (*part.parameters(), *part.buffers()))
         self._numbers = Numbers()
 
     def __enter__(self) -> Self:
-        self._attention = _Attention(self)
-        self._attention.__enter__()
+        self._stand_in = _StandIn(self)
+        self._stand_in.__enter__()
         self._hook = nn.modules.module.register_module_forward_pre_hook(self._enter_part)
         return super().__enter__()
 
     def __exit__(self, *fault: Any) -> None:
         super().__exit__(*fault)
         self._hook.remove()
-        self._attention.__exit__(*fault)
+        self._stand_in.__exit__(*fault)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
@@ -95,8 +98,8 @@ class Ledger(TorchDispatchMode):
 _QKV = ("query", "key", "value")
 
 
-class _Attention(TorchFunctionMode):
-    """Attention by a fused kernel, as the device would choose it: the meta device would write all scores down."""
+class _StandIn(TorchFunctionMode):
+    """What the meta device does otherwise: it writes all scores of attention down, and gives no arrays away."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
@@ -105,10 +108,16 @@ class _Attention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
+        if func is torch.Tensor.numpy and args[0].is_meta:
+            return np.zeros(args[0].shape, dtype=torch.empty(0, dtype=args[0].dtype).numpy().dtype)
         if func is torch.nn.functional.scaled_dot_product_attention:
             query, key, value = (kwargs.get(name) if at >= len(args) else args[at] for at, name in enumerate(_QKV))
             mask = kwargs.get("attn_mask") if len(args) < 4 else args[3]
-            if query.is_meta and (self.ledger.device != "cpu" or fused_attention(query, key, value, mask)):
+            if (
+                query.is_meta
+                and query.ndim == 4
+                and (self.ledger.device != "cpu" or fused_attention(query, key, value, mask))
+            ):
                 # Kernels lay their answer out as (b, n, m, d).
                 b, m, n, _ = query.shape
                 return query.new_empty((b, n, m, value.shape[-1])).transpose(1, 2)

@@ -19,7 +19,7 @@ class Numbers:
     """Keeps, beside small meta tensors, what they would hold, as long as it follows from numbers alone.
 
     So code that looks at indices or time steps takes its usual way. What depends on weights or pixels has no
-    numbers: it is zero on the CPU, and true as a condition.
+    numbers: it is zero on the CPU where it is small, and true as a condition.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,19 @@ class Numbers:
             nothing = True if kind == torch.bool else 1.0 if kind.is_floating_point else 1
             return self._real[args[0]].item() if args[0] in self._real else nothing
         if func is aten._to_copy.default and args[0].is_meta and _is_cpu(kwargs.get("device")):
-            kind = kwargs.get("dtype") or args[0].dtype
-            return self._real[args[0]].to(kind) if args[0] in self._real else torch.zeros(args[0].shape, dtype=kind)
+            return self._copy(func, args, kwargs)
         if func is aten.copy_.default and args[1].is_meta and not args[0].is_meta:
             return args[0].copy_(self._real[args[1]]) if args[1] in self._real else args[0]
         return NotImplemented
+
+    def _copy(self, func: Any, args: Any, kwargs: Any) -> Tensor:
+        """On the CPU where it is small; what is large stays without memory, and only pretends to be there."""
+        kind = kwargs.get("dtype") or args[0].dtype
+        if args[0] in self._real:
+            return self._real[args[0]].to(kind, copy=True)
+        if args[0].numel() > _SMALL:
+            return func(*args, **kwargs | {"device": args[0].device})
+        return torch.zeros(args[0].shape, dtype=kind)
 
     def follow(self, func: Any, args: Any, kwargs: Any, answer: Any) -> None:
         """Do with the numbers what was done with the shapes."""

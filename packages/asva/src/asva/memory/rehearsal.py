@@ -13,8 +13,9 @@ from asva.pipelines.stages import decode_latents, quantise
 
 __all__ = ["rehearse"]
 
-_STEPS = 2  # the second one holds all that later ones hold
 _DECODED_AT_ONCE = 8
+# Bytes of a value of a frame that waits, and while all are joined: as it was, in its clip, in its batch, being rounded.
+_WAITING, _JOINING = 4, 20
 
 
 def rehearse(
@@ -38,11 +39,13 @@ def rehearse(
         hears: Whether there is a sound.
         arguments: Further ones of the pipeline's call; `decode_chunk_size` also of the decoding behind it.
     """
-    arguments = dict(arguments or {})
+    arguments, wanted = dict(arguments or {}), num_frames
+    if num_frames is not None:  # the third window needs no more than the second, but for what is kept of each
+        num_frames = min(num_frames, 2 * pipeline.config.num_frames)
     chunk = arguments.pop("decode_chunk_size", _DECODED_AT_ONCE)
     takes = inspect.signature(type(pipeline).__call__).parameters
     call = {"height": height, "width": width, "num_frames": num_frames, "output_type": "latent"} | arguments
-    call |= {name: _STEPS for name in takes if name.endswith("num_inference_steps")}
+    call |= {name: 1 for name in takes if name.endswith("num_inference_steps")}
     if hears:
         seconds = (num_frames or pipeline.config.num_frames) / pipeline.config.fps
         call |= {"audio": np.zeros(round(seconds * pipeline.config.sample_rate), np.float32)}
@@ -58,4 +61,14 @@ def rehearse(
         if not whole and hasattr(pipeline, "vae"):
             latents = made.frames[:chunk][None].to(pipeline._execution_device)
             quantise(decode_latents(pipeline.vae, latents, chunk)).cpu()
+    if whole and wanted is not None and wanted > num_frames:
+        _keep(ledger, pixels=3 * height * width, rest=wanted - num_frames, wanted=wanted)
     return ledger
+
+
+def _keep(ledger: Ledger, *, pixels: int, rest: int, wanted: int) -> None:
+    """What further windows add: their frames wait, and all are joined in the end."""
+    for part in ledger.peaks:
+        ledger.peaks[part] += rest * pixels * _WAITING
+    ledger.touch(wanted * pixels * _JOINING)
+    ledger.peak = max(ledger.peaks.values())

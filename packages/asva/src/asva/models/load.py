@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from asva.models.catalog import ModelError
+from asva.models.citations import say_credit
 from asva.models.folders import check_complete, damage_named, method_of_model
 from asva.models.resolve import resolve_model
 from asva.pipelines.methods import METHODS, Method
@@ -16,7 +17,7 @@ from asva.pipelines.methods import METHODS, Method
 __all__ = ["choose_device", "choose_dtype", "load_localizer", "load_pipeline", "place"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_OFFLOADS = ("none", "model", "sequential")
+_OFFLOADS = ("auto", "none", "model", "sequential")
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -66,7 +67,8 @@ def load_pipeline(
         method: A name of :data:`asva.pipelines.METHODS`; None is the model's own. ``static`` needs no model.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
         dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
-        offload: ``none``; ``model`` moves one network at a time to the GPU; ``sequential`` one layer at a time.
+        offload: ``none``; ``model`` moves one network at a time to the GPU; ``sequential`` one layer at a time;
+            ``auto`` takes the first of these with which the model's own size fits, see :func:`asva.memory.choose`.
         resolve: ``confirm`` and ``on_progress`` of :func:`asva.models.resolve_model`.
 
     Returns:
@@ -84,9 +86,24 @@ def load_pipeline(
     if method is not None and not METHODS[method].needs_model:
         return METHODS[method].pipeline_class()
     folder = resolve_model(model, **resolve)
+    if offload == "auto":
+        offload = _choose_offload(folder, method, chosen, str(precision).removeprefix("torch."))
     pipeline = _read(folder, method_of_model(folder, method), precision)
+    say_credit(folder)
     place(pipeline, chosen, offload)
     return pipeline
+
+
+def _choose_offload(folder: Path, method: str | None, device: torch.device, dtype: str) -> str:
+    """What the model's own size of video needs; on the CPU there is nothing to choose."""
+    if device.type == "cpu":
+        return "none"
+    from asva.memory import choose
+    from asva.models.folders import model_settings
+
+    settings = model_settings(folder, method_of_model(folder, method))
+    size = {"height": settings["height"], "width": settings["width"]}
+    return choose(folder, method, **size, device=str(device), dtype=dtype).offload
 
 
 def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:
@@ -96,6 +113,8 @@ def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:
         ModelError: If the offload is not possible.
     """
     _check_offload(offload, device)
+    if offload == "auto":
+        offload = "none" if device.type == "cpu" or _fits(pipeline, device) else "model"
     if offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif offload == "sequential":
@@ -104,10 +123,18 @@ def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:
         pipeline.to(device)
 
 
+def _fits(pipeline: Any, device: torch.device) -> bool:
+    """Whether a foreign pipeline's weights leave a third of what is free to its tensors."""
+    from asva.memory import free_memory
+    from asva.models.memory import weights_held
+
+    return weights_held(pipeline) * 1.5 <= free_memory(device)
+
+
 def _check_offload(offload: str, device: torch.device) -> None:
     if offload not in _OFFLOADS:
         raise ModelError(f"`offload` must be {', '.join(_OFFLOADS)}, got '{offload}'.")
-    if offload != "none" and device.type == "cpu":
+    if offload in ("model", "sequential") and device.type == "cpu":
         raise ModelError(f"`offload` must be none on the CPU, got '{offload}': there is no GPU to take weights from.")
 
 

@@ -87,7 +87,7 @@ def weights_held(pipeline: Any, offload: str = "none") -> int:
     parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     sizes = [sum(value.numel() * value.element_size() for value in part.parameters()) for part in parts]
     largest = max(sizes, default=0)
-    return {"none": sum(sizes), "model": largest, "sequential": largest // 20}[offload]
+    return {"auto": sum(sizes), "none": sum(sizes), "model": largest, "sequential": largest // 20}[offload]
 
 
 def _activations(pipeline: Any, frames: int, height: int, width: int) -> int:

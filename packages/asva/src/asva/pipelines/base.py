@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -32,6 +34,44 @@ class VideoPipeline(DiffusionPipeline):
             if isinstance(part, torch.nn.Module):
                 align_weights(part)
         return pipeline
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        card: str = "",
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = "Upload the model",
+    ) -> str:
+        """Put the model on the hub, from where :meth:`from_pretrained` and ``--model owner/name`` read it.
+
+        Args:
+            repo_id: ``owner/name``.
+            card: Text of its README, see :func:`asva.models.cards.model_card`; without it that of the folder it was
+                read from, or one that says what is known.
+            private: Whether others may not see it.
+            token: Of the hub; without it the one that is stored.
+            commit_message: Of the upload.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            ValueError: If the name is not of that form.
+        """
+        from huggingface_hub import HfApi
+
+        from asva.models.cards import card_of
+
+        if repo_id.count("/") != 1 or not all(repo_id.split("/")):
+            raise ValueError(f"`repo_id` must be owner/name, got '{repo_id}'.")
+        api = HfApi(token=token)
+        with tempfile.TemporaryDirectory() as home:
+            self.save_pretrained(home, safe_serialization=True)
+            Path(home, "README.md").write_text(card or card_of(self, repo_id), encoding="utf-8")
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=home, commit_message=commit_message))
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
