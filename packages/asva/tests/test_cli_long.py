@@ -47,7 +47,7 @@ def as_long_as_asked(asva, inputs, method, model, seconds, fps):
     """Whether sound and picture of the written file end together at the second asked for, by what a decoder counts."""
     words = ["--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--method", method]
     words += [] if method == "static" else ["--model", model]
-    words += ["--size", "16x16"] if method == "static" else []
+    words += ["--size", "16x16"] if method in ("static", "aadiff") else []  # which have none of their own
     words += ["--prompt", "a ball bounces", "--words", "ball"] if method == "aadiff" else []
     if method == "mtv":  # it hears silence behind the end of a sound
         words += ["--prompt", "a ball"]
