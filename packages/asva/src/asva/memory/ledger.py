@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from asva.memory.numbers import Numbers
-from asva.memory.workspace import fused_attention, workspace
+from asva.memory.workspace import fused_attention, in_memory, workspace
 
 __all__ = ["Ledger"]
 
@@ -28,7 +28,8 @@ class Ledger(TorchDispatchMode):
     """Counts the bytes of tensors that are alive, and the most there were, while the block lasts.
 
     Args:
-        device: Type of device that is stood in for: its kernels' workspaces are counted too, where they are known.
+        device: Type of device that is stood in for. Of ``cpu`` the workspaces of kernels and the holes between small
+            blocks are counted too; of others, and of none, tensors alone.
         parts: Networks by name; the most is also told for each, of the time from its call to that of another.
 
     Attributes:
@@ -37,7 +38,7 @@ class Ledger(TorchDispatchMode):
         peaks: Bytes at most, by part; under "" what was before any of them.
     """
 
-    def __init__(self, device: str = "cpu", parts: dict[str, nn.Module] | None = None) -> None:
+    def __init__(self, device: str = "", parts: dict[str, nn.Module] | None = None) -> None:
         super().__init__()
         self.device, self.live, self.peak, self.part = device, 0, 0, ""
         self.peaks: dict[str, int] = defaultdict(int)
@@ -68,7 +69,7 @@ class Ledger(TorchDispatchMode):
         for tensor in tree_leaves(answer):
             if isinstance(tensor, Tensor):
                 self.hold(tensor)
-        self.touch(workspace(func, args, kwargs, answer) if self.device == "cpu" else 0)
+        self.touch(in_memory(workspace(func, args, kwargs, answer)) if self.device == "cpu" else 0)
         return answer
 
     def hold(self, tensor: Tensor) -> None:
@@ -77,7 +78,7 @@ class Ledger(TorchDispatchMode):
         if storage in self._known:
             return
         self._known.add(storage)
-        size = storage.nbytes()
+        size = in_memory(storage.nbytes()) if self.device == "cpu" else storage.nbytes()
         self.live += size
         weakref.finalize(storage, self._let_go, size)
 
