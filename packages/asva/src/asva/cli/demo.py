@@ -29,7 +29,7 @@ def demo(
     device: options.Device = "auto",
     dtype: Annotated[options.Dtype, typer.Option(help="Precision of the networks.")] = options.Dtype.auto,
     offload: Annotated[options.Offload, typer.Option(help="Save GPU memory: model is slower, sequential slowest.")] = (
-        options.Offload.none
+        options.Offload.auto
     ),
     workers: Annotated[int, typer.Option(min=1, help="Videos made at once; each has the model in its memory.")] = 1,
     max_upload: Annotated[str, typer.Option(help="Largest file that is taken, such as 200MB.")] = "200MB",
@@ -60,26 +60,26 @@ def demo(
     from asva.models import resolve_model
 
     limits = Limits(upload=parse_bytes(max_upload), seconds=max_seconds, keep=60 * keep)
-    listening = _listen(host, port)
-    settings = Settings(
-        model=model,
-        folder=resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note),
-        device=device,
-        dtype=str(dtype),
-        offload=str(offload),
-        workers=workers,
-        hosts=("*",) if host in _ANYWHERE else (*_LOOPBACK, host),
-        limits=limits,
-    )
-    _check(settings)
-    shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"http://{shown}:{listening.getsockname()[1]}")
-    note("Ctrl-C ends it.", quiet=True)
-    config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False, server_header=False)
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        note("Ended.", quiet=True)
+    with _listen(host, port) as listening:
+        settings = Settings(
+            model=model,
+            folder=resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note),
+            device=device,
+            dtype=str(dtype),
+            offload=str(offload),
+            workers=workers,
+            hosts=("*",) if host in _ANYWHERE else (*_LOOPBACK, host),
+            limits=limits,
+        )
+        _check(settings)
+        shown = f"[{host}]" if ":" in host else host
+        typer.echo(f"http://{shown}:{listening.getsockname()[1]}")
+        note("Ctrl-C ends it.", quiet=True)
+        config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False, server_header=False)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            note("Ended.", quiet=True)
 
 
 def parse_bytes(text: str) -> int:

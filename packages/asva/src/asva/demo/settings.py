@@ -54,7 +54,7 @@ class Settings:
     folder: Path
     device: str = "auto"
     dtype: str = "auto"
-    offload: str = "none"
+    offload: str = "auto"
     workers: int = 1
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     limits: Limits = field(default_factory=Limits)

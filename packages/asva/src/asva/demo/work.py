@@ -9,7 +9,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -79,20 +78,33 @@ class Work:
 
     def __init__(self, settings: Settings, tell: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
         self.settings, self.tell, self.stopped = settings, tell, stopped
-        self.load = cache(self._load)
+        self._loaded: tuple[Any, Any] = (None, None)
 
-    def _load(self, folder: Path, **place: str) -> Any:
+    def load(self, folder: Path, **place: str) -> Any:
+        """The model, from the memory if it is there; another one is let go before."""
         from asva.models import load_pipeline
 
-        return load_pipeline(folder, **place)
+        wanted = (folder, *sorted(place.items()))
+        if self._loaded[0] != wanted:
+            self._loaded = (None, None)
+            self._loaded = (wanted, load_pipeline(folder, **place))
+        return self._loaded[1]
 
-    def warm(self) -> dict[str, Any]:
-        """Load the model before somebody waits for it."""
-        from asva.models.folders import method_of_model
+    def _request(self, **wish: Any) -> Any:
+        from asva.cli.plan import Request
 
         settings = self.settings
         place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
-        self.load(settings.folder, method=method_of_model(settings.folder).name, **place)
+        return Request(**{"audio": Path(), "image": Path()} | wish, **place, model=settings.model)
+
+    def warm(self) -> dict[str, Any]:
+        """Load the model before somebody waits for it, in the way that fits into the memory."""
+        from asva.cli.devices import settle
+        from asva.cli.plan import make_plan
+
+        plan = settle(make_plan(self._request()))
+        place = {name: getattr(plan.request, name) for name in ("device", "dtype", "offload")}
+        self.load(plan.folder, method=plan.method.name, **place)
         return {}
 
     def examples(self, folder: str) -> dict[str, Any]:
@@ -116,14 +128,11 @@ class Work:
 
     def make(self, request: dict[str, Any], video: str) -> dict[str, Any]:
         """Make a video and its JSON, by the very code of `asva sample`."""
-        from asva.cli.plan import Request
         from asva.cli.sampling import run
         from asva.demo.stages import ToldStages
 
-        settings, target = self.settings, Path(video)
-        place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
-        paths = {name: Path(request.pop(name)) for name in ("audio", "image")}
-        wanted = Request(**paths, **request, **place, model=settings.model)
+        target = Path(video)
+        wanted = self._request(**request)
         stages = ToldStages(wanted, self.tell, self.stopped)
         targets = {"json": target.with_suffix(".json"), "video": target}
         record, _ = run(wanted, targets, overwrite=False, stages=stages, load=self.load)
