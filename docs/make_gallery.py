@@ -34,7 +34,7 @@ def enlarge(source: Path, target: Path) -> None:
     """Write a video with every pixel drawn four times as wide and high."""
     clip = read_video(source)
     frames = clip.frames.repeat(TIMES, axis=1).repeat(TIMES, axis=2)
-    write_video(target, frames, fps=clip.fps, waveform=clip.waveform, sample_rate=clip.sample_rate, crf=20)
+    write_video(target, frames, fps=clip.fps, waveform=clip.waveform, sample_rate=clip.sample_rate, crf=30)
     print(f"{target.name}: {clip.frames.shape[0]} frames, {target.stat().st_size / 1000:.0f} kB")
 
 
