@@ -57,8 +57,10 @@ def review(
 ) -> None:
     """Look through the kept clips on a page of this machine: keep, drop or trim each by a key.
 
-    Each decision is at once on the disk, below review/; the same command goes on behind the last one. At its end, or
-    with --merge, reviewed.csv holds what more than half of its reviewers keep, cut to what all of these keep.
+    Each decision is at once on the disk, below review/, and the same command goes on behind the last one.
+
+    Its end, or --merge, writes reviewed.csv: what more than half of the reviewers keep, cut to what all of these keep.
+
     `asva data prepare --table` reads it; `asva curate --again --reviewed --shards` makes shards of it.
 
     Examples:
@@ -96,6 +98,7 @@ def _agreement(folder: Path) -> None:
     reviews = read_reviews(folder)
     if not reviews:
         note("nobody has decided anything yet")
+        return
     kinds = [(name, [one.kind for one in found.values()]) for name, found in reviews.items()]
     table(("reviewer", "kept", "dropped"), [(name, found.count("keep"), found.count("drop")) for name, found in kinds])
     for one in agreement(reviews):
