@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from asva.memory import Ledger, choose, free_memory, predict, skeleton
+from asva.memory import Ledger, Prediction, choose, free_memory, predict, skeleton
 from asva.memory.numbers import Numbers
-from asva.memory.workspace import fused_attention, in_memory
+from asva.memory.workspace import fused_attention
 from asva.models import ModelError
 
 METHODS = ("keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "aadiff", "mtv")
@@ -67,16 +67,25 @@ def test_workspaces_of_the_cpu_are_counted_and_those_of_a_gpu_are_not():
         layer(given)
     size = 4 * 16 * 64 * 64 * 4
     assert gpu.peak == size and cpu.peak >= 2 * size
-    assert in_memory(2**20) > 2**20 and in_memory(2**26) == 2**26  # small blocks leave holes
+
+
+def test_the_heap_of_the_cpu_does_not_shrink():
+    small, large = meta(2**20), meta(2**24)
+    for device, kept in (("cpu", 2.5 * 2**22), ("cuda", 0)):
+        with Ledger(device) as ledger:
+            pair = [small + 1, small + 1]
+            del pair
+            held = large + 1
+        assert ledger.peak == held.nbytes + kept
 
 
 def test_small_tensors_keep_their_numbers():
+    weights = meta(3)
     with Ledger():
         places = torch.tensor([3, 5, 8]).to("meta")
         assert (places + 1).tolist() == [4, 6, 9] and bool((places.diff() > 0).all())
         assert places[1].item() == 5 and places.cpu().numpy().sum() == 16
-        places[0] = meta(1, dtype=torch.long)[0]  # of which nobody knows the number
-        assert places.cpu().tolist() == [0, 0, 0]
+        assert (places * weights).cpu().tolist() == [0.0, 0.0, 0.0]  # of which nobody knows the numbers
         assert meta(100, 100).cpu().numpy().shape == (100, 100)
     assert Numbers().answer(torch.ops.aten.add.Tensor, (), {}) is NotImplemented
 
@@ -96,8 +105,9 @@ def test_every_method_is_foreseen_and_larger_videos_need_more(method_model, meth
     folder, double = method_model(method), {"height": 64, "width": 64}
     small, large = predict(folder, **SIZE), predict(folder, **double)
     half = predict(folder, **double, dtype=torch.bfloat16)
-    assert 0 < small.tensors < large.tensors and small.weights == large.weights
-    assert half.weights < large.weights and half.tensors < large.tensors
+    assert small.weights == large.weights > half.weights > 0
+    if method != "mtv":  # whose small model is mostly ears
+        assert small.tensors < large.tensors > half.tensors
     assert large.peak >= large.runtime + large.weights + large.tensors
 
 
@@ -114,35 +124,41 @@ def test_what_fits_is_not_touched(method_model):
     assert choice.fits and str(choice) == "float32 on cpu"
 
 
-def test_what_does_not_fit_is_spared_step_by_step(method_model):
-    folder, size = method_model("aadiff"), {"height": 16, "width": 256}
-    at_once = predict(folder, **size)
-    one_by_one = predict(folder, **size, arguments={"decode_chunk_size": 1})
-    assert one_by_one.peak < at_once.peak
-    found = choose(folder, **size, device="cpu", free=(one_by_one.peak + at_once.peak) // 2)
-    assert found.decode_chunk_size == 1 and "1 frame decoded at once" in str(found)
+@pytest.fixture
+def needs(monkeypatch):
+    """In place of rehearsals: 100 for 64x64 in float32, less by what is spared."""
+
+    def invented(folder, method, *, height, width, dtype, tiling, arguments, **others):
+        del folder, method, others
+        pixels = 100 - 20 * (arguments.get("decode_chunk_size") == 1) - 20 * tiling
+        peak = pixels * height * width // 64**2 // (2 if dtype == torch.bfloat16 else 1)
+        return Prediction(runtime=0, weights=0, tensors=peak, frames=0, loading=0)
+
+    monkeypatch.setattr("asva.memory.choice.predict", invented)
 
 
-def test_a_refusal_names_what_would_fit(method_model):
+@pytest.mark.parametrize(
+    ("free", "chunk", "tiling", "dtype"),
+    [(100, 8, False, "float32"), (80, 1, False, "float32"), (60, 1, True, "float32"), (50, 8, False, "bfloat16")],
+)
+def test_what_does_not_fit_is_spared_step_by_step(needs, method_model, free, chunk, tiling, dtype):
+    found = choose(method_model("avsyncd"), height=64, width=64, device="cpu", free=free)
+    assert (found.decode_chunk_size, found.tiling, found.dtype) == (chunk, tiling, dtype)
+    assert ("1 frame decoded at once" in str(found)) == (chunk == 1) and ("in tiles" in str(found)) == tiling
+
+
+def test_a_refusal_names_what_would_fit(needs, method_model):
     folder = method_model("avsyncd")
-    small = predict(folder, height=64, width=64, dtype=torch.float32)
-    with pytest.raises(
-        ModelError, match=r"`--size 512x512` needs about .* GB and .* GB are free on cpu: pass `--size "
-    ):
-        choose(folder, height=512, width=512, device="cpu", dtype="float32", free=small.peak + 10**6)
+    told = r"`--size 512x512` needs about 0\.0 GB and 0\.0 GB are free on cpu: pass `--size 128x128`"
+    with pytest.raises(ModelError, match=told):
+        choose(folder, height=512, width=512, device="cpu", dtype="float32", free=500)
     with pytest.raises(ModelError, match="take a smaller model, or a machine with more"):
-        choose(folder, **SIZE, device="cpu", free=1)
+        choose(folder, height=64, width=64, device="cpu", free=1)
 
 
-def test_a_precision_that_was_asked_for_is_kept_and_another_is_named(method_model):
-    folder, size = method_model("audio-window"), {"height": 64, "width": 64}
-    least = {"arguments": {"decode_chunk_size": 1}, "tiling": True}
-    full, half = (predict(folder, **size, dtype=dtype, **least).peak for dtype in (torch.float32, torch.bfloat16))
-    assert half < full
-    free = (full + half) // 2
-    assert choose(folder, **size, device="cpu", free=free).dtype == "bfloat16"
+def test_a_precision_that_was_asked_for_is_kept_and_another_is_named(needs, method_model):
     with pytest.raises(ModelError, match="pass `--dtype bfloat16 --offload none`"):
-        choose(folder, **size, device="cpu", dtype="float32", free=free)
+        choose(method_model("avsyncd"), height=64, width=64, device="cpu", dtype="float32", free=50)
 
 
 def test_free_memory_can_be_overruled(monkeypatch):

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from asva.memory.numbers import Numbers
-from asva.memory.workspace import fused_attention, in_memory, workspace
+from asva.memory.workspace import GIVEN_BACK, HOLES, fused_attention, workspace
 
 __all__ = ["Ledger"]
 
@@ -28,8 +28,8 @@ class Ledger(TorchDispatchMode):
     """Counts the bytes of tensors that are alive, and the most there were, while the block lasts.
 
     Args:
-        device: Type of device that is stood in for. Of ``cpu`` the workspaces of kernels and the holes between small
-            blocks are counted too; of others, and of none, tensors alone.
+        device: Type of device that is stood in for. Of ``cpu`` the workspaces of kernels and what the heap
+            keeps are counted too; of others, and of none, tensors alone.
         parts: Networks by name; the most is also told for each, of the time from its call to that of another.
 
     Attributes:
@@ -41,6 +41,7 @@ class Ledger(TorchDispatchMode):
     def __init__(self, device: str = "", parts: dict[str, nn.Module] | None = None) -> None:
         super().__init__()
         self.device, self.live, self.peak, self.part = device, 0, 0, ""
+        self._heap = self._heap_most = 0  # of it, what lies in the heap, which does not shrink
         self.peaks: dict[str, int] = defaultdict(int)
         self._owners = {id(module): name for name, part in (parts or {}).items() for module in part.modules()}
         self._known = weakref.WeakSet()  # storages: those of weights first, whose views are not counted either
@@ -69,7 +70,7 @@ class Ledger(TorchDispatchMode):
         for tensor in tree_leaves(answer):
             if isinstance(tensor, Tensor):
                 self.hold(tensor)
-        self.touch(in_memory(workspace(func, args, kwargs, answer)) if self.device == "cpu" else 0)
+        self.touch(workspace(func, args, kwargs, answer) if self.device == "cpu" else 0)
         return answer
 
     def hold(self, tensor: Tensor) -> None:
@@ -78,18 +79,23 @@ class Ledger(TorchDispatchMode):
         if storage in self._known:
             return
         self._known.add(storage)
-        size = in_memory(storage.nbytes()) if self.device == "cpu" else storage.nbytes()
-        self.live += size
-        weakref.finalize(storage, self._let_go, size)
+        size = storage.nbytes()
+        self._change(size)
+        weakref.finalize(storage, self._change, -size)
 
     def touch(self, more: int = 0) -> None:
         """Note the most, with something that is held only now."""
-        total = self.live + more
+        self._change(more)
+        total = self.live - self._heap + round(HOLES * self._heap_most) if self.device == "cpu" else self.live
         self.peak = max(self.peak, total)
         self.peaks[self.part] = max(self.peaks[self.part], total)
+        self._change(-more)
 
-    def _let_go(self, size: int) -> None:
-        self.live -= size
+    def _change(self, size: int) -> None:
+        self.live += size
+        if abs(size) < GIVEN_BACK:
+            self._heap += size
+            self._heap_most = max(self._heap_most, self._heap)
 
     def _enter_part(self, module: nn.Module, inputs: Any) -> None:
         del inputs

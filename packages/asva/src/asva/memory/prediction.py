@@ -19,7 +19,7 @@ from asva.models.memory import component_sizes
 __all__ = ["Prediction", "predict"]
 
 # Bytes that the first call brings into a process that holds the libraries already: kernels, codecs, buffers.
-_FIRST_CALL = 40_000_000
+_FIRST_CALL = 60_000_000
 # Frames that x264 looks ahead and refers to, each with its reduced copies: 1.5 bytes a pixel, twice.
 _ENCODER_FRAMES = 60
 _ENCODER_BYTES = 3

@@ -13,17 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["fused_attention", "in_memory", "workspace"]
+__all__ = ["GIVEN_BACK", "HOLES", "fused_attention", "workspace"]
 
-# glibc gives blocks from here on back at once. Smaller ones leave holes in the heap: what these cost was fitted on
-# small models of four methods, see docs/benchmarks.md.
-_GIVEN_BACK = 32 * 2**20
-_HOLES = 0.55
-
-
-def in_memory(size: int) -> int:
-    """Bytes of memory that a block of so many bytes costs."""
-    return size if size >= _GIVEN_BACK else round(size * (1 + _HOLES))
+# Blocks from here on go back to the system at once; smaller ones stay in the heap of glibc, for the next of their kind.
+GIVEN_BACK = 32 * 2**20
+# What the heap takes for each byte that was in it at most: fitted on small models of four methods.
+HOLES = 1.25
 
 
 def workspace(func: Any, args: Any, kwargs: Any, answer: Any) -> int:
