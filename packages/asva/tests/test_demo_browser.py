@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import uvicorn
 
@@ -315,7 +315,7 @@ def test_a_worker_that_is_killed_is_one_clear_line_and_the_next_video_is_made(vi
     choose(page, clip / "long.wav", clip / "drums.png")
     page.click("#make")
     assert becomes(page, "document.querySelector('.result progress').value > 0")
-    os.kill(server.makers[0].pid, signal.SIGKILL)
+    psutil.Process(server.makers[0].pid).kill()
     page.wait_for_selector(".result .problem:not([hidden])")
     assert "worker died" in page.locator(".result .problem").inner_text()
     page.set_input_files("#sound-file", clip / "drums.wav")
