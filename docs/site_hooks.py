@@ -9,9 +9,13 @@ import griffe
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-# A document elsewhere in the repository and the page of the site that it becomes.
-PAGES = {"CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmark-scripts.md", "README.md": "index.md"}
+# A file elsewhere in the repository and the page, or the file, of the site that it becomes.
+PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    "benchmarks/README.md": "benchmark-scripts.md",
+    "examples/own_model.sh": "tasks/own_model.sh",
+}
 PAGES |= {
     f"packages/{path.parent.name}/README.md": f"packages/{path.parent.name}.md"
     for path in sorted(ROOT.glob("packages/*/README.md"))
@@ -28,7 +32,8 @@ def on_files(files, config):
         text = (ROOT / source).read_text()
         if source.startswith("packages/"):
             text += reference(ROOT / source)
-        files.append(File.generated(config, page, content=moved(text, source, page)))
+        text = moved(text, source, page) if page.endswith(".md") else text
+        files.append(File.generated(config, page, content=text))
     return files
 
 
