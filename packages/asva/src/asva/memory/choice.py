@@ -66,7 +66,7 @@ def free_memory(device: str | torch.device = "cpu") -> int:
         return psutil.virtual_memory().available + psutil.Process().memory_info().rss
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return torch.accelerator.get_memory_info(device)[0]
+    return torch.accelerator.get_memory_info(device)[0] + torch.accelerator.memory_reserved(device)
 
 
 def _gigabytes(text: str) -> int:
