@@ -58,6 +58,25 @@ def test_every_container_keeps_samples_and_times(write_sound, name, codec, toler
     torch.testing.assert_close(audio.waveform[:, :RATE], torch.from_numpy(sound), rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 2.0123])
+def test_what_fills_an_encoder_s_last_block_up_is_left_out(write_sound, seconds):
+    """MP4 says where the sound ends: a picture made for it would have a frame too many."""
+    path = write_sound("a.m4a", tone(seconds, burst=0.1, rate=16000), 16000, "aac")
+    whole, end = load_audio(path, sample_rate=None), load_audio(path, sample_rate=None, start=seconds - 0.1)
+    assert 0 <= whole.duration - seconds < 1e-3  # it counts in milliseconds
+    assert end.waveform.shape[1] == whole.waveform.shape[1] - round((seconds - 0.1) * 16000)
+
+
+def test_a_header_that_states_too_short_an_end_loses_nothing():
+    track = reading.Timeline(rate=16000, end=16000.0)
+    track.add(np.ones((1, 20000), np.float32), 0)
+    track.trim(reading.PADDING)
+    assert track.samples().shape == (1, 20000)
+    track.end = 18000.0
+    track.trim(reading.PADDING)
+    assert track.samples().shape == (1, 18000)
+
+
 def test_rate_and_length_follow_the_request(write_sound):
     path = write_sound("a.wav", tone(1.5), RATE, "pcm_s16le")
     audio = load_audio(path)

@@ -19,6 +19,9 @@ from asva_audio.timeline import Timeline
 # or as a part of the duration.
 EXACT_CONTAINERS = {"mov", "wav", "w64", "flac", "aiff", "au", "caf", "matroska"}
 SLACK = (0.5, 0.05)
+# An encoder fills its last block up. MP4 says where the sound ends in it; a block has at most so many samples.
+PADDED_CONTAINERS = {"mov"}
+PADDING = 2048
 # ITU-R BS.775, (left + right) / 2 of surround sound: the subwoofer is left out, unnamed channels count as sides.
 MONO_WEIGHTS = {"FL": 0.5, "FR": 0.5, "FC": math.sqrt(0.5), "LFE": 0.0, "LFE2": 0.0}
 SURROUND_WEIGHT = 0.5 * math.sqrt(0.5)
@@ -36,7 +39,7 @@ def load_audio(
     """Read the sound of an audio or video file.
 
     Time 0 is the start of the file, not of its sound track: a track that begins later is preceded by silence, and
-    encoder priming is trimmed. Only the wanted seconds are decoded. The result is shorter than ``duration`` where the
+    encoder priming is trimmed, as is what fills the last block of an MP4 up. Only the wanted seconds are decoded. The result is shorter than ``duration`` where the
     sound ends earlier; :func:`asva_audio.fit` pads it.
 
     ``stereo="official"`` reads as the original AVSyncD loader does, for its released weights: the packets that begin in
@@ -116,6 +119,8 @@ def _decode(path: Path, mono: bool, start: float, duration: float | None, *, see
                 f"{path} is truncated: its sound ends at {track.cursor / track.rate:.2f} s of "
                 f"{track.end / track.rate:.2f} s; copy it again, or cut it before that with `duration`."
             )
+        if container.format.name.split(",")[0] in PADDED_CONTAINERS:
+            track.trim(PADDING)
         return track
 
 

@@ -52,6 +52,13 @@ class Timeline:
         self._keep(block[:, max(0, start - self.cursor) : max(0, stop - self.cursor)])
         self.cursor += block.shape[1]
 
+    def trim(self, most: int) -> None:
+        """Leave out what lies beyond the stated end, if no more than ``most`` samples of the track do."""
+        beyond = self.first + self.length - round(self.end)
+        if self.end and 0 < self.cursor - round(self.end) <= most and beyond > 0:
+            self.length = max(0, self.length - beyond)
+            self.blocks = [self.samples()[:, : self.length]]
+
     def samples(self) -> np.ndarray:
         """(c, s) float32, what was collected."""
         return np.concatenate(self.blocks, axis=1) if self.blocks else np.zeros((1, 0), np.float32)
