@@ -69,6 +69,7 @@ def test_keys_decide_trim_and_take_back(page, address, curated):
     page.goto(address)
     first, second = (key for key, _, _ in curated.clips)
     assert shows(page, 1) and page.title() == "Review by ann"
+    page.evaluate("video.pause()")  # it starts by itself where the browser lets it
     page.keyboard.press("Space")
     assert becomes(page, "video.currentTime > 0.1")
     page.keyboard.press("Space")
