@@ -113,8 +113,8 @@ def test_silence_is_remarked_upon(work, tmp_path):
 
 
 def test_what_nobody_foresaw_is_one_line(work, tmp_path, capfd):
-    kind, line = _answer(work, "make", {"request": {}, "video": "x"}, tmp_path)
-    assert (kind, line.splitlines()) == ("failed", [line]) and "KeyError" in line
+    kind, line = _answer(work, "make", {"request": {"colour": 1}, "video": "x"}, tmp_path)
+    assert (kind, line.splitlines()) == ("failed", [line]) and "TypeError" in line
 
 
 def test_a_worker_that_dies_is_told_and_replaced(settings, inputs, tmp_path):

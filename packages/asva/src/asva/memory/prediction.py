@@ -14,6 +14,7 @@ from torch import nn
 
 from asva.memory.rehearsal import rehearse
 from asva.memory.skeleton import skeleton
+from asva.models.folders import damage_named
 from asva.models.memory import component_sizes
 
 __all__ = ["Prediction", "predict"]
@@ -167,7 +168,8 @@ def bytes_of(network: nn.Module) -> int:
 
 def _loading(folder: Path, sizes: dict[str, int]) -> int:
     """Parts are read one by one; beside a part, its file is in memory until the part is whole."""
-    stored = {name: size for name, _, size in component_sizes(folder)}
+    with damage_named(folder):
+        stored = {name: size for name, _, size in component_sizes(folder)}
     held, most = 0, 0
     for name, size in sizes.items():
         held += size
