@@ -62,8 +62,9 @@ class PictureMeter:
         self._points.setdefault(name, []).append((begin, end, value))
 
     def _speed(self, first: np.ndarray, second: np.ndarray) -> float:
-        flow = self._flow.calc(first, second, None)
-        return float(cv2.magnitude(flow[..., 0], flow[..., 1]).mean()) / len(first)
+        squares = np.square(self._flow.calc(first, second, None))
+        # Not cv2.magnitude, whose last bit depends on where in the memory the numbers lie.
+        return float(np.sqrt(squares[..., 0] + squares[..., 1]).mean()) / len(first)
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> float:
