@@ -38,9 +38,9 @@ def load_audio(
 ) -> Audio:
     """Read the sound of an audio or video file.
 
-    Time 0 is the start of the file, not of its sound track: a track that begins later is preceded by silence, and
-    encoder priming is trimmed, as is what fills the last block of an MP4 up. Only the wanted seconds are decoded. The result is shorter than ``duration`` where the
-    sound ends earlier; :func:`asva_audio.fit` pads it.
+    Time 0 is the start of the file, not of its sound track: a track that begins later is preceded by silence. Encoder
+    priming is trimmed, as is what fills the last block of an MP4 up. Only the wanted seconds are decoded. The result is
+    shorter than ``duration`` where the sound ends earlier; :func:`asva_audio.fit` pads it.
 
     ``stereo="official"`` reads as the original AVSyncD loader does, for its released weights: the packets that begin in
     the clip, whole, and each one's interleaved samples taken for consecutive channels, of which ``mono`` keeps the
