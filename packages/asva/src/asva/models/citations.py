@@ -35,9 +35,10 @@ class Credit:
         return f"{self.title}: licence {self.licence}. Please cite {'; '.join(self.papers)}."
 
 
-_IMAGEBIND = "ImageBind (CVPR 2023)"
+# Titles and venues as the papers of KeyVID, AVSyncD and MTV list them; KeyVID and MTV themselves name no venue.
+_IMAGEBIND = "ImageBind: One Embedding Space to Bind Them All (CVPR 2023)"
 _LATENT_DIFFUSION = "High-Resolution Image Synthesis with Latent Diffusion Models (CVPR 2022)"
-_DYNAMICRAFTER = "DynamiCrafter (ECCV 2024)"
+_DYNAMICRAFTER = "DynamiCrafter: Animating Open-Domain Images with Video Diffusion Priors (ECCV 2024)"
 
 # By the family that stands in a converted folder's source.json.
 CREDITS = {
@@ -59,7 +60,11 @@ CREDITS = {
     "mtv": Credit(
         "MTV",
         MTV_LICENCE,
-        ("Audio-Sync Video Generation with Multi-Stream Temporal Control", "CogVideoX (ICLR 2025)", "wav2vec 2.0"),
+        (
+            "Audio-Sync Video Generation with Multi-Stream Temporal Control",
+            "CogVideoX: Text-to-Video Diffusion Models with an Expert Transformer (ICLR 2025)",
+            "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations (NeurIPS 2020)",
+        ),
     ),
     "imagebind": Credit("ImageBind", "CC BY-NC-SA 4.0 (no commercial use)", (_IMAGEBIND,)),
     "beats": Credit("BEATs", "MIT", ("BEATs: Audio Pre-Training with Acoustic Tokenizers (ICML 2023)",)),
