@@ -155,14 +155,13 @@ def _frames(
 ) -> Made:
     from asva.long import LongVideo
     from asva.long.folder import PartFolder
-    from asva.models import load_pipeline, predicted_peak
+    from asva.memory import predict
+    from asva.models import load_pipeline
 
-    request = plan.request
+    request, size = plan.request, {name: plan.arguments[name] for name in ("height", "width")}
     stages.stage("loading the model")
     pipeline = (load or load_pipeline)(plan.folder or "", method=plan.method.name, **_place(request))
     spare(pipeline, plan.choice)
-    size = {name: plan.arguments[name] for name in ("height", "width")}
-    predicted = predicted_peak(pipeline, **size) if plan.choice is None else plan.choice.prediction.peak
     stages.stage(FIRST_STAGE)
     heard = listen(plan, pipeline, control)
     device, dtype = str(pipeline._execution_device), str(pipeline.dtype)
@@ -194,7 +193,7 @@ def _frames(
         device=device,
         dtype=dtype,
         localizer=getattr(pipeline, "localizer", None) is not None,
-        predicted=predicted,
+        predicted=(predict(None, **size) if plan.choice is None else plan.choice.prediction).peak,
         resumed=0 if store is None else store.found,
     )
 

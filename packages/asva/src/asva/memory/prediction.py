@@ -51,7 +51,7 @@ class Prediction:
 
 
 def predict(
-    folder: Path,
+    folder: Path | None,
     method: str | None = None,
     *,
     height: int,
@@ -67,7 +67,7 @@ def predict(
     """What sampling with a model will need at most; nothing is loaded and nothing computed.
 
     Args:
-        folder: Of the model.
+        folder: Of the model; None is a method without one.
         method: A name of :data:`asva.pipelines.METHODS`; None is the model's own.
         height: Of the video, in pixels.
         width: Of the video, in pixels.
@@ -82,18 +82,21 @@ def predict(
     Raises:
         ModelError: If the folder is damaged or of another method.
     """
-    stamp = (folder / "model_index.json").stat().st_mtime_ns
-    told = tuple(sorted((arguments or {}).items()))
-    size = (height, width, num_frames)
-    seen = _rehearsed(folder, stamp, method, size, device, dtype, tiling=tiling, hears=hears, told=told)
-    weights, tensors = seen.at_once(offload)
+    weights, tensors, loading = 0, 0, 0
+    if folder is not None:
+        stamp = (folder / "model_index.json").stat().st_mtime_ns
+        told = tuple(sorted((arguments or {}).items()))
+        size = (height, width, num_frames)
+        seen = _rehearsed(folder, stamp, method, size, device, dtype, tiling=tiling, hears=hears, told=told)
+        weights, tensors = seen.at_once(offload)
+        loading = _loading(folder, seen.sizes)
     on_cpu = device == "cpu"
     return Prediction(
         runtime=_process() + _FIRST_CALL if on_cpu else 0,
         weights=weights,
         tensors=tensors,
         frames=_ENCODER_FRAMES * _ENCODER_BYTES * height * width if on_cpu else 0,
-        loading=_loading(folder, seen.sizes) if on_cpu else 0,
+        loading=loading if on_cpu else 0,
     )
 
 

@@ -8,7 +8,6 @@ from .convert import convert_model as convert_model
 from .convert import restore_model as restore_model
 from .load import load_pipeline as load_pipeline
 from .memory import measured_peak as measured_peak
-from .memory import predicted_peak as predicted_peak
 from .memory import reset_peak as reset_peak
 from .resolve import cache_folder as cache_folder
 from .resolve import resolve_model as resolve_model
@@ -23,7 +22,6 @@ __all__ = [
     "convert_model",
     "load_pipeline",
     "measured_peak",
-    "predicted_peak",
     "read_checkpoint",
     "reset_peak",
     "resolve_model",
