@@ -109,9 +109,11 @@ def test_a_trained_method_becomes_a_pipeline_that_samples(task, name, small_mode
     run, seen = _train(made, tmp_path)
     assert [progress.step for progress in seen] == [1, 2] and run.num_trainable > 0
     settings = tmp_path / "settings.yaml"
-    words = {"family": name, "num_frames": 12, "fps": 6, "height": 32, "width": 32, "vae_sample": "mode"}
+    words = {"family": name, "num_frames": 48, "fps": 24, "height": 64, "width": 64, "vae_sample": "mode"}
     settings.write_text(yaml.safe_dump(words | {"num_inference_steps": 2}))
-    output = assemble(tmp_path, tmp_path / "model", settings, base=str(small_model))
+    changed = []
+    output = assemble(tmp_path, tmp_path / "model", settings, base=str(small_model), on_trained=changed.append)
+    assert changed == [{"num_frames": 12, "fps": 6, "height": 32, "width": 32}]
     from asva import pipelines
 
     family = pipelines.AudioWindowPipeline if name == "audio-window" else pipelines.AVSyncDPipeline
@@ -121,6 +123,7 @@ def test_a_trained_method_becomes_a_pipeline_that_samples(task, name, small_mode
     out = pipeline(clip.frames[0], torch.as_tensor(clip.waveform), clip.caption, sample_rate=16000,
                    generator=torch.Generator().manual_seed(0))  # fmt: skip
     assert out.frames.shape == (12, 32, 32, 3) and np.isfinite(out.frames).all()
+    assert pipeline.config.fps == 6 and pipeline.config.get("radius", 1.5) == 1.5
 
 
 def test_the_first_frame_is_clean_and_no_part_of_the_loss(task):

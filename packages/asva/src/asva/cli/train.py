@@ -184,8 +184,15 @@ def assemble(
     base: Annotated[str | None, typer.Option(help="Model whose parts are taken where FOLDER has none.")] = None,
     fields: Annotated[list[str] | None, typer.Option("--set", help="Any of the settings: --set radius=2")] = None,
 ) -> None:
-    """Put the trained parts together into a model that asva sample loads."""
+    """Put the trained parts together into a model that asva sample loads.
+
+    Size, frame rate, radius and whatever else the training has decided are taken from it; --set overrules them.
+    """
+    from asva.cli.terminal import note
     from asva.training.assemble import assemble as put_together
 
-    written = put_together(folder, output, settings, base=base, overrides=_fields(fields))
+    def on_trained(changed: dict[str, Any]) -> None:
+        note("as in the training: " + ", ".join(f"{name} {value}" for name, value in sorted(changed.items())))
+
+    written = put_together(folder, output, settings, base=base, overrides=_fields(fields), on_trained=on_trained)
     typer.echo(f"The model is in {written}.")

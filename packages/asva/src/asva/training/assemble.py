@@ -1,6 +1,7 @@
 """A pipeline folder out of a model folder whose parts are trained."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from asva.training.components import find_component, read_component
 from asva.training.diffusion_task import base_folder
 from asva.training.mtv_parts import read_part
 from asva.training.recipe import RECIPES, RecipeError
+from asva.training.trained import trained_settings
 
 _TOWERS = ("vae", "text_encoder", "image_encoder", "image_projector")
 
@@ -61,6 +63,7 @@ def assemble(
     base: str | None = None,
     overrides: dict[str, Any] | None = None,
     dtype: torch.dtype = torch.float16,
+    on_trained: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
     """Put trained parts together into a folder that the family's ``from_pretrained`` and ``--model`` load.
 
@@ -68,13 +71,15 @@ def assemble(
         folder: Model folder that the trainings wrote.
         output: Folder to write; it must not be there yet.
         settings: Name or path of a YAML file with the pipeline's configuration, its ``family`` (``keyvid`` if none),
-            the ``scheduler``, and the ``base`` for what the folder lacks.
+            the ``scheduler``, and the ``base`` for what the folder lacks. What the folder's trainings have decided,
+            such as size and frame rate, overrules it.
         base: Model, by folder or name, instead of that of the settings.
-        overrides: Settings by name.
+        overrides: Settings by name, which overrule both.
         dtype: Of the stored weights.
+        on_trained: Called with the settings that the trainings changed, if any.
 
     Raises:
-        RecipeError: If the settings are not there or unknown, or ``output`` is there.
+        RecipeError: If the settings are not there or unknown, ``output`` is there, or trainings do not agree.
         RunError: If a part is missing.
     """
     from asva import pipelines
@@ -84,7 +89,13 @@ def assemble(
     config = _settings(settings) | (overrides or {})
     folders = [folder, base_folder(base or config.pop("base", None))]
     config.pop("base", None)
-    family = _family(config.pop("family", "keyvid"))
+    name = config.pop("family", "keyvid")
+    family = _family(name)
+    trained = trained_settings(folder, name, given=overrides or ())
+    changed = {name: value for name, value in trained.items() if config.get(name, value) != value}
+    config |= trained
+    if changed and on_trained is not None:
+        on_trained(changed)
     parts = {name: _read(source, folders, dtype, family) for name, source in family.parts.items()}
     for name in parts["taps"].layers if "taps" in parts else ():
         parts[name] = _read(name, folders, dtype, family)

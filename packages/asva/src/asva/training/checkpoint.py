@@ -55,7 +55,12 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if (path / _STATE).is_file())
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict]:
+def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:
     """Weights, optimizer states and record of a checkpoint. Runs no code from the files."""
     optimizer = torch.load(folder / _OPTIMIZER, map_location="cpu", weights_only=True)
-    return load_file(folder / _WEIGHTS), optimizer, json.loads((folder / _STATE).read_text())
+    return load_file(folder / _WEIGHTS), optimizer, read_record(folder)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Record of a checkpoint."""
+    return json.loads((folder / _STATE).read_text())
