@@ -1,11 +1,11 @@
 """Methods side by side on held-out clips of the synthetic world, as a table in Markdown.
 
-    python benchmarks/methods_world.py I2VD=runs/i2vd AVSyncD=runs/avsyncd@1,2,4,8 "windows, r 6"=runs/window
+    python benchmarks/methods_world.py I2VD=runs/i2vd AVSyncD=runs/avsyncd@1,2,4,8 "windows, r 6"=runs/window KeyVID=tiny
 
 Each model is NAME=FOLDER, a folder that `asva train assemble` wrote, with @ the audio guidance scales to try (its own
-setting if none). Static, true frames and KeyVID with chosen and with uniform keyframes come along. A model of fewer
-than 24 frames per second is brought there by KeyVID's interpolator, which hears the sound too: with --deaf it does not.
-A score is an F1 of events read off the pixels with a 95 % bootstrap interval over clips, as in bundled_model.py.
+setting if none). KeyVID has two rows, uniform and chosen keyframes. Static and true frames come along. A model of
+fewer than 24 frames per second is brought there by KeyVID's interpolator, which hears the sound too: with --deaf
+neither it nor a KeyVID model's own does. A score is an F1 of events read off the pixels with a 95 % bootstrap interval over clips, as in bundled_model.py.
 """
 
 import argparse
@@ -76,15 +76,6 @@ def given(clips: list[SyntheticClip]) -> list[Row]:
     return [row("static", None, still, clips), row("true frames", None, true, clips)]
 
 
-def keyvid(pipeline, clips: list[SyntheticClip]) -> list[Row]:
-    """KeyVID with keyframes where the sound says so, and at equal distances."""
-    sounds = [clip.waveform for clip in clips]
-    return [
-        row("KeyVID, uniform keyframes", None, sample(pipeline, clips, sounds, selection="uniform"), clips),
-        row("KeyVID, keyframes", None, sample(pipeline, clips, sounds), clips),
-    ]
-
-
 def rows_of(word: tuple[str, str, list], clips: list[SyntheticClip], interpolator, options) -> list[Row]:
     """One model at each of its guidance scales."""
     name, folder, scales = word
@@ -92,12 +83,22 @@ def rows_of(word: tuple[str, str, list], clips: list[SyntheticClip], interpolato
     for scale in scales:
         asked = {} if scale is None else {"audio_guidance_scale": scale}
         asked |= {} if options.steps is None else {"num_inference_steps": options.steps}
-        run = sample(pipeline, clips, sounds, **asked)
-        if pipeline.config.fps < clips[0].fps:
-            run = between(interpolator, run, pipeline.config.fps, clips, options.deaf)
-        rows.append(row(name, pipeline.config.get("audio_guidance_scale") if scale is None else scale, run, clips))
-        print(" | ".join(rows[-1]), flush=True)
+        shown = pipeline.config.get("audio_guidance_scale") if scale is None else scale
+        for kind, further in kinds(pipeline, options.deaf):
+            run = sample(pipeline, clips, sounds, **asked, **further)
+            if pipeline.config.fps < clips[0].fps:
+                run = between(interpolator, run, pipeline.config.fps, clips, options.deaf)
+            rows.append(row(name + kind, shown, run, clips))
+            print(" | ".join(rows[-1]), flush=True)
     return rows
+
+
+def kinds(pipeline, deaf: bool) -> list[tuple[str, dict]]:
+    """What is sampled of a model: of KeyVID uniform and chosen keyframes."""
+    if "num_keyframes" not in pipeline.config:
+        return [("", {})]
+    second = {"deaf_interpolator": deaf}
+    return [(", uniform keyframes", second | {"selection": "uniform"}), (", keyframes", second)]
 
 
 def chance(clips: list[SyntheticClip]) -> float:
@@ -111,18 +112,17 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=model_of, metavar="NAME=FOLDER[@SCALES]")
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--steps", type=int, help="sampling steps of the models; their own setting if not given")
-    parser.add_argument("--keyvid", default="tiny", help="KeyVID model, also the interpolator")
+    parser.add_argument("--interpolator", default="tiny", help="KeyVID model whose second stage it is")
     parser.add_argument("--deaf", action="store_true", help="interpolate without the sound")
-    parser.add_argument("--only", action="store_true", help="leave out static, true frames and KeyVID")
+    parser.add_argument("--only", action="store_true", help="leave out static and true frames")
     options = parser.parse_args()
     torch.set_num_threads(1)
     world = SyntheticWorld(HELD_OUT)
     clips = [world[i] for i in range(options.clips)]
-    interpolator = load(options.keyvid)
+    interpolator = load(options.interpolator)
     rows = [] if options.only else given(clips)
     for word in options.models:
         rows += rows_of(word, clips, interpolator, options)
-    rows += [] if options.only else keyvid(interpolator, clips)
     print(f"\n{table([HEAD, *rows])}\n\nChance level of F1 within 1 frame (circular shifts): {chance(clips):.3f}.")
 
 
