@@ -1,11 +1,12 @@
 """Methods side by side on held-out clips of the synthetic world, as a table in Markdown.
 
-    python benchmarks/methods_world.py I2VD=runs/i2vd AVSyncD=runs/avsyncd@1,2,4,8 "windows, r 6"=runs/window KeyVID=tiny
+    python benchmarks/methods_world.py KeyVID=tiny I2VD=runs/i2vd AVSyncD=runs/avsyncd@1,2,4,8 "windows, r 6"=runs/aw
 
 Each model is NAME=FOLDER, a folder that `asva train assemble` wrote, with @ the audio guidance scales to try (its own
 setting if none). KeyVID has two rows, uniform and chosen keyframes. Static and true frames come along. A model of
 fewer than 24 frames per second is brought there by KeyVID's interpolator, which hears the sound too: with --deaf
-neither it nor a KeyVID model's own does. A score is an F1 of events read off the pixels with a 95 % bootstrap interval over clips, as in bundled_model.py.
+neither it nor a KeyVID model's own does. A score is an F1 of events read off the pixels with a 95 % bootstrap
+interval over clips, as in bundled_model.py.
 """
 
 import argparse
