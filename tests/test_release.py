@@ -23,11 +23,14 @@ needs_uv = pytest.mark.skipif(not (shutil.which("uv") and shutil.which("git")), 
 
 @pytest.fixture(scope="module")
 def releasing():
-    spec = importlib.util.spec_from_file_location("releasing", ROOT / "tools" / "release.py")
+    home = ROOT / "tools" / "release"
+    places = {"submodule_search_locations": [str(home)]}
+    spec = importlib.util.spec_from_file_location("releasing", home / "__init__.py", **places)
     module = sys.modules["releasing"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["releasing"]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "releasing"]:
+        del sys.modules[name]
 
 
 def write_package(root: Path, name: str, needs: str = "") -> None:
@@ -55,23 +58,27 @@ def workspace(tmp_path):
     write_package(tmp_path, "asva-one")
     write_package(tmp_path, "asva-two", '\n    "asva-one[fast]>=0.1,<0.2",\n')
     for command in (["init", "-q"], ["config", "user.name", "a"], ["config", "user.email", "a@example.org"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+        git(tmp_path, *command)
     commit(tmp_path)
     return tmp_path
 
 
 def commit(root: Path) -> None:
-    subprocess.run(["git", "add", "."], cwd=root, check=True)
-    subprocess.run(["git", "commit", "-qm", "State"], cwd=root, check=True)
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "State")
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 @needs_uv
 def test_a_release_is_written_committed_tagged_and_tried(workspace, releasing):
     done = releasing.release(workspace, "asva-one", "minor")
     assert done.tag == "asva-one-v0.2.0"
-    assert releasing.git(workspace, "tag", "--points-at", "HEAD").split() == ["asva-one-v0.2.0"]
-    assert releasing.git(workspace, "log", "-1", "--format=%s").strip() == "Release asva-one 0.2.0"
-    assert not releasing.git(workspace, "status", "--porcelain")
+    assert git(workspace, "tag", "--points-at", "HEAD").split() == ["asva-one-v0.2.0"]
+    assert git(workspace, "log", "-1", "--format=%s").strip() == "Release asva-one 0.2.0"
+    assert not git(workspace, "status", "--porcelain")
     assert tomllib.loads((done.folder / "pyproject.toml").read_text())["project"]["version"] == "0.2.0"
     today = datetime.datetime.now(datetime.UTC).date()
     assert f"## 0.2.0 ({today})\n\n### Added\n\n- A thing." in (done.folder / "CHANGELOG.md").read_text()
@@ -117,7 +124,7 @@ def test_what_cannot_be_released_is_refused_and_nothing_changes(workspace, relea
     with pytest.raises(releasing.ReleaseError, match="working tree must be clean"):
         releasing.release(workspace, "asva-one", "minor")
     (workspace / "new.txt").unlink()
-    subprocess.run(["git", "tag", "asva-one-v0.2.0"], cwd=workspace, check=True)
+    git(workspace, "tag", "asva-one-v0.2.0")
     with pytest.raises(releasing.ReleaseError, match=r"Tag 'asva-one-v0\.2\.0' exists"):
         releasing.release(workspace, "asva-one", "minor")
     (workspace / "packages/asva-two/CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
@@ -127,13 +134,22 @@ def test_what_cannot_be_released_is_refused_and_nothing_changes(workspace, relea
 
 
 @needs_uv
+def test_what_was_written_is_put_back_where_a_sibling_s_changelog_cannot_be(workspace, releasing):
+    (workspace / "packages/asva-two/CHANGELOG.md").unlink()
+    commit(workspace)
+    with pytest.raises(FileNotFoundError):
+        releasing.release(workspace, "asva-one", "minor")
+    assert not git(workspace, "status", "--porcelain") and not git(workspace, "tag")
+
+
+@needs_uv
 def test_a_package_that_cannot_be_built_leaves_nothing_behind(workspace, releasing):
     (workspace / "packages/asva-one/LICENSE").unlink()
     commit(workspace)
     with pytest.raises((releasing.ReleaseError, subprocess.CalledProcessError)):
         releasing.release(workspace, "asva-one", "minor")
-    assert not releasing.git(workspace, "status", "--porcelain")
-    assert not releasing.git(workspace, "tag")
+    assert not git(workspace, "status", "--porcelain")
+    assert not git(workspace, "tag")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
