@@ -7,7 +7,6 @@ import contextlib
 import json
 import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from asva.demo.examples import EXAMPLES
+from asva.demo.home import new_home, occupied
 from asva.demo.html import page_html
 from asva.demo.queue import Queue
 from asva.demo.requests import command_line, in_short, read_wish
@@ -41,7 +41,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.limits = settings, settings.limits
         self.cookie = f"asva_demo_{secrets.token_hex(4)}"  # another server on this machine has another one
-        self.home = Path(tempfile.gettempdir(), f"asva-demo-{secrets.token_hex(8)}")
+        self.home = new_home()
         self.sessions = Sessions(self.home, self.limits)
         self.ear = Worker(settings, self.home)  # uploads are heard and seen while videos are made
         self.makers = [Worker(settings, self.home) for _ in range(settings.workers)]
@@ -52,20 +52,19 @@ class Server:
     async def live(self, app: Starlette) -> AsyncIterator[None]:
         """From the start to the end of the server."""
         del app
-        self.home.mkdir(mode=0o700)
-        folder = self.home / "examples"
-        folder.mkdir()
-        self.drawn = asyncio.create_task(self.ear.do("examples", folder=str(folder)))
-        tasks = [self.drawn, asyncio.create_task(self.queue.run()), asyncio.create_task(self._sweep())]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            for worker in (self.ear, *self.makers):
-                worker.close()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            shutil.rmtree(self.home, ignore_errors=True)
+        with occupied(self.home):
+            folder = self.home / "examples"
+            folder.mkdir()
+            self.drawn = asyncio.create_task(self.ear.do("examples", folder=str(folder)))
+            tasks = [self.drawn, asyncio.create_task(self.queue.run()), asyncio.create_task(self._sweep())]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                for worker in (self.ear, *self.makers):
+                    worker.close()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _sweep(self) -> None:
         while True:
