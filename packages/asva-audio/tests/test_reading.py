@@ -176,6 +176,22 @@ def test_what_is_no_sound_gives_one_line(tmp_path, content, message, suffix):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["ffconcat version 1.0\nfile a.wav\n", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\na.wav\n#EXT-X-ENDLIST\n"],
+    ids=["concat", "hls"],
+)
+@pytest.mark.parametrize("name", ["list.mp4", "list.wav", "list.m3u8"])
+@pytest.mark.parametrize("stereo", ["correct", "official"])
+def test_a_playlist_opens_no_other_file(write_sound, tmp_path, name, content, stereo):
+    other = write_sound("a.wav", tone(), RATE, "pcm_s16le")
+    path = other.with_name(name)
+    path.write_text(content)
+    with pytest.raises(AudioError, match="not a sound or video file") as caught:
+        load_audio(path, stereo=stereo)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_a_folder_and_a_silent_film_are_refused(tmp_path):
     with pytest.raises(AudioError, match="is a folder; name a sound"):
         load_audio(tmp_path)

@@ -225,6 +225,25 @@ def test_not_media(tmp_path, name, content, match):
     assert "\n" not in str(caught.value) and name in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["list.mp4", "list.mkv", "list", "list.ffconcat", "list.m3u8"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "ffconcat version 1.0\nfile other.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nother.mp4\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    ],
+    ids=["concat", "hls", "sdp"],
+)
+def test_a_playlist_opens_no_other_file(media, tmp_path, name, content):
+    media.write_media(tmp_path / "other.mp4")
+    (tmp_path / name).write_text(content)
+    for read in (probe, read_video, lambda path: read_video(path, backend="decord")):
+        with pytest.raises(MediaError, match=r"must be a (whole )?media file") as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(MediaError, match=r"existing file, got .*nowhere\.mp4"):
         read_video(tmp_path / "nowhere.mp4")

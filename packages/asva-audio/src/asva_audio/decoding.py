@@ -12,6 +12,14 @@ from asva_audio.sound import AudioError
 
 logger = logging.getLogger(__name__)
 
+# Kinds of file that hold what they show. Playlists and descriptions of streams (hls, concat, sdp) could make FFmpeg
+# open other files or addresses, whatever they are named, and some formats draw any text as a picture (tty, bin).
+FORMATS = (
+    *("wav", "w64", "mp3", "aac", "flac", "aiff", "au", "caf", "amr", "ac3", "eac3", "dts", "wv", "ape", "tta", "ogg"),
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "mxf", "nut", "dv"),
+)
+OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+
 # After a seek a decoder needs some packets until its output is right (MP3 reservoir, Opus pre-roll of 80 ms).
 PRE_ROLL, SEEK_FROM = 0.5, 2.0
 
@@ -30,7 +38,7 @@ def existing_file(path: Path) -> Path:
 def open_sound(path: Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The file and its best sound track, errors in one line that names the file."""
     try:
-        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+        with _open(path) as container:
             stream = container.streams.best("audio")
             if stream is None:
                 raise AudioError(f"{path} has no sound track; give a sound of its own.")
@@ -43,6 +51,16 @@ def open_sound(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Aud
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(f"{path} cannot be read: {reason}.") from error
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    try:
+        # The prefix keeps a colon in a name from being read as a protocol.
+        return av.open(f"file:{path}", options=OPENING)
+    except av.error.ArgumentError as error:
+        raise AudioError(
+            f"{path} is not a sound or video file, or of a kind that is not read, such as a playlist; give a WAV, say."
+        ) from error
 
 
 def seek_before(container: av.container.InputContainer, stream: av.AudioStream, seconds: float) -> None:

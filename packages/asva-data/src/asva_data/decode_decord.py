@@ -26,7 +26,7 @@ class DecordDecoder:
         decord = _load()
         times = _times(path, info)
         try:
-            reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+            reader = decord.VideoReader(f"file:{path}", ctx=decord.cpu(0), num_threads=1)
             if len(reader) != len(times):
                 raise _refusal(path, f"a file of which decord sees {len(reader)} of {len(times)} frames")
             for index, time in enumerate(times):

@@ -12,7 +12,14 @@ from av.stream import Disposition
 
 from .clip import MediaError
 
-NOT_MEDIA = ("tty", "bin", "xbin", "adf", "idf")  # formats that draw text files as pictures
+# Kinds of file that hold what they show. Playlists and descriptions of streams (hls, concat, sdp) could make FFmpeg
+# open other files or addresses, whatever they are named, and some formats draw any text as a picture (tty, bin).
+FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "mxf", "nut", "ogg", "ivf", "dv"),
+    *("h264", "hevc", "obu", "m4v", "mjpeg", "yuv4mpegpipe", "gif", "apng"),
+    *("wav", "w64", "mp3", "aac", "flac", "aiff", "au", "caf", "amr", "ac3", "eac3", "dts", "wv", "ape", "tta"),
+)
+OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 
 @contextmanager
@@ -24,14 +31,21 @@ def open_media(path: str | os.PathLike) -> Iterator[av.container.InputContainer]
     if path.stat().st_size == 0:
         raise MediaError(f"`path` must be a media file, got the empty file {path}.")
     try:
-        # The prefix keeps a colon in a name from being read as a protocol; the list keeps playlists off the network.
-        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
-            if container.format.name in NOT_MEDIA:
-                raise MediaError(f"`path` must be a media file, got {path}, which is text.")
+        with _open(path) as container:
             yield container
     except (av.error.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
         raise MediaError(f"`path` must be a whole media file, got {path}: {reason}.") from error
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    try:
+        # The prefix keeps a colon in a name from being read as a protocol.
+        return av.open(f"file:{path}", options=OPENING, metadata_errors="replace")
+    except av.error.ArgumentError as error:
+        raise MediaError(
+            f"`path` must be a media file, got {path}, which is of a kind that is not read, such as text or a playlist."
+        ) from error
 
 
 def exact_headers(container) -> bool:
