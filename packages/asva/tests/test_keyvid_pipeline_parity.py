@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
-from asva.pipelines import KeyVIDPipeline, interpolation, keyvid
+from asva.pipelines import KeyVIDPipeline, base, interpolation, keyvid
 from asva.pipelines.stages import decode_latents
 from asva_audio import ImageBindAudioEncoder, convert_imagebind_audio
 from asva_unet import ImageResampler, KeyVIDUNet, load_component, make_scheduler
@@ -151,7 +151,7 @@ def given(monkeypatch):
     def use(pipe, tensors):
         words = {"": tensors["in/null_text_emb"], "given": tensors["in/text_emb"]}
         encode = lambda tokenizer, encoder, prompts: torch.cat([words[prompt] for prompt in prompts])  # noqa: E731
-        monkeypatch.setattr(interpolation, "text_tokens", encode)
+        monkeypatch.setattr(base, "text_tokens", encode)
         monkeypatch.setattr(pipe, "_mel", lambda sounds: tensors["in/mel"])
         return {
             "image": tensors["in/image"][0],

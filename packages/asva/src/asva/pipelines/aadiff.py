@@ -27,7 +27,6 @@ from asva.pipelines.settings import Settings, check_settings
 from asva.pipelines.stages import latent_shape
 from asva.pipelines.stress import StressedNetwork, invert
 from asva.pipelines.text_audio import BRANCHES, TextAudioGuidance
-from asva.pipelines.tokens import both, text_tokens
 from asva_unet.denoise import denoise, draw_noise
 
 
@@ -159,7 +158,7 @@ class AADiffPipeline(VideoPipeline):
         pixels = None if image is None else torch.stack([read_picture(entry, size) for entry in images])
         with self._ready():
             lacks_text = not all(BRANCHES[branch][0] for branch in guidance.branches)
-            text = both(lambda given: text_tokens(self.tokenizer, self.text_encoder, given), prompts, [""], lacks_text)
+            text = self._text_tokens(prompts, lacks_text)
             if pixels is not None:
                 stress[:, 0] = 1.0  # the picture itself
             network = StressedNetwork(self.unet, text, stress.to(self._execution_device))

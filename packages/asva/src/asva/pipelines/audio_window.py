@@ -16,7 +16,7 @@ from asva.pipelines.inputs import Sound, as_batch, read_picture
 from asva.pipelines.output import VideoOutput
 from asva.pipelines.settings import Settings, check_settings
 from asva.pipelines.stages import StageNetwork, latent_shape
-from asva.pipelines.tokens import both, image_tokens, project, text_tokens
+from asva.pipelines.tokens import project
 from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
 from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions
 from asva_unet.denoise import denoise, draw_noise
@@ -180,14 +180,8 @@ class AudioWindowPipeline(VideoPipeline):
         lacks_text, lacks_image, lacks_audio = (
             any(not BRANCHES[b][place] for b in guidance.branches) for place in range(3)
         )
-        device = self._execution_device
-        text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
-        image = both(
-            lambda pictures: project(self.image_projector, image_tokens(self.image_encoder, pictures.to(device))),
-            pixels,
-            torch.zeros_like(pixels[:1]),
-            lacks_image,
-        )
+        text, towers = self._text_tokens(prompts, lacks_text), self._image_tokens(pixels, lacks_image)
+        image = {given: project(self.image_projector, tokens) for given, tokens in towers.items()}
         audio: dict[bool, Tensor | None] = {True: None, False: None}
         mask = None
         if sounds is not None:

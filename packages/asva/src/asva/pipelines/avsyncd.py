@@ -16,7 +16,7 @@ from asva.pipelines.output import VideoOutput
 from asva.pipelines.settings import Settings, check_settings
 from asva.pipelines.stages import latent_shape, onload
 from asva.pipelines.text_audio import BRANCHES, TextAudioGuidance
-from asva.pipelines.tokens import both, text_tokens
+from asva.pipelines.tokens import both
 from asva_audio import ImageBindAudioEncoder
 from asva_unet import AVSyncDConditions, AVSyncDUNet
 from asva_unet.denoise import denoise, draw_noise
@@ -160,7 +160,7 @@ class AVSyncDPipeline(VideoPipeline):
     ) -> ClipNetwork:
         given = [BRANCHES[branch] for branch in guidance.branches]
         lacks_text, lacks_audio = (not all(flags) for flags in zip(*given, strict=True))
-        text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
+        text = self._text_tokens(prompts, lacks_text)
         audio: dict[bool, Tensor | None] = {True: None, False: None}
         mask = None
         if self.unet.config.audio:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from torch import Tensor
 from asva.pipelines.inputs import Sound, read_sound
 from asva.pipelines.settings import Settings
 from asva.pipelines.stages import align_weights, decode_latents, encode_pixels, latent_shape, quantise
+from asva.pipelines.tokens import both, image_tokens, text_tokens
 from asva_unet.denoise import draw_noise
 
 Callback = Callable[[str, int, int, Tensor], None]
@@ -120,6 +121,15 @@ class VideoPipeline(DiffusionPipeline):
             for place in range(frames.shape[1])
         ]
         return torch.stack(encoded, dim=1)
+
+    def _text_tokens(self, prompts: Sequence[str], lacks_text: bool) -> dict[bool, Tensor]:
+        """(b, n, d) of the prompts (True) and, if a branch lacks them, of no words (False)."""
+        return both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
+
+    def _image_tokens(self, pixels: Tensor, lacks_image: bool) -> dict[bool, Tensor]:
+        """(b, n, d) of pictures (b, 3, h, w) (True) and, if a branch lacks them, of mid grey (False)."""
+        nothing, device = torch.zeros_like(pixels[:1]), self._execution_device
+        return both(lambda seen: image_tokens(self.image_encoder, seen.to(device)), pixels, nothing, lacks_image)
 
     def _first_latents(self, pixels: Tensor, settings: Settings) -> Tensor:
         """Latents (b, 1, c, h, w) of the first frame: those given, or the picture's."""

@@ -13,7 +13,7 @@ from asva.pipelines.inputs import Sound, as_batch, per_sample, read_frames, read
 from asva.pipelines.output import VideoOutput
 from asva.pipelines.settings import Settings, check_settings
 from asva.pipelines.stages import StageNetwork, latent_shape
-from asva.pipelines.tokens import ClipTokens, audio_tokens, both, image_tokens, project, text_tokens
+from asva.pipelines.tokens import ClipTokens, audio_tokens, both, project
 from asva_unet import Guidance
 from asva_unet.denoise import denoise, draw_noise
 from asva_unet.guidance import BRANCHES
@@ -129,14 +129,8 @@ class InterpolatingPipeline(VideoPipeline):
 
         branches = {branch for scales in guidance.values() for branch in scales.branches}
         lacks_text, lacks_image, lacks_audio = (any(not BRANCHES[b][place] for b in branches) for place in range(3))
-        device, shape = self._execution_device, self.audio_encoder.config
-        text = both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
-        towers = both(
-            lambda pictures: image_tokens(self.image_encoder, pictures.to(device)),
-            pixels,
-            torch.zeros_like(pixels[:1]),
-            lacks_image,
-        )
+        text, towers = self._text_tokens(prompts, lacks_text), self._image_tokens(pixels, lacks_image)
+        shape = self.audio_encoder.config
         silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
         heard = silence.expand(len(pixels), -1, -1, -1) if mel is None else mel
         audio = both(lambda mels: audio_tokens(self.audio_encoder, mels), heard, silence, lacks_audio)
