@@ -119,27 +119,20 @@ def _over_windows(heard: Heard, name: str, values: np.ndarray) -> None:
 
 def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Motion heard or given, if the method follows it, and how bad each frame is to start a window at."""
-    from asva.long import heard_curve, loudness_curve, unrest
+    from asva.long import loudness_curve, unrest
+    from asva.long.curve import pipeline_curve
     from asva.long.shape import shape_curve
     from asva.pipelines.amplitude import frame_amplitude
 
-    native, curve, given = _exact(plan.native_fps), None, plan.request.options
+    native, given = _exact(plan.native_fps), plan.request.options
     if "--curve" in given:
         curve = _curve_given(plan, control.duration)
         curve = np.pad(curve, (0, max(count - len(curve), 0)))[:count]
-    elif getattr(pipeline, "localizer", None) is not None:
-        curve = heard_curve(
-            pipeline.localizer,
-            pipeline.audio_encoder.spectrogram,
-            control,
-            count,
-            window_size=plan.window_size,
-            fps=native,
-            sample_rate=pipeline.config.sample_rate,
-        )
     elif "--words" in plan.method.options:
         heard = control.piece(Fraction(0), count / native, pipeline.config.sample_rate).waveform[0]
         curve = frame_amplitude(heard, count, smoothing=pipeline.config.smoothing).numpy()
+    else:
+        curve = pipeline_curve(pipeline, control, count, window_size=plan.window_size, fps=native)
     bent = {name: given[f"--{name}"] for name in ("gain", "threshold", "attack", "release") if f"--{name}" in given}
     if bent and curve is None:
         raise ValueError(f"`--{next(iter(bent))}` must come with `--curve`: this model has no localizer to hear one.")

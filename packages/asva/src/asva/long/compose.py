@@ -6,7 +6,7 @@ import os
 from fractions import Fraction
 from typing import Any
 
-from asva.long.curve import heard_curve, loudness_curve, unrest
+from asva.long.curve import loudness_curve, pipeline_curve, unrest
 from asva.long.keyframes import window_keyframes
 from asva.long.plan import count_frames, exact_rate, make_clip_plan
 from asva.long.track import Track
@@ -50,17 +50,8 @@ def long_video(
     track = Track.of(audio if isinstance(audio, Audio) else load_audio(audio, sample_rate=None, mono=False))
     config = pipeline.config
     native, size = exact_rate(config.fps), config.num_frames
-    count, curve = count_frames(track.duration, native) + size + 1, None
-    if getattr(pipeline, "localizer", None) is not None:
-        curve = heard_curve(
-            pipeline.localizer,
-            pipeline.audio_encoder.spectrogram,
-            track,
-            count,
-            window_size=size,
-            fps=native,
-            sample_rate=config.sample_rate,
-        )
+    count = count_frames(track.duration, native) + size + 1
+    curve = pipeline_curve(pipeline, track, count, window_size=size, fps=native)
     plan = make_clip_plan(
         track.duration,
         fps or native,

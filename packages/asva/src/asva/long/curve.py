@@ -62,6 +62,23 @@ def heard_curve(
     return (total / shares)[:num_frames].astype(np.float32)
 
 
+def pipeline_curve(
+    pipeline: Any, track: Track, num_frames: int, *, window_size: int, fps: Fraction
+) -> np.ndarray | None:
+    """What a pipeline's own localizer hears, see :func:`heard_curve`; None of a pipeline without one."""
+    if getattr(pipeline, "localizer", None) is None:
+        return None
+    return heard_curve(
+        pipeline.localizer,
+        pipeline.audio_encoder.spectrogram,
+        track,
+        num_frames,
+        window_size=window_size,
+        fps=fps,
+        sample_rate=pipeline.config.sample_rate,
+    )
+
+
 def loudness_curve(track: Track, num_frames: int, fps: Fraction) -> np.ndarray:
     """(num_frames,) root mean square of the sound during each frame, relative to the loudest."""
     edges = [round(index / fps * track.sample_rate) for index in range(num_frames + 1)]
