@@ -5,7 +5,6 @@ Input that is only unusual (8 bit, six channels, a picture of one pixel) gives a
 
 import json
 import os
-import resource
 import shutil
 import struct
 
@@ -87,6 +86,19 @@ def test_empty_file(sample, bad, tmp_path, option):
 def test_text_is_neither_picture_nor_sound(sample, bad, tmp_path, option):
     (bad / "a.txt").write_text("Not media at all.\n" * 50)
     refused(sample(**{option: bad / "a.txt"}), tmp_path, f"`--{option}`", "a.txt")
+
+
+@pytest.mark.parametrize("option", ["image", "audio"])
+@pytest.mark.parametrize(
+    "content",
+    ["ffconcat version 1.0\nfile a.mp4\n", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.mp4\n#EXT-X-ENDLIST\n"],
+    ids=["concat", "hls"],
+)
+def test_a_playlist_that_is_called_a_video(sample, bad, tmp_path, option, content):
+    frames = np.zeros((24, 32, 32, 3), np.uint8)
+    write_video(bad / "a.mp4", frames, fps=24, waveform=np.zeros((1, 16000)), sample_rate=RATE)
+    (bad / "list.mp4").write_text(content)
+    refused(sample(**{option: bad / "list.mp4"}), tmp_path, f"`--{option}`", "list.mp4")
 
 
 @pytest.mark.parametrize("option", ["image", "audio"])
@@ -238,8 +250,8 @@ def test_size_that_the_networks_cannot_make(sample, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits on file size")
 def test_full_disk(sample, tmp_path):
+    resource = pytest.importorskip("resource", reason="limits on file size")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -246,3 +247,32 @@ def test_a_header_that_lies(asva, inputs, small_model, tmp_path):
     assert ran.code == 1 and "truncated" in ran.complaint and "2.00 s of 100.00 s" in ran.complaint
     assert asva("sample", *files, "--duration", 1.5).code == 0
     assert len(read_video("out.mp4").frames) == 36
+
+
+def test_a_header_that_states_too_little(asva, inputs, small_model, tmp_path):
+    sound = bytearray((inputs / "knocks.wav").read_bytes())
+    sound[40:44] = (32000).to_bytes(4, "little")  # of 64000 bytes
+    (tmp_path / "lies.wav").write_bytes(sound)
+    ran = asva("sample", "--image", inputs / "ball.png", "--audio", tmp_path / "lies.wav", "--model", small_model)
+    assert ran.code == 0, ran.err
+    clip = read_video("out.mp4")
+    assert len(clip.frames) == 24 and abs(clip.waveform.shape[1] - RATE) <= 1024
+
+
+# Where a length stands in a box of MP4, in bytes behind its name.
+LENGTHS = {b"mvhd": 16, b"tkhd": 20, b"mdhd": 16, b"elst": 8}
+
+
+@pytest.mark.parametrize(("factor", "seconds"), [(0.5, 1.0), (50, 2.048)])
+def test_an_mp4_whose_headers_lie(asva, inputs, small_model, tmp_path, write_ball, factor, seconds):
+    """What they leave out is not shown; of what there is not, the blocks of sound tell the truth, with the last whole."""
+    content = bytearray(write_ball(tmp_path / "ball.mp4", 0.2, 2.0, side=16).read_bytes())
+    for box, behind in LENGTHS.items():
+        for place in [match.end() + behind for match in re.finditer(box, content)]:
+            length = round(int.from_bytes(content[place : place + 4], "big") * factor)
+            content[place : place + 4] = length.to_bytes(4, "big")
+    (tmp_path / "lies.mp4").write_bytes(content)
+    ran = asva("sample", "--image", inputs / "ball.png", "--audio", tmp_path / "lies.mp4", "--model", small_model)
+    assert ran.code == 0, ran.err
+    clip = read_video("out.mp4")
+    assert len(clip.frames) == round(24 * seconds) and abs(clip.waveform.shape[1] - seconds * RATE) <= 1024

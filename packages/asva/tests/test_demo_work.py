@@ -95,6 +95,16 @@ def test_refusals_name_the_file_and_no_folder(work, tmp_path):
         assert kind == "refused" and "my song.mp4" in line and str(tmp_path) not in line and "`--" not in line
 
 
+def test_a_playlist_of_another_s_upload_is_refused(work, inputs, tmp_path):
+    (tmp_path / "knocks.wav").write_bytes((inputs / "knocks.wav").read_bytes())
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile knocks.wav\n")
+    for task in ("listen", "look"):
+        given = {"path": str(tmp_path / "list.mp4"), "preview": str(tmp_path / "shown")}
+        kind, line = _answer(work, task, given, tmp_path)
+        assert kind == "refused" and "list.mp4" in line and "knocks" not in line
+    assert not (tmp_path / "shown").exists()
+
+
 def test_a_sound_that_is_too_long_is_refused(work, tmp_path, inputs):
     with wave.open(str(tmp_path / "long.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
