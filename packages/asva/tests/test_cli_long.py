@@ -265,7 +265,7 @@ LENGTHS = {b"mvhd": 16, b"tkhd": 20, b"mdhd": 16, b"elst": 8}
 
 @pytest.mark.parametrize(("factor", "seconds"), [(0.5, 1.0), (50, 2.048)])
 def test_an_mp4_whose_headers_lie(asva, inputs, small_model, tmp_path, write_ball, factor, seconds):
-    """What they leave out is not shown; of what there is not, the blocks of sound tell the truth, with the last whole."""
+    """What they leave out is not shown; of what there is not, its blocks tell the truth, the last one whole."""
     content = bytearray(write_ball(tmp_path / "ball.mp4", 0.2, 2.0, side=16).read_bytes())
     for box, behind in LENGTHS.items():
         for place in [match.end() + behind for match in re.finditer(box, content)]:
