@@ -105,8 +105,8 @@ def test_existing_files_are_replaced_only_on_demand(asva, small_model, inputs, t
     assert (tmp_path / "out.mp4").stat().st_size > 1000
 
 
-STAGES = ["reading picture and sound", "loading the model", "listening", "keyframes", "frames between", "decoding",
-          "writing"]  # fmt: skip
+STAGES = ["reading picture and sound", "planning", "loading the model", "listening", "keyframes", "frames between",
+          "decoding", "writing"]  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -100,6 +100,7 @@ def run(
     with Stages() as stages:
         stages.stage("reading pictures and sound")
         arguments, clip = _inputs(plan, sounds)
+        stages.stage("planning")
         plan = settle(plan, num_frames=arguments["num_frames"])
         stages.stage("loading the model")
         request = plan.request

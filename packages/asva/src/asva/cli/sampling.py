@@ -1,4 +1,4 @@
-"""The stages of `asva sample`: read, load, make the frames and write them as they come; everything or nothing."""
+"""The stages of `asva sample`: read, plan, load, make the frames and write them as they come; everything or nothing."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def run(
         picture = None if request.image is None else read_picture(request.image, size)
         sound, control = read_tracks(request)
         check_times(plan, control.duration)
+        stages.stage("planning")
         plan = settle(plan)
         made = _make(plan, picture, control, stages, targets["video"], left_behind, load)
         record = _write(plan, targets, sound, made, stages)
