@@ -208,7 +208,8 @@ def test_what_is_too_large_is_refused_while_it_comes(serve):
 
 def test_what_is_no_sound_or_picture_is_refused(serve):
     client = serve()
-    for content in (b"#EXTM3U\nfile:///etc/passwd\n", b"", b"<svg onload=alert(1)>", b"MZ" + bytes(99), b"text"):
+    playlists = (b"#EXTM3U\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile ../other/song.wav\n")
+    for content in (*playlists, b"", b"<svg onload=alert(1)>", b"MZ" + bytes(99), b"text"):
         assert send(client, content=content, name="fake.mp4").status_code == 415
         assert send(client, "picture", content, "fake.png").status_code == 415
     assert send(client, content=PNG).status_code == 415

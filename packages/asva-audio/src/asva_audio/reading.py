@@ -1,4 +1,4 @@
-"""Sound from any file that FFmpeg reads, through PyAV: exact times, any channels, no more decoded than is asked for."""
+"""Sound from any kind of sound or video file, through PyAV: exact times, any channels, no more decoded than is asked for."""
 
 import math
 import os
@@ -49,7 +49,7 @@ def load_audio(
     the track of a video; it reads sounds of their own (WAV) correctly.
 
     Args:
-        path: File in any format that FFmpeg reads.
+        path: Sound or video file of any usual kind; no playlist.
         sample_rate: Rate wanted in Hz, or None for the rate of the file.
         mono: Whether to mix the channels down to one: the mean of stereo, the usual weights for surround sound.
         start: First second wanted.
