@@ -25,6 +25,7 @@ VOWELS: dict[str, tuple[float, float, float]] = {
     "i": (290.0, 2250.0, 0.45),
 }
 CHORDS = {"major": (0, 4, 7, 12), "minor": (0, 3, 7, 12)}
+LOWEST = {"major": 220.0, "minor": 110.0}  # hertz of the lowest root
 # Red, green and blue of full light: major is warm, minor is cool.
 TINTS = {"major": (1.0, 0.72, 0.42), "minor": (0.42, 0.66, 1.0)}
 
@@ -122,8 +123,9 @@ def draw_effects(rng: np.random.Generator, duration: float) -> Effects:
 
 
 def draw_music(rng: np.random.Generator) -> Music:
-    """A chord of either mode."""
-    return Music(str(rng.choice(MODES)), float(rng.uniform()), float(110.0 * 2 ** rng.uniform(0.0, 1.0)))
+    """A chord of either mode; major lies an octave above minor, for a short spectrum hardly shows the third."""
+    mode, brightness = str(rng.choice(MODES)), float(rng.uniform())
+    return Music(mode, brightness, LOWEST[mode] * 2 ** float(rng.uniform()))
 
 
 def light_curve(music: Music | None, times: Floats) -> Floats:
