@@ -1,5 +1,6 @@
 """The work behind the page: uploads heard and seen, videos made as `asva sample` makes them, stopped at a step."""
 
+import multiprocessing
 import shlex
 import wave
 
@@ -13,7 +14,7 @@ from asva.demo import Limits, Settings
 from asva.demo.requests import command_line
 from asva.demo.stages import Cancelled
 from asva.demo.uploads import Refused, check_head, checked_name, store
-from asva.demo.work import Work, _answer
+from asva.demo.work import Work, _answer, serve
 from asva.demo.workers import Unable, Worker
 
 
@@ -151,6 +152,15 @@ def test_a_worker_that_dies_is_told_and_replaced(settings, inputs, tmp_path):
             await worker.do("look", **given)
 
     anyio.run(live)
+
+
+def test_a_worker_whose_server_was_killed_ends_without_a_word(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # it is this process here
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    ours.send((1, "look", {"path": "none.png", "preview": "x"}))
+    ours.close()
+    serve(theirs, context.RawValue("q", -1), settings, tmp_path)
 
 
 @pytest.mark.parametrize(

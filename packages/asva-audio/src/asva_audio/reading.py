@@ -1,4 +1,4 @@
-"""Sound from any kind of sound or video file, through PyAV: exact times, any channels, no more decoded than is asked for."""
+"""Sound from sound and video files, through PyAV: exact times, any channels, no more decoded than is asked for."""
 
 import math
 import os

@@ -49,7 +49,7 @@ def read_video(
     (variable rates too) unless `fps` is given: then frame i is the one on screen at i / fps, the nearest previous.
 
     Args:
-        path: Any file that FFmpeg reads.
+        path: A video of any usual kind; no playlist.
         backend: "pyav" (exact everywhere) or "decord" (refuses the kinds of file that it misreads).
         start: Seconds from time zero where the clip begins.
         duration: Seconds of the clip, or None for all.

@@ -59,7 +59,7 @@ def measure(
     """Decode a file once and measure it.
 
     Args:
-        path: Any file that FFmpeg reads.
+        path: A video of any usual kind.
         label: Its class, passed on to the scores.
         plan: How finely; None for the defaults.
         scores: What judges excerpts of 2 s, by name; without any, no excerpt is made.

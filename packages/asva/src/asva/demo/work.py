@@ -32,9 +32,9 @@ def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path)
     while True:
         try:
             number, task, arguments = connection.recv()
-        except EOFError:
+            connection.send(_answer(work, task, arguments, home))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
             return
-        connection.send(_answer(work, task, arguments, home))
 
 
 def _answer(work: Work, task: str, arguments: dict[str, Any], home: Path) -> tuple[str, Any]:
