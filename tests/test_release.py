@@ -186,6 +186,24 @@ def test_workflows_name_no_secret_and_no_host(path):
     assert all(job["runs-on"] for job in yaml.safe_load(text)["jobs"].values())
 
 
+def test_workflows_start_sessions_that_exist_on_pythons_that_are_supported():
+    declared = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    pythons = workflow("test.yml")["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    started = [line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"nox -s (.+)", path.read_text())]
+    assert len(started) == 3
+    for line in started:
+        name, python = re.match(r'"?(\w+)-?([\d.]*)', line).groups()
+        assert f"\ndef {name}(session: nox.Session" in declared and (not python or python in pythons), line
+
+
+def test_actions_without_tags_of_major_versions_are_named_in_full():
+    used = [line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"uses: (\S+)", path.read_text())]
+    owners = {action.split("/")[0] for action in used}
+    assert owners == {"actions", "astral-sh"}
+    for action in used:
+        assert re.search(r"@v\d+$" if action.startswith("actions/") else r"@v\d+\.\d+\.\d+$", action), action
+
+
 def test_the_citation_holds_what_the_format_asks_for_and_the_version():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
