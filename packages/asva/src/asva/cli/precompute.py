@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from asva.cli.options import Device, Model, RayAddress, Workers, Yes
 from asva.cli.progress import Stages
 from asva.cli.terminal import note, table
 
+OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
 FROM_MODEL = ("height", "width", "num_frames", "fps")
 
 
@@ -20,11 +22,13 @@ def precompute(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the shards.")],
     model: Model = "tiny",
     recipe: Annotated[
-        str | None, typer.Option(help="Training recipe whose clips are wanted; by default the model's size and rate.")
+        str | None,
+        typer.Option(help="Training recipe whose clips and tokens are wanted; by default those of the model itself."),
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="Pieces of each video.")] = 1,
     fields: Annotated[
-        list[str] | None, typer.Option("--set", help="A field of the clips, such as data.seed=3; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="A field of the clips (data.seed=3) or, with a recipe, init and taps."),
     ] = None,
     workers: Workers = 1,
     ray_address: RayAddress = None,
@@ -34,20 +38,26 @@ def precompute(
 ) -> None:
     """Store latents, motion, and tokens of words, picture and sound, so that a training step runs the U-Net alone.
 
-    Train with --set data.kind=latents --set data.root=SHARDS; encoders of another model are refused. A run that was
-    stopped goes on behind the last finished piece.
+    The recipe, or else the model's method, says how the sound is heard: keyframe and interp, avsyncd, i2vd (not at
+    all) or audio-window (its taps). Train with --set data.kind=latents --set data.root=SHARDS; shards for another
+    method, and encoders of another model, are refused. A run that was stopped goes on behind the last finished piece.
 
-    Example:
+    Examples:
 
       asva data precompute raw --model tiny --output shards
+
+      asva data precompute raw --model tiny --recipe tiny-avsyncd --output shards
     """
     from asva.cli.models import agree
     from asva.models import resolve_model
+    from asva.training import load_recipe
     from asva.training.precompute import precompute as run
 
     own = recipe is not None and Path(model).is_dir()  # also a folder that a training has not finished
     home = Path(model) if own else resolve_model(model, confirm=lambda plan: agree(plan, yes=yes))
-    data = _data(folder, _fields(fields), recipe, home)
+    values = _fields(fields, OF_CLIPS if recipe is None else OF_RECIPE)
+    training = None if recipe is None else load_recipe(recipe, values | {"data.kind": "folder"})
+    data = _data(folder, values, home) if training is None else replace(training.data, root=folder)
     with Stages() as stages:
 
         def on_done(done: int, total: int) -> None:
@@ -58,6 +68,7 @@ def precompute(
             data,
             home,
             output,
+            recipe=training,
             passes=passes,
             device=device,
             workers=workers,
@@ -73,15 +84,11 @@ def precompute(
     raise typer.Exit(0 if counts["stored"] else 1)
 
 
-def _data(folder: Path, fields: dict[str, Any], recipe: str | None, model: Path) -> Any:
-    """The clips' recipe: of a training, or as the model makes its videos."""
-    from dataclasses import replace
-
+def _data(folder: Path, fields: dict[str, Any], model: Path) -> Any:
+    """The clips' recipe as the model makes its videos."""
     from asva.models.folders import method_of_model, model_settings
-    from asva.training import DataRecipe, load_recipe
+    from asva.training import DataRecipe
 
-    if recipe is not None:
-        return replace(load_recipe(recipe, fields | {"data.kind": "folder"}).data, root=folder)
     settings = model_settings(model, method_of_model(model))
     names = {name: settings[name] for name in FROM_MODEL}
     own = {name.removeprefix("data."): value for name, value in fields.items()}
@@ -92,11 +99,11 @@ def _data(folder: Path, fields: dict[str, Any], recipe: str | None, model: Path)
         raise UsageProblem(f"`--set` must name fields of the clips: {' '.join(reason[1:3])}") from error
 
 
-def _fields(items: list[str] | None) -> dict[str, Any]:
+def _fields(items: list[str] | None, allowed: tuple[str, ...]) -> dict[str, Any]:
     from asva.cli.train import _fields as named
 
     found = named(items)
     for name in found:
-        if not name.startswith("data."):
-            raise UsageProblem(f"`--set` must begin with data., such as data.seed=3, got '{name}'.")
+        if not name.startswith(allowed):
+            raise UsageProblem(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
     return found

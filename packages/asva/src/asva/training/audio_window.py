@@ -10,34 +10,44 @@ from asva.training.diffusion import DenoisingLoss, Question
 from asva.training.diffusion_task import DenoisingTask
 from asva.training.draws import generator_at
 from asva.training.loop import RunError
+from asva.training.token_sets import check_taps, clip_seconds, layer_tokens, tap_name
 from asva_audio import TimedTokens
 
 
 class AudioWindowLoss(DenoisingLoss):
     """Noising of all frames beside the first one, given everywhere, and the error of the answer."""
 
-    def audio(self, waveform: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
-        """Tapped tokens (b, n, d) of sounds (b, s), and the window of each frame (t, n)."""
+    def audio(self, sound: Tensor | dict[str, Tensor], drop: Tensor) -> tuple[Tensor, Tensor]:
+        """Tapped tokens (b, n, d) of sounds, see ``hear``, and the window of each frame (t, n)."""
         from asva_audio import frame_times
 
         recipe, taps = self.recipe, self.part("taps")
-        timed = self.hear(waveform, drop, taps)
+        timed = self.hear(sound, drop, taps)
         times = frame_times(recipe.data.num_frames, recipe.data.fps)
         return timed.tokens, timed.mask(times, recipe.radius / recipe.data.fps)
 
-    def hear(self, waveform: Tensor, drop: Tensor, taps: nn.Module) -> TimedTokens:
+    def hear(self, sound: Tensor | dict[str, Tensor], drop: Tensor, taps: nn.Module) -> TimedTokens:
         """Tokens of sounds; a dropped one gives the null features, those of a spectrogram of zeros.
 
         As :func:`asva_audio.multi_feature_tokens`, but sounds may be dropped and encoders may learn.
+
+        Args:
+            sound: (b, s), or the tokens (b, n, d) of each block by :func:`tap_name`, where they are stored.
+            drop: (b,) bool.
+            taps: Which blocks, and their projections.
         """
         features, times = {}, {}
         for name, layers in taps.layers.items():
             encoder = self.part(name)
-            heard = encoder.spectrogram(waveform)
-            heard = heard * ~drop.view(-1, *[1] * (heard.ndim - 1)).to(heard.device)
-            states = encoder(heard, output_hidden_states=True).hidden_states
+            if isinstance(sound, Tensor):
+                heard = encoder.spectrogram(sound)
+                heard = heard * ~drop.view(-1, *[1] * (heard.ndim - 1)).to(heard.device)
+                features[name] = layer_tokens(encoder, heard, layers)
+            else:
+                stored = [tap_name(name, layer) for layer in layers]
+                features[name] = [self.stored(each, sound[each], drop) for each in stored]
+                heard = encoder.null_spectrogram(seconds=clip_seconds(self.recipe.data)).to(features[name][0].device)
             times[name] = encoder.token_times(heard)
-            features[name] = [states[layer + 1][:, -len(times[name]) :] for layer in layers]
         return taps(features, times)
 
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
@@ -45,8 +55,8 @@ class AudioWindowLoss(DenoisingLoss):
         size, num_frames = latents.shape[:2]
         indices = torch.arange(num_frames, device=latents.device).expand(size, -1)
         text = self.text(batch["caption"], drop["text"])
-        image = self.image(batch["frames"][:, 0], drop["image"], indices)
-        tokens, mask = self.audio(batch["waveform"], drop["audio"])
+        image = self.image(batch["picture"] if "picture" in batch else batch["frames"][:, 0], drop["image"], indices)
+        tokens, mask = self.audio(batch["waveform"] if "waveform" in batch else batch, drop["audio"])
         reference = latents[:, :1].expand_as(latents)
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
@@ -94,10 +104,7 @@ class AudioWindowTask(DenoisingTask):
     def _taps(self, parts: dict[str, nn.Module]) -> nn.Module:
         """Projections of the layers that the recipe names, as they are or at random."""
         wanted = {name: list(layers) for name, layers in sorted(self.recipe.taps.items())}
-        for name, layers in wanted.items():
-            count = parts[name].config.num_hidden_layers
-            if not layers or min(layers) < 0 or max(layers) >= count:
-                raise RunError(f"`taps.{name}` must name blocks from 0 to {count - 1}, got {layers}.")
+        check_taps(wanted, parts)
         folder = self._taps_folder()
         if folder is None:
             return self._new_taps(wanted, parts)

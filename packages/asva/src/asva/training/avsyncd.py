@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from asva.training.diffusion import DenoisingLoss, Question
 from asva.training.diffusion_task import DenoisingTask
 from asva.training.draws import generator_at
+from asva.training.loop import RunError
+from asva.training.stored_clips import StoredClips
 
 
 class AVSyncDLoss(DenoisingLoss):
@@ -17,24 +19,35 @@ class AVSyncDLoss(DenoisingLoss):
 
     given_frames = 1
 
-    def audio(self, waveform: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
-        """Audio tokens (b, n, d) of sounds (b, s), and what each frame attends to (t, n)."""
-        return self.hear(self.part("audio_encoder").spectrogram(waveform), drop, self.recipe.data.num_frames)
+    def audio(self, sound: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
+        """Audio tokens (b, n, d) of sounds (b, s), or where they are stored, and what each frame attends to (t, n)."""
+        num_frames = self.recipe.data.num_frames
+        if sound.ndim == 3:
+            return self.stored("audio", sound, drop), self.mask(num_frames, sound.device)
+        return self.hear(self.part("audio_encoder").spectrogram(sound), drop, num_frames)
 
     def hear(self, mel: Tensor, drop: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
         """The same of mels (b, 1, f, n); a dropped sound is a zero spectrogram."""
-        from asva_audio import segment_mask, segment_tokens
+        from asva_audio import segment_tokens
 
         encoder = self.part("audio_encoder")
         encoder.train(self.training and self.recipe.encoder_drop_path == "official")
         tokens = segment_tokens(encoder, mel * ~drop.view(-1, 1, 1, 1).to(mel.device))
-        mask = segment_mask(num_frames, encoder.grid, window=self.recipe.segment_window)
-        return tokens, mask.to(mel.device)
+        return tokens, self.mask(num_frames, mel.device)
+
+    def mask(self, num_frames: int, device: torch.device) -> Tensor:
+        """Which tokens each frame attends to, (t, n)."""
+        from asva_audio import segment_mask
+
+        grid = self.part("audio_encoder").grid
+        return segment_mask(num_frames, grid, window=self.recipe.segment_window).to(device)
 
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
         latents = self.encode(batch["frames"], generator)
         text = self.text(batch["caption"], drop["text"])
-        sound = self.audio(batch["waveform"], drop["audio"]) if self.unet.config.audio else ()
+        sound = ()
+        if self.unet.config.audio:
+            sound = self.audio(batch["audio" if "audio" in batch else "waveform"], drop["audio"])
         return self.ask(latents, text, *sound)
 
     def ask(self, latents: Tensor, text: Tensor, *sound: Tensor) -> Question:
@@ -78,6 +91,13 @@ class AVSyncDTask(DenoisingTask):
             **self._switches(),
             **self._audio_width(),
         )
+
+    def take_stored(self, source: StoredClips) -> None:
+        if self.recipe.task == "avsyncd" and self.recipe.encoder_drop_path == "official":
+            raise RunError(
+                "`encoder_drop_path` must be none with stored tokens, which an encoder made that skips nothing."
+            )
+        super().take_stored(source)
 
     def _audio_width(self) -> dict[str, int]:
         """Width of the audio encoder's tokens, for a network that has none yet."""

@@ -65,6 +65,12 @@ class DenoisingLoss(nn.Module):
 
             self.scale = dynamic_rescale(len(self.alphas_cumprod)).double()
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        """Frozen parts, which no checkpoint holds, follow the others to their device."""
+        for part in self.frozen.values():
+            part._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
     def part(self, name: str) -> nn.Module:
         return self.learning[name] if name in self.learning else self.frozen[name]
 

@@ -1,6 +1,7 @@
 """Training of a video network on top of what a model folder, or another model, holds."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from asva.training.loop import RunError
 from asva.training.run_order import collate
 from asva.training.stored_clips import StoredClips
 from asva.training.task_recipes import DenoiserRecipe
+from asva.training.token_sets import tokens_of_recipe
 from asva.training.vae import to_frames
 from asva.training.views import whole_clip
 
@@ -29,14 +31,13 @@ class DenoisingTask:
 
     loss: ClassVar[type[DenoisingLoss]]
     conditioners: ClassVar[tuple[str, ...]]
-    view = staticmethod(whole_clip)
-    takes_latents: ClassVar[bool] = False
 
     def __init__(self, recipe: DenoiserRecipe, folder: Path):
         from asva_unet import make_scheduler
 
         self.recipe, self.folder, self.base = recipe, Path(folder), base_folder(recipe.base)
         self.source = clip_source(recipe.data)
+        self.view = partial(whole_clip, learning=recipe.train)
         self.tokenizer = self._tokenizer()
         parts = self.parts()
         if recipe.loop.gradient_checkpointing:
@@ -46,7 +47,7 @@ class DenoisingTask:
         schedule = make_scheduler("ddim", zero_terminal_snr=recipe.zero_terminal_snr)
         self.module = self.loss(recipe, parts, self.tokenizer, schedule, self.learning())
         if isinstance(self.source, StoredClips):
-            self._take_stored(self.source)
+            self.take_stored(self.source)
 
     @property
     def unet_name(self) -> str:
@@ -89,22 +90,25 @@ class DenoisingTask:
             return self.recipe.init[name]
         return find_component(name, [self.folder, self.base])
 
-    def _take_stored(self, source: StoredClips) -> None:
-        """See that stored latents and tokens are those of this training's encoders.
+    def take_stored(self, source: StoredClips) -> None:
+        """See that stored latents and tokens are those that this training wants, of its encoders.
 
         Raises:
-            RunError: If they are not, or this training cannot use them.
+            ValueError: If they are not.
+            RunError: If what made them learns.
         """
-        if not self.takes_latents:
-            raise RunError(f"`data.kind` must be synthetic or folder to train {self.recipe.task}, got latents.")
-        for name in ("vae", "audio_encoder", "text_encoder", "image_encoder"):
-            if name not in self.learning():
+        wanted, learning = tokens_of_recipe(self.recipe), self.learning()
+        source.check_tokens(wanted)
+        for name in ("vae", *wanted.ears, *wanted.towers):
+            if name not in learning:
                 source.check_encoder(name, self.find(name))
-            elif name in ("vae", "audio_encoder"):
+            elif name not in wanted.towers:
                 raise RunError(f"`train` must leave {name} out with stored latents, which another would not fit.")
-        if "text_encoder" not in self.learning():
+        if "text_encoder" not in learning:
             source.check_tokenizer(self.tokenizer)
         self.module.nothing = source.nothing
+        for name in wanted.towers:  # nobody asks them any more
+            self.module.frozen.pop(name, None)
 
     def _tokenizer(self):
         from transformers import CLIPTokenizer

@@ -91,7 +91,6 @@ class KeyVIDTask(DenoisingTask):
 
     loss = KeyVIDLoss
     conditioners = ("text_encoder", "image_encoder", "image_projector", "audio_encoder")
-    takes_latents = True
 
     def __init__(self, recipe, folder):
         super().__init__(recipe, folder)

@@ -18,109 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asva.training.clips import FolderClips, TrainingClip
-from asva.training.components import find_component, read_component
+from asva.training.clips import FolderClips
 from asva.training.draws import generator_at
+from asva.training.encoders import EncoderPlan, Encoders, plan_encoders
 from asva.training.fields import DataRecipe
-from asva.training.fingerprints import component_hash, tokenizer_hash
 from asva.training.loop import RunError
 from asva.training.stored_clips import FORMAT, OF_CLIPS, read_index
-from asva.training.vae import to_pixels
 
-NEEDED = ("vae", "audio_encoder")
-TOWERS = ("text_encoder", "image_encoder")  # a model that is still to be trained may have none
 RECORDS = ".records"
-FRAMES_AT_ONCE = 8  # through the autoencoder
-
-
-class Encoders:
-    """The networks whose answers are stored: mean and deviation of a latent, from which it is drawn, and tokens.
-
-    Args:
-        model: Folder of a model.
-        device: Where they run.
-
-    Raises:
-        RunError: If the model lacks autoencoder or audio encoder.
-    """
-
-    def __init__(self, model: Path, device: str | torch.device = "cpu"):
-        self.device = torch.device(device)
-        self.parts = {
-            name: read_component(name, folder).eval().requires_grad_(False).to(self.device)
-            for name, folder in part_folders(model).items()
-        }
-        self.tokenizer = _tokenizer(model) if "text_encoder" in self.parts else None
-
-    @torch.inference_mode()
-    def __call__(self, clip: TrainingClip) -> dict[str, Tensor]:
-        """What is stored of a clip.
-
-        Returns:
-            ``frames`` (t, 2, c, h, w), ``text``, ``image`` and ``audio`` (n, d) float16, ``motion`` (t,) float32.
-        """
-        pixels = to_pixels(torch.as_tensor(clip.frames[:1]))
-        mel = self.parts["audio_encoder"].spectrogram(torch.as_tensor(clip.waveform)[None])
-        halves = _halves(
-            {"frames": self._latents(torch.as_tensor(clip.frames))} | self._tokens(clip.caption, pixels, mel)
-        )
-        return halves | {"motion": torch.as_tensor(clip.motion_curve)}
-
-    @torch.inference_mode()
-    def nothing(self, height: int, width: int) -> dict[str, Tensor]:
-        """Tokens of no words, of a grey picture and of no sound."""
-        return _halves(
-            self._tokens("", torch.zeros(1, 3, height, width), self.parts["audio_encoder"].null_spectrogram())
-        )
-
-    def _latents(self, frames: Tensor) -> Tensor:
-        parts = []
-        for some in frames.split(FRAMES_AT_ONCE):
-            latents = self.parts["vae"].encode(to_pixels(some.to(self.device))).latent_dist
-            parts.append(torch.stack([latents.mean, latents.std], dim=1))
-        return torch.cat(parts)
-
-    def _tokens(self, caption: str, pixels: Tensor, mel: Tensor) -> dict[str, Tensor]:
-        from asva.pipelines.tokens import audio_tokens, image_tokens, text_tokens
-
-        tokens = {"audio": audio_tokens(self.parts["audio_encoder"], mel)[0]}
-        if "text_encoder" in self.parts:
-            tokens["text"] = text_tokens(self.tokenizer, self.parts["text_encoder"], [caption])[0]
-        if "image_encoder" in self.parts:
-            tokens["image"] = image_tokens(self.parts["image_encoder"], pixels.to(self.device))[0]
-        return tokens
-
-
-def _halves(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    halves = {name: value.half().cpu().contiguous() for name, value in tensors.items()}
-    for name, value in halves.items():
-        if not value.isfinite().all():
-            raise ValueError(f"`{name}` must be finite in half precision, got what is not.")
-    return halves
-
-
-def part_folders(model: Path) -> dict[str, Path]:
-    """Folders of a model's encoders, by component.
-
-    Raises:
-        RunError: If it lacks autoencoder or audio encoder.
-    """
-    towers = [name for name in TOWERS if (model / name / "config.json").is_file()]
-    return {name: find_component(name, [model]) for name in (*NEEDED, *towers)}
-
-
-def encoder_hashes(model: Path) -> dict[str, str]:
-    """Hashes of all that the stored tokens depend on, by component."""
-    hashes = {name: component_hash(folder) for name, folder in part_folders(model).items()}
-    return hashes | ({"tokenizer": tokenizer_hash(_tokenizer(model))} if "text_encoder" in hashes else {})
-
-
-def _tokenizer(model: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    if not (model / "tokenizer").is_dir():
-        raise RunError(f"`model` must hold a tokenizer beside its text encoder, got none in {model}.")
-    return CLIPTokenizer.from_pretrained(model / "tokenizer")
 
 
 def precompute(
@@ -128,6 +33,7 @@ def precompute(
     model: Path,
     output: Path,
     *,
+    recipe: Any = None,
     passes: int = 1,
     device: str = "auto",
     on_done: Callable[[int, int], None] | None = None,
@@ -139,6 +45,7 @@ def precompute(
         data: Which videos and pieces: those that a training from the videos sees in its first `passes` epochs.
         model: Folder of a model.
         output: Folder of the shards; it is made if only its last part is missing.
+        recipe: The training whose tokens are wanted; without one, those that the model's own method hears and reads.
         passes: Pieces of each video.
         device: Where the encoders run.
         on_done: Called with the number of pieces that are done, and of all.
@@ -148,19 +55,22 @@ def precompute(
         The index, as it is written to ``index.json``.
 
     Raises:
-        RunError: If the folder holds shards of other settings, or the model lacks an encoder.
+        RunError: If the folder holds shards of other settings, the training needs the videos themselves, or an encoder
+            is missing.
+        ModelError: If there is no recipe and the model is of no method.
     """
     from asva_data.scale import Records, run_items, seal
 
-    settings = {"data": _settings(data), "encoders": encoder_hashes(model), "passes": passes}
+    plan = plan_encoders(model, recipe)
+    settings = {"data": _settings(data), "encoders": plan.hashes(), "tokens": plan.tokens.record(), "passes": passes}
     clips = FolderClips(data)
     items = _items(clips, passes)
     _prepare(output, settings)
     records, done = output / RECORDS, Records(output, ("shard",))
     left = [item for item in items if item.key not in done]
     if left or not (output / "index.json").is_file():
-        _write(output / "nothing.safetensors", _bytes(Encoders(model).nothing(data.height, data.width)))
-        make = partial(make_work, _without_entries(clips), model.resolve(), device)
+        _write(output / "nothing.safetensors", _bytes(Encoders(plan).nothing(data)))
+        make = partial(make_work, _without_entries(clips), plan, device)
         first = len(items) - len(left)
         report = None if on_done is None else lambda count: on_done(first + count, len(items))
         run_items(left, records, make, settings, on_done=report, **options)
@@ -170,7 +80,7 @@ def precompute(
     return index
 
 
-def make_work(clips: FolderClips, model: Path, device: str) -> Callable[[Any], dict[str, Any]]:
+def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[Any], dict[str, Any]]:
     """The work of one process: the sample of an item."""
     import cv2
 
@@ -182,7 +92,7 @@ def make_work(clips: FolderClips, model: Path, device: str) -> Callable[[Any], d
     place = choose_device(device)
     if place.type == "cpu":
         torch.set_num_threads(1)  # sums in one order, so that any number of workers gives the same bytes
-    encode = Encoders(model, place)
+    encode = Encoders(plan, place)
 
     def work(item: Any) -> dict[str, Any]:
         facts, path = item.facts, Path(item.path)

@@ -18,6 +18,7 @@ from asva.training.draws import generator_at
 from asva.training.fields import DataRecipe
 from asva.training.fingerprints import component_hash, tokenizer_hash
 from asva.training.shots import choose_shots, epoch_place
+from asva.training.token_sets import TokenSet
 
 FORMAT = "asva-latents-1"
 OF_CLIPS = ("height", "width", "num_frames", "fps", "framing", "stereo", "motion_at", "flip", "motion_scores")
@@ -34,8 +35,8 @@ class StoredClip:
         motion_curve: (t,) motion score of each frame.
         caption: What the clip shows.
         class_index: Index of the class.
-        tokens: (n, d) float16 of ``text``, ``image`` (the first frame, before any projector) and ``audio`` (the trunk);
-            without those of towers that the model had not.
+        tokens: (n, d) float16 of ``text``, ``image`` (the first frame, before any projector) and of the sound, by the
+            names of :meth:`TokenSet.hear`; without those of towers that the method or the model had not.
         png: The first frame.
     """
 
@@ -73,12 +74,13 @@ class StoredClip:
         raise ValueError("`data.kind` must be synthetic or folder for this training: shards of latents hold no pixels.")
 
     def conditions(self, learning: Sequence[str]) -> dict[str, Any]:
-        """Tokens, or what an encoder that learns makes them of, under the names of a sample of pixels."""
-        return {
-            "caption": self.caption if "text_encoder" in learning else self.tokens["text"],
-            "picture": self.picture if "image_encoder" in learning else self.tokens["image"],
-            "mel": self.tokens["audio"],
-        }
+        """``caption``, ``picture`` and the tokens of the sound by name: tokens, or what an encoder that learns sees."""
+        given = self.tokens | {"caption": self.tokens.get("text"), "picture": self.tokens.get("image")}
+        if "text_encoder" in learning:
+            given["caption"] = self.caption
+        if "image_encoder" in learning:
+            given["picture"] = self.picture
+        return {name: value for name, value in given.items() if name not in ("text", "image") and value is not None}
 
 
 class Row(NamedTuple):
@@ -165,6 +167,14 @@ class StoredClips:
 
         return load_file(self.root / "nothing.safetensors")
 
+    def check_tokens(self, wanted: TokenSet) -> None:
+        """See that the shards hold the tokens that a training wants.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        TokenSet(**self.index["settings"]["tokens"]).check_holds(wanted, self.root)
+
     def check_encoder(self, name: str, folder: Path) -> None:
         """See that a component is the one that the shards were made with.
 
@@ -197,6 +207,7 @@ def read_index(root: Path) -> dict[str, Any]:
     try:
         index = json.loads((root / "index.json").read_text(encoding="utf-8"))
         if index["format"] == FORMAT:
+            index["settings"].setdefault("tokens", TokenSet(method="keyvid").record())  # there was no other at first
             return index
     except (OSError, ValueError, KeyError, TypeError):
         pass

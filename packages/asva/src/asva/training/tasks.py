@@ -6,10 +6,11 @@ from asva.training.audio_window import AudioWindowTask
 from asva.training.avsyncd import AVSyncDTask
 from asva.training.keyvid import KeyVIDTask
 from asva.training.localizer import LocalizerTask
-from asva.training.loop import Task
+from asva.training.loop import RunError, Task
 from asva.training.mtv import MTVTask
 from asva.training.recipe import Recipe
 from asva.training.sync import SyncTask
+from asva.training.token_sets import tokens_of_recipe
 from asva.training.vae import VAETask
 
 _TASKS = {
@@ -29,6 +30,9 @@ def make_task(recipe: Recipe, folder: Path) -> Task:
     """The task of a recipe on a model folder.
 
     Raises:
-        RunError: If the folder lacks a component that the task needs.
+        RunError: If the folder lacks a component that the task needs, or clips are stored as tokens and the task needs
+            the videos themselves.
     """
+    if recipe.data.kind == "latents" and tokens_of_recipe(recipe) is None:
+        raise RunError(f"`data.kind` must not be latents to train {recipe.task}, which needs the videos themselves.")
     return _TASKS[recipe.task](recipe, Path(folder))

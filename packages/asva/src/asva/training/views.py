@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -10,9 +12,15 @@ from asva.training.stored_clips import StoredClip
 from asva.training.task_recipes import DiffusionRecipe
 
 
-def whole_clip(clip: TrainingClip, generator: torch.Generator) -> dict:
-    """Every frame of a clip: ``frames`` (t, h, w, 3) uint8, ``waveform`` (s,), ``caption``."""
+def whole_clip(clip: TrainingClip | StoredClip, generator: torch.Generator, learning: Sequence[str] = ()) -> dict:
+    """Every frame of a clip: ``frames`` (t, h, w, 3) uint8, ``waveform`` (s,), ``caption``.
+
+    Of a stored clip, latents and tokens, see :meth:`StoredClip.conditions`; encoders in ``learning`` see words or
+    picture.
+    """
     del generator
+    if isinstance(clip, StoredClip):
+        return {"frames": clip.frames} | clip.conditions(learning)
     return {"frames": clip.frames, "waveform": clip.waveform, "caption": clip.caption}
 
 
@@ -22,7 +30,7 @@ def clip_view(clip: TrainingClip | StoredClip, generator: torch.Generator, recip
     Returns:
         ``frames`` (t, h, w, 3) uint8, ``frame_indices`` (t,) their places in the clip at 24 fps, ``known`` (t,) bool
         which of them the interpolator is given, ``fps`` what the network is told, ``mel`` (1, f, n), ``caption``.
-        Of a stored clip, latents and tokens stand in their places, see :class:`StoredClip`.
+        Of a stored clip, latents and tokens stand in their places, see :meth:`StoredClip.conditions`.
     """
     from asva_audio import imagebind_mel
 
@@ -30,7 +38,8 @@ def clip_view(clip: TrainingClip | StoredClip, generator: torch.Generator, recip
     chosen, indices, known, fps = (_official if recipe.sampling == "official" else _whole_clip)(clip, recipe, draws)
     sample = {"frames": clip.frames[chosen], "frame_indices": indices, "known": known, "fps": fps}
     if isinstance(clip, StoredClip):
-        return sample | clip.conditions(recipe.train)
+        given = clip.conditions(recipe.train)
+        return sample | given | {"mel": given.pop("audio")}
     return sample | {"mel": imagebind_mel(torch.as_tensor(clip.waveform))[0], "caption": clip.caption}
 
 
