@@ -1,8 +1,8 @@
 """What stored latents and tokens save: steps of training from videos and from shards, in turns in one process.
 
 Prints ratios of CPU time per step: pictures and sound decoded and encoded at every step against read from shards. The
-bundled encoders and a U-Net of the bundled size on drawn clips; nothing is prepared beside the training, so that all of
-a step counts.
+bundled encoders and a network of the bundled size on drawn clips; nothing is prepared beside the training, so that all
+of a step counts. ``--task`` says which training.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ from pathlib import Path
 import torch
 
 from asva.models import resolve_model
-from asva.training import DataRecipe, load_recipe, make_task
+from asva.training import load_recipe, make_task
 from asva.training.draws import generator_at
 from asva.training.precompute import precompute
 from asva.training.run_order import collate
+from asva.training.task_recipes import DenoiserRecipe
 from asva_data.synthetic import write_world
+
+TASKS = ("keyframe", "interp", "avsyncd", "i2vd", "audio-window")
+
+
+def training(kind: str, root: Path, options: argparse.Namespace) -> DenoiserRecipe:
+    """The recipe: encoders are the bundled ones and stay as they are."""
+    fields = {"data.kind": kind, "data.root": str(root), "data.height": options.size, "data.width": options.size}
+    fields |= {"base": "tiny", "train": [], "loop.mixed_precision": "no", "loop.batch_size": options.batch}
+    return load_recipe(f"tiny-{options.task}", fields)
 
 
 def stepper(kind: str, root: Path, options: argparse.Namespace) -> Callable[[int], dict[str, float]]:
     """A training that makes one step at a time and says how long its halves took."""
-    fields = {"data.kind": kind, "data.root": str(root), "data.height": options.size, "data.width": options.size}
-    fields |= {"base": "tiny", "train": [], "loop.mixed_precision": "no", "loop.batch_size": options.batch}
-    task = make_task(load_recipe("tiny-keyframe", fields), Path(tempfile.gettempdir()) / "none")
+    task = make_task(training(kind, root, options), Path(tempfile.gettempdir()) / "none")
     parameters = [p for p in task.module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-5)
 
@@ -48,6 +56,7 @@ def stepper(kind: str, root: Path, options: argparse.Namespace) -> Callable[[int
 def main() -> None:
     """Make clips and shards, then step by step in turns."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="keyframe")
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--steps", type=int, default=12, help="of each kind; the first is not counted")
     parser.add_argument("--batch", type=int, default=2)
@@ -58,9 +67,9 @@ def main() -> None:
         raw, shards = Path(home) / "raw", Path(home) / "shards"
         raw.mkdir()
         write_world(raw, options.clips, 5, size=options.size)
-        size = {"height": options.size, "width": options.size}
+        recipe = training("folder", raw, options)
         begin = time.process_time()
-        precompute(DataRecipe(kind="folder", root=raw, **size), resolve_model("tiny"), shards, device="cpu")
+        precompute(recipe.data, resolve_model("tiny"), shards, recipe=recipe, device="cpu")
         once = time.process_time() - begin
         steppers = {"folder": stepper("folder", raw, options), "latents": stepper("latents", shards, options)}
         took: dict[str, list[dict[str, float]]] = {"folder": [], "latents": []}
