@@ -295,7 +295,7 @@ def test_trainings_that_need_the_videos_say_so(name, small_model, shards, raw, t
 
 
 def test_frozen_parts_follow_to_a_device(model, tmp_path):
-    task = make_task(recipe("avsyncd", model("avsyncd")), tmp_path)
+    task = make_task(recipe("avsyncd", model("avsyncd"), data__height=32, data__width=32), tmp_path)
     moved = task.module.to("meta")
     assert all(p.is_meta for name in ("vae", "text_encoder", "audio_encoder") for p in moved.part(name).parameters())
 
