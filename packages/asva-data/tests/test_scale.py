@@ -144,7 +144,7 @@ def test_settings_and_workers_are_checked(tmp_path):
 
 
 def test_workers_need_ray(tmp_path, monkeypatch):
-    monkeypatch.setattr("asva_data.scale.running.find_spec", lambda name: None)
+    monkeypatch.setattr("asva_data.scale.on_ray.find_spec", lambda name: None)
     with pytest.raises(MediaError, match=r"asva-data\[scale\]"):
         run_items(items(2), tmp_path, square, {}, workers=2)
 

@@ -1,8 +1,11 @@
 """Rows of a batch, its record, and what a kill at any moment leaves behind."""
 
 import json
+import shutil
+import threading
 
 import pytest
+from filelock import FileLock
 
 from asva.batch import Records, TableError, Workshop, read_rows
 
@@ -110,3 +113,20 @@ def test_one_process_claims_an_output(tmp_path):
         assert mine
     one.tidy(["a.mp4", "b.mp4"])
     assert not (tmp_path / ".batch").exists()
+
+
+def test_a_folder_that_is_taken_away_while_one_waits(tmp_path):
+    """As by the process that has made the last video, while another still waits for it."""
+    shop = Workshop(tmp_path)
+
+    def finish():
+        shutil.rmtree(shop.work)
+        held.release()
+
+    held = FileLock(shop._lock("a.mp4"), thread_local=False)
+    held.acquire()
+    timer = threading.Timer(0.2, finish)
+    timer.start()
+    with shop.claim("a.mp4", seconds=20.0) as mine:
+        assert mine and shop.work.is_dir()
+    timer.join()

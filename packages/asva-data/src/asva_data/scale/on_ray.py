@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from ..clip import MediaError
@@ -52,7 +53,15 @@ def process(
 
 @contextmanager
 def started(workers: int, address: str | None) -> Iterator[None]:
-    """Ray, as it runs already, as the cluster at an address, or as one of this machine alone that ends with the run."""
+    """Ray, as it runs already, as the cluster at an address, or as one of this machine alone that ends with the run.
+
+    Raises:
+        MediaError: If there is no Ray, or it cannot start or be reached.
+    """
+    if find_spec("ray") is None:
+        raise MediaError(
+            f"`workers` must be 1 without Ray, got {workers}: pip install 'asva-data[scale]' (or asva-kit[scale])."
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address is None:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +110,6 @@ def _outcomes(
         for block in blocks:
             yield from worker.process(block)
     else:
-        if find_spec("ray") is None:
-            raise MediaError(
-                f"`workers` must be 1 without Ray, got {workers}: pip install 'asva-data[scale]' (or asva-kit[scale])."
-            )
         from .on_ray import process
 
         yield from process(blocks, arguments, workers, ray_address, gpus)

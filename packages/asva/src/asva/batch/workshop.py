@@ -40,11 +40,8 @@ class Workshop:
             output: Its name below the folder, with forward slashes.
             seconds: To wait at most for another process.
         """
-        self.work.mkdir(exist_ok=True)
         lock = FileLock(self._lock(output), timeout=seconds)
-        try:
-            lock.acquire()
-        except Timeout:
+        if not self._acquire(lock):
             yield False
             return
         try:
@@ -52,6 +49,17 @@ class Workshop:
             yield True
         finally:
             lock.release()
+
+    def _acquire(self, lock: FileLock) -> bool:
+        while True:
+            self.work.mkdir(exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                return False
+            except FileNotFoundError:  # a process that found everything done has just taken the folder away
+                continue
+            return True
 
     def is_done(self, output: str, job: str) -> bool:
         """Whether a video of this job is in its place."""

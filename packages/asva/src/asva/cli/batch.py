@@ -70,16 +70,20 @@ def make_batch(source: Path, folder: Path, given: Mapping[str, Any]) -> int:
         UsageProblem: If a row cannot be made; nothing is made then.
         OSError: If the disk is full; what was done stays.
     """
+    tally = begin(source, folder, dict(given) | {"device": _device_of_rank(str(given["device"]))})
+    _make_all(tally)
+    return report(tally)
+
+
+def begin(source: Path, folder: Path, given: Mapping[str, Any]) -> Tally:
+    """All rows, checked, and what of them is done; see :func:`make_batch`."""
     rows = read_rows(source)
     _make_folder(source, folder)
     shop = Workshop(folder)
-    given = dict(given) | {"device": _device_of_rank(str(given["device"]))}
-    tasks = check_rows(rows, given, shop)
-    tally = Tally(tasks, shop)
+    tally = Tally(check_rows(rows, given, shop), shop)
     if tally.before:
-        note(f"{tally.before} of {len(tasks)} videos were made before: going on.", quiet=True)
-    _make_all(tally)
-    return _report(tally)
+        note(f"{tally.before} of {len(tally.tasks)} videos were made before: going on.", quiet=True)
+    return tally
 
 
 def _make_folder(source: Path, folder: Path) -> None:
@@ -145,7 +149,7 @@ def _make(task: Task, tally: Tally, kept: Kept) -> None:
     typer.echo(shop.folder / task.output)
 
 
-def _report(tally: Tally) -> int:
+def report(tally: Tally) -> int:
     """Say how it went, with what failed at the end; returns the exit code."""
     shop = tally.shop
     failed = [task for task in tally.tasks if task.output in shop.records.failed]

@@ -72,6 +72,7 @@ Attack = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which th
 Release = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).")]
 RayAddress = Annotated[str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or host:6379.")]
+Gpus = Annotated[float, typer.Option("--gpus", min=0.0, help="GPUs of each worker, where Ray finds any.")]
 RuleOption = Annotated[
     Rule, typer.Option("--rule", help="How keyframes are chosen from the motion curve; even is the paper's.")
 ]

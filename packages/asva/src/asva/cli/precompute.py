@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from asva.cli.door import UsageProblem
-from asva.cli.options import Device, Model, RayAddress, Workers, Yes
+from asva.cli.options import Device, Gpus, Model, RayAddress, Workers, Yes
 from asva.cli.progress import Stages
 from asva.cli.terminal import note, table
 
@@ -32,7 +32,7 @@ def precompute(
     ] = None,
     workers: Workers = 1,
     ray_address: RayAddress = None,
-    gpus: Annotated[float, typer.Option(min=0.0, help="GPUs of each worker, where Ray finds any.")] = 1.0,
+    gpus: Gpus = 1.0,
     device: Device = "auto",
     yes: Yes = False,
 ) -> None:

@@ -12,7 +12,7 @@ import typer
 from asva.cli.door import UsageProblem
 
 # They are of the whole batch, or agree to something.
-_ELSEWHERE = ("batch", "yes", "help")
+_ELSEWHERE = ("batch", "workers", "ray-address", "gpus", "yes", "help")
 _TRUTH = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 
 

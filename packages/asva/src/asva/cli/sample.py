@@ -101,6 +101,9 @@ def sample(
     batch: Annotated[
         Path | None, typer.Option(help="Rows of options, .csv or .jsonl, or a folder; --output is a folder then.")
     ] = None,
+    workers: options.Workers = 1,
+    ray_address: options.RayAddress = None,
+    gpus: options.Gpus = 1.0,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
 ) -> None:
@@ -129,15 +132,19 @@ def sample(
       asva sample --method mtv --model FOLDER -p PROMPT --speech voice.wav --music piano.wav -o scene.mp4
 
       asva sample --batch jobs.csv --output videos --steps 2
+
+      asva sample --batch jobs.csv --output videos --ray-address auto --workers 16
     """
     options = dict(locals())
     ctx, batch = options.pop("ctx"), options.pop("batch")
+    place = {"workers": options.pop("workers"), "address": options.pop("ray_address"), "gpus": options.pop("gpus")}
+    on_ray = place["workers"] > 1 or place["address"] is not None
     if batch is not None:
-        from asva.cli.batch import make_batch
-
         if ctx.get_parameter_source("output").name == "DEFAULT":
             raise UsageProblem("`--output` must be given with `--batch`: the folder for the videos.")
-        raise typer.Exit(make_batch(batch, output, options))
+        raise typer.Exit(_make_batch(batch, output, options, place if on_ray else None))
+    if on_ray:
+        raise UsageProblem("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
     from asva.cli.job import read_job
 
     job = read_job(options)
@@ -145,6 +152,17 @@ def sample(
     began = time.monotonic()
     record, targets = job.make()
     _say(record, targets, time.monotonic() - began)
+
+
+def _make_batch(batch: Path, folder: Path, given: dict[str, Any], place: dict[str, Any] | None) -> int:
+    """All rows, here or where Ray says."""
+    from asva.cli.batch import make_batch
+
+    if place is None:
+        return make_batch(batch, folder, given)
+    from asva.cli.batch_on_ray import make_batch_on_ray
+
+    return make_batch_on_ray(batch, folder, given, **place)
 
 
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:
