@@ -140,6 +140,7 @@ def test_from_upload_to_playing_video(visit, clip, tmp_path):
     assert len(seconds(page)) == 11
     page.fill("#seed", "7")
     page.click("#make")
+    page.wait_for_selector(".result:nth-child(2)")  # the new one stands before the first now
     page.wait_for_selector(".result:nth-child(1) .made:not([hidden]) video")
     playing, state = plays(page)
     assert playing and state == [64, "2.00", None, True]
