@@ -18,23 +18,6 @@ from asva_data.synthetic import write_world
 CLIPS = {"height": 16, "width": 16, "num_frames": 12, "fps": 6.0, "seed": 3, "workers": 0}
 METHODS = ("avsyncd", "i2vd", "audio-window")
 TAPS = {"imagebind": [0], "beats": [0, 1]}
-WINDOW = {
-    "in_channels": 8,
-    "out_channels": 4,
-    "block_out_channels": [32, 32],
-    "attention_levels": [False, True],
-    "layers_per_block": 1,
-    "attention_head_dim": 16,
-    "cross_attention_dim": 16,
-    "norm_num_groups": 8,
-    "init_attention": False,
-    "audio_cross_attention": False,
-    "frame_index_embedding": False,
-    "audio_window_attention": True,
-    "audio_window_dim": 16,
-    "prediction_type": "residual",
-    "dropout": 0.0,
-}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +48,12 @@ def model(tmp_path_factory, method_model):
     return folder
 
 
+def network(model):
+    """Config of a model's video network, for one that is built anew."""
+    config = json.loads((model / "unet" / "config.json").read_text())
+    return {name: value for name, value in config.items() if not name.startswith("_")}
+
+
 def recipe(method, base, **fields):
     """A training that goes on from the network of a model; taps and windows are new ones."""
     name = "keyframe" if method == "keyvid" else method
@@ -72,7 +61,8 @@ def recipe(method, base, **fields):
     chosen |= {"base": str(base), "train": [], "models": {}, "loop.mixed_precision": "no", "loop.max_steps": 1}
     chosen |= {"dropout": {"text": 0.4, "image": 0.4, "audio": 0.4}, "loop.batch_size": 2}
     if method == "audio-window":
-        chosen |= {"taps": TAPS, "models": {"audio_window_unet": WINDOW}}
+        still = {"dropout": 0.0, "prediction_type": "residual"}
+        chosen |= {"taps": TAPS, "models": {"audio_window_unet": network(base) | still}}
     return load_recipe(f"tiny-{name}", chosen | {name.replace("__", "."): value for name, value in fields.items()})
 
 
@@ -220,9 +210,11 @@ def test_the_sound_of_another_method_is_refused(held, method, model, shards, tmp
 
 
 def test_without_sound_shards_of_any_method_do(model, shards, tmp_path):
-    unet = json.loads((model("i2vd") / "unet" / "config.json").read_text())
-    unet = {name: value for name, value in unet.items() if not name.startswith("_")}
-    fields = {"models": {"i2vd_unet": unet}, "data__kind": "latents", "data__root": str(shards("avsyncd"))}
+    fields = {
+        "models": {"i2vd_unet": network(model("i2vd"))},
+        "data__kind": "latents",
+        "data__root": str(shards("avsyncd")),
+    }
     task = make_task(recipe("i2vd", model("avsyncd"), **fields), tmp_path)
     assert torch.isfinite(task.module(batch(task, [0, 1]), generator_at(0))["loss"])
 
@@ -315,12 +307,12 @@ def test_the_commands_store_and_train(asva, raw, model, tmp_path):
     stored = asva("data", "precompute", raw, "--output", tmp_path / "shards", *words)
     assert stored.code == 0 and "3 clips in 1 shards" in stored.out, stored.err
     assert read_index(tmp_path / "shards")["settings"]["tokens"]["taps"] == {"beats": [1]}
-    network = f"models={json.dumps({'audio_window_unet': WINDOW})}"
+    networks = f"models={json.dumps({'audio_window_unet': network(base)})}"
     fields = (
         "data.kind=latents",
         f"data.root={tmp_path / 'shards'}",
         f"base={base}",
-        network,
+        networks,
         "loop.mixed_precision=no",
     )
     chosen = [word for field in fields for word in ("--set", field)]
