@@ -64,7 +64,9 @@ def real_sounds() -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Effects and music among the recordings, mono at 16 kHz, those of three seconds or more."""
     found: dict[bool, list[np.ndarray]] = {False: [], True: []}
     folder, size = CLIPS / "real", round(SECONDS * RATE)
-    for row in csv.DictReader((folder / "manifest.csv").open()) if (folder / "manifest.csv").is_file() else ():
+    for row in (
+        csv.DictReader((folder / "manifest.csv").open(encoding="utf-8")) if (folder / "manifest.csv").is_file() else ()
+    ):
         about = f"{row['class']} {row['seen']}"
         if (is_music := bool(MUSIC.search(row["class"]))) or not UNCLEAR.search(about) or "drumstick" in about:
             sound = load_audio(folder / row["file"], sample_rate=RATE).waveform[0, :size].numpy()

@@ -27,7 +27,7 @@ def measure(home: Path, model: str, method: str, size: str, dtype: str) -> tuple
     words += ["--prompt", "a ball bounces"] + (["--interp-steps", "2", "--uniform"] if method == "keyvid" else [])
     run = [sys.executable, "-m", "asva", "sample", *map(str, words)]
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    told = json.loads(output.with_suffix(".json").read_text())["memory"]
+    told = json.loads(output.with_suffix(".json").read_text(encoding="utf-8"))["memory"]
     return told["predicted_bytes"], told["measured_bytes"]
 
 

@@ -18,7 +18,7 @@ TIMES = 4
 
 def main() -> None:
     """Run every block of the page in an empty folder, then enlarge the videos that the page links to."""
-    page = (HOME / "gallery.md").read_text()
+    page = (HOME / "gallery.md").read_text(encoding="utf-8")
     wanted = re.findall(r"\]\(gallery/([\w-]+\.mp4)\)", page)
     (HOME / "gallery").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

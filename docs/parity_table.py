@@ -126,8 +126,8 @@ def main() -> None:
     code = pytest.main(["-q", *(sys.argv[1:] or [str(ROOT / "packages")])], plugins=[ledger])
     if code:
         sys.exit(f"The tests failed ({code}): {LEDGER.name} stays as it is.")
-    text = LEDGER.read_text()
-    LEDGER.write_text(text.split(BEGIN)[0] + BEGIN + table(ledger) + END + text.split(END)[1])
+    text = LEDGER.read_text(encoding="utf-8")
+    LEDGER.write_text(text.split(BEGIN)[0] + BEGIN + table(ledger) + END + text.split(END)[1], encoding="utf-8")
 
 
 def table(ledger: Ledger) -> str:

@@ -29,7 +29,7 @@ def on_files(files, config):
     for source, page in PAGES.items():
         if page == "index.md":
             continue
-        text = (ROOT / source).read_text()
+        text = (ROOT / source).read_text(encoding="utf-8")
         if source.startswith("packages/"):
             text += reference(ROOT / source)
         text = moved(text, source, page) if page.endswith(".md") else text
@@ -88,7 +88,7 @@ def reference(readme: Path) -> str:
 
 def public_names(stub: Path) -> list[str]:
     """The names that a stub re-exports, in its order."""
-    tree = ast.parse(stub.read_text())
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
     return [name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names]
 
 

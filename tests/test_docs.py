@@ -15,13 +15,13 @@ IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 def anchors(path: Path) -> set[str]:
     """The names that a document's headings get on the usual hosts."""
-    titles = re.findall(r"^#+ +(.+?) *$", path.read_text(), flags=re.M)
+    titles = re.findall(r"^#+ +(.+?) *$", path.read_text(encoding="utf-8"), flags=re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def links(path: Path) -> list[str]:
     """Link and picture targets outside code blocks."""
-    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
     targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text))
     return targets + re.findall(r'<img[^>]+src="([^"]+)"', text)
 
@@ -43,11 +43,15 @@ def test_links_lead_somewhere(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
 def test_named_files_exist(path):
     """A file named in backticks from the root, as `docs/numerics.md`, is there."""
-    named = re.findall(r"`((?:docs|tests|packages|benchmarks|examples|\.ci)/[\w./-]+\.\w+)`", path.read_text())
+    named = re.findall(
+        r"`((?:docs|tests|packages|benchmarks|examples|\.ci)/[\w./-]+\.\w+)`", path.read_text(encoding="utf-8")
+    )
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing, f"{path.relative_to(ROOT)} names {missing}."
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
 def test_documents_open_with_a_title(path):
-    assert path.read_text().startswith(("# ", "---")), f"{path.relative_to(ROOT)} must open with a title."
+    assert path.read_text(encoding="utf-8").startswith(("# ", "---")), (
+        f"{path.relative_to(ROOT)} must open with a title."
+    )

@@ -25,7 +25,7 @@ SHELL = ("bash", "sh", "console")
 
 def blocks(path: Path, *languages: str) -> list[tuple[int, str]]:
     """The fenced blocks of a document with the line on which each begins."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     found = BLOCK.finditer(text)
     return [(text[: match.start(4)].count("\n") + 1, match[4]) for match in found if match[3] in languages]
 
@@ -67,11 +67,11 @@ def test_pages_run(path, tmp_path, monkeypatch, capsys):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
-    text, space = path.read_text(), {"__name__": "page"}
+    text, space = path.read_text(encoding="utf-8"), {"__name__": "page"}
     for match in BLOCK.finditer(text):
         mark, value, language, block = match.groups()
         if mark == "file":
-            Path(value).write_text(block)
+            Path(value).write_text(block, encoding="utf-8")
         elif language == "python":
             program = compile("\n" * text[: match.start(4)].count("\n") + block, str(path), "exec")
             if mark is None:
@@ -111,7 +111,7 @@ def test_the_first_commands_set_everything_up():
 
 
 def test_ci_runs_the_readme_test_command():
-    assert re.search(r"^uv run nox -s tests$", (ROOT / ".ci" / "run").read_text(), flags=re.M)
+    assert re.search(r"^uv run nox -s tests$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.M)
 
 
 def test_named_inputs_exist():
@@ -126,7 +126,7 @@ def test_named_inputs_exist():
 )
 def test_named_commands_exist(path):
     """Each `asva ...` subcommand answers `--help` with the options the document uses; each nox session exists."""
-    sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), flags=re.M))
+    sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(encoding="utf-8"), flags=re.M))
     for _, command in commands(path):
         words = command[2:] if command[:2] == ["uv", "run"] else command
         if words[:2] == ["nox", "-s"]:
@@ -137,7 +137,7 @@ def test_named_commands_exist(path):
 
 
 def test_the_script_of_the_examples_names_what_exists():
-    text = (ROOT / "examples" / "own_model.sh").read_text().replace("\\\n", " ")
+    text = (ROOT / "examples" / "own_model.sh").read_text(encoding="utf-8").replace("\\\n", " ")
     rows = re.findall(r"^(?:.*\|\| | *)asva (.+)$", text, flags=re.M)
     assert len(rows) >= 8
     for row in rows:
@@ -156,7 +156,7 @@ def test_a_stranger_gets_a_model_of_his_own(tmp_path):
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (tmp_path / "own_model" / "model" / "model_index.json").is_file()
-    scores = json.loads((tmp_path / "own_model" / "report" / "report.json").read_text())["scores"]
+    scores = json.loads((tmp_path / "own_model" / "report" / "report.json").read_text(encoding="utf-8"))["scores"]
     assert {"mine", "bundled"} <= set(scores[1]["systems"])
 
 
@@ -176,7 +176,7 @@ def assert_asva_knows(words: list[str], path: Path) -> None:
 
 
 def test_the_table_lists_every_package():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     for declaration in ROOT.glob("packages/*/pyproject.toml"):
-        name = tomllib.loads(declaration.read_text())["project"]["name"]
+        name = tomllib.loads(declaration.read_text(encoding="utf-8"))["project"]["name"]
         assert f"](packages/{declaration.parent.name})" in text, f"README.md does not list {name}."

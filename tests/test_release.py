@@ -37,24 +37,27 @@ def write_package(root: Path, name: str, needs: str = "") -> None:
     folder = root / "packages" / name
     module = folder / "src" / name.replace("-", "_")
     module.mkdir(parents=True)
-    (module / "__init__.py").write_text('"""Nothing."""\n\n__all__ = ["ONE"]\nONE = 1\n')
+    (module / "__init__.py").write_text('"""Nothing."""\n\n__all__ = ["ONE"]\nONE = 1\n', encoding="utf-8")
     (module / "py.typed").touch()
-    (folder / "README.md").write_text("# Nothing\n")
-    (folder / "LICENSE").write_text("None.\n")
-    (folder / "CHANGELOG.md").write_text(f"# Changelog of {name}\n\n## 0.1.0 (unreleased)\n\n### Added\n\n- A thing.\n")
+    (folder / "README.md").write_text("# Nothing\n", encoding="utf-8")
+    (folder / "LICENSE").write_text("None.\n", encoding="utf-8")
+    (folder / "CHANGELOG.md").write_text(
+        f"# Changelog of {name}\n\n## 0.1.0 (unreleased)\n\n### Added\n\n- A thing.\n", encoding="utf-8"
+    )
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["uv_build>=0.9,<0.14"]\nbuild-backend = "uv_build"\n\n[project]\n'
         f'name = "{name}"\nversion = "0.1.0"\ndescription = "Nothing."\nreadme = "README.md"\n'
         'requires-python = ">=3.11"\n'
-        f'license-files = ["LICENSE"]\ndependencies = [{needs}]\n'
+        f'license-files = ["LICENSE"]\ndependencies = [{needs}]\n',
+        encoding="utf-8",
     )
 
 
 @pytest.fixture
 def workspace(tmp_path):
     """Two packages, of which the second needs the first, in a repository of their own."""
-    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
-    (tmp_path / ".gitignore").write_text("dist/\nuv.lock\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n', encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("dist/\nuv.lock\n", encoding="utf-8")
     write_package(tmp_path, "asva-one")
     write_package(tmp_path, "asva-two", '\n    "asva-one[fast]>=0.1,<0.2",\n')
     for command in (["init", "-q"], ["config", "user.name", "a"], ["config", "user.email", "a@example.org"]):
@@ -79,9 +82,11 @@ def test_a_release_is_written_committed_tagged_and_tried(workspace, releasing):
     assert git(workspace, "tag", "--points-at", "HEAD").split() == ["asva-one-v0.2.0"]
     assert git(workspace, "log", "-1", "--format=%s").strip() == "Release asva-one 0.2.0"
     assert not git(workspace, "status", "--porcelain")
-    assert tomllib.loads((done.folder / "pyproject.toml").read_text())["project"]["version"] == "0.2.0"
+    assert tomllib.loads((done.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == "0.2.0"
     today = datetime.datetime.now(datetime.UTC).date()
-    assert f"## 0.2.0 ({today})\n\n### Added\n\n- A thing." in (done.folder / "CHANGELOG.md").read_text()
+    assert f"## 0.2.0 ({today})\n\n### Added\n\n- A thing." in (done.folder / "CHANGELOG.md").read_text(
+        encoding="utf-8"
+    )
     archives = sorted(path.name for path in (workspace / "dist" / done.tag).iterdir() if path.suffix in (".whl", ".gz"))
     assert archives == ["asva_one-0.2.0-py3-none-any.whl", "asva_one-0.2.0.tar.gz"]
 
@@ -92,20 +97,21 @@ def test_siblings_follow_and_say_so(workspace, releasing):
     changed = releasing.write(planned, DATE)
     two = workspace / "packages" / "asva-two"
     assert two / "CHANGELOG.md" in changed
-    assert '"asva-one[fast]>=0.2,<0.3",' in (two / "pyproject.toml").read_text()
-    assert (
-        "## 0.1.0 (unreleased)\n\n### Changed\n\n- Needs `asva-one` 0.2.\n\n### Added\n"
-        in (two / "CHANGELOG.md").read_text()
-    )
+    assert '"asva-one[fast]>=0.2,<0.3",' in (two / "pyproject.toml").read_text(encoding="utf-8")
+    assert "## 0.1.0 (unreleased)\n\n### Changed\n\n- Needs `asva-one` 0.2.\n\n### Added\n" in (
+        two / "CHANGELOG.md"
+    ).read_text(encoding="utf-8")
 
 
 @needs_uv
 def test_a_released_sibling_gets_a_new_section(workspace, releasing):
     told = workspace / "packages" / "asva-two" / "CHANGELOG.md"
-    told.write_text(told.read_text().replace("(unreleased)", "(2026-01-01)"))
+    told.write_text(told.read_text(encoding="utf-8").replace("(unreleased)", "(2026-01-01)"), encoding="utf-8")
     releasing.write(releasing.plan(workspace, "asva-one", "major"), DATE)
-    assert "## Unreleased\n\n### Changed\n\n- Needs `asva-one` 1.0.\n\n## 0.1.0 (2026-01-01)" in told.read_text()
-    assert ">=1.0,<2" in (workspace / "packages" / "asva-two" / "pyproject.toml").read_text()
+    assert "## Unreleased\n\n### Changed\n\n- Needs `asva-one` 1.0.\n\n## 0.1.0 (2026-01-01)" in told.read_text(
+        encoding="utf-8"
+    )
+    assert ">=1.0,<2" in (workspace / "packages" / "asva-two" / "pyproject.toml").read_text(encoding="utf-8")
 
 
 @needs_uv
@@ -120,14 +126,14 @@ def test_what_cannot_be_released_is_refused_and_nothing_changes(workspace, relea
         releasing.release(workspace, "asva-oen", "minor")
     with pytest.raises(releasing.ReleaseError, match="`part` must be one of"):
         releasing.release(workspace, "asva-one", "huge")
-    (workspace / "new.txt").write_text("?")
+    (workspace / "new.txt").write_text("?", encoding="utf-8")
     with pytest.raises(releasing.ReleaseError, match="working tree must be clean"):
         releasing.release(workspace, "asva-one", "minor")
     (workspace / "new.txt").unlink()
     git(workspace, "tag", "asva-one-v0.2.0")
     with pytest.raises(releasing.ReleaseError, match=r"Tag 'asva-one-v0\.2\.0' exists"):
         releasing.release(workspace, "asva-one", "minor")
-    (workspace / "packages/asva-two/CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
+    (workspace / "packages/asva-two/CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n", encoding="utf-8")
     commit(workspace)
     with pytest.raises(releasing.ReleaseError, match="that says what changed"):
         releasing.release(workspace, "asva-two", "patch")
@@ -160,14 +166,14 @@ def test_every_package_could_be_released(releasing, folder):
 
 
 def workflow(name: str) -> dict:
-    return yaml.safe_load((WORKFLOWS / name).read_text())
+    return yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
 
 
 def test_every_package_is_tested_on_every_system_and_python():
     matrix = workflow("test.yml")["jobs"]["tests"]["strategy"]["matrix"]
     assert sorted(matrix["package"]) == FOLDERS
     assert {system.split("-")[0] for system in matrix["system"]} == {"ubuntu", "macos", "windows"}
-    everywhere = re.search(r"@nox.session\(python=(\[.*?\])\)", (ROOT / "noxfile.py").read_text())[1]
+    everywhere = re.search(r"@nox.session\(python=(\[.*?\])\)", (ROOT / "noxfile.py").read_text(encoding="utf-8"))[1]
     assert matrix["python"] == yaml.safe_load(everywhere)
 
 
@@ -181,7 +187,7 @@ def test_a_tag_publishes_by_trust_alone():
 
 @pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.name)
 def test_workflows_name_no_secret_and_no_host(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert "secrets." not in text and "://" not in text
     assert all(job["runs-on"] for job in yaml.safe_load(text)["jobs"].values())
 
@@ -189,7 +195,11 @@ def test_workflows_name_no_secret_and_no_host(path):
 def test_workflows_start_sessions_that_exist_on_pythons_that_are_supported():
     declared = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     pythons = workflow("test.yml")["jobs"]["tests"]["strategy"]["matrix"]["python"]
-    started = [line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"run: .*nox -s (.+)", path.read_text())]
+    started = [
+        line
+        for path in WORKFLOWS.glob("*.yml")
+        for line in re.findall(r"run: .*nox -s (.+)", path.read_text(encoding="utf-8"))
+    ]
     assert len(started) == 3
     for line in started:
         name, python = re.match(r'"?(\w+)-?([\d.]*)', line).groups()
@@ -197,7 +207,11 @@ def test_workflows_start_sessions_that_exist_on_pythons_that_are_supported():
 
 
 def test_actions_without_tags_of_major_versions_are_named_in_full():
-    used = [line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"uses: (\S+)", path.read_text())]
+    used = [
+        line
+        for path in WORKFLOWS.glob("*.yml")
+        for line in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+    ]
     owners = {action.split("/")[0] for action in used}
     assert owners == {"actions", "astral-sh"}
     for action in used:
@@ -205,9 +219,9 @@ def test_actions_without_tags_of_major_versions_are_named_in_full():
 
 
 def test_the_citation_holds_what_the_format_asks_for_and_the_version():
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
     assert cited["message"] and cited["title"] == "asva" and cited["authors"] == [{"name": "The asva authors"}]
-    declared = tomllib.loads((ROOT / "packages/asva/pyproject.toml").read_text())["project"]
+    declared = tomllib.loads((ROOT / "packages/asva/pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (cited["version"], cited["license"]) == (declared["version"], declared["license"])
     assert isinstance(cited["date-released"], datetime.date)

@@ -39,7 +39,7 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.loads, self.anchors = [], set()
-        self.feed(path.read_text())
+        self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         given = dict(attributes)
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 
 def public_names(stub: Path) -> set[str]:
-    tree = ast.parse(stub.read_text())
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
     return {name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
         away = [target for target in Page(path).loads if re.match(r"(https?:)?//", target)]
         assert not away, f"{path.relative_to(site)} loads {away}."
     for path in site.rglob("*.css"):
-        assert not re.search(r"url\(['\"]?(https?:)?//|@import", path.read_text()), path.name
+        assert not re.search(r"url\(['\"]?(https?:)?//|@import", path.read_text(encoding="utf-8")), path.name
 
 
 def test_videos_of_the_gallery_are_there(site):
@@ -80,4 +80,4 @@ def test_videos_of_the_gallery_are_there(site):
 
 def test_no_page_names_the_machine_it_was_built_on(site):
     for path in site.rglob("*.html"):
-        assert str(ROOT) not in path.read_text(), path.relative_to(site)
+        assert str(ROOT) not in path.read_text(encoding="utf-8"), path.relative_to(site)

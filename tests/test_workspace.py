@@ -48,7 +48,7 @@ def import_name(folder: str) -> str:
 
 @cache
 def declaration(folder: str) -> dict:
-    return tomllib.loads((ROOT / "packages" / folder / "pyproject.toml").read_text())
+    return tomllib.loads((ROOT / "packages" / folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @cache
@@ -101,7 +101,7 @@ def test_the_table_names_every_package():
 def test_packages_import_only_the_siblings_they_may(folder):
     own = import_name(folder)
     for path in sources(folder):
-        siblings = (imported(ast.parse(path.read_text())) & set(MAY_IMPORT)) - {own}
+        siblings = (imported(ast.parse(path.read_text(encoding="utf-8"))) & set(MAY_IMPORT)) - {own}
         assert siblings <= MAY_IMPORT[own], f"{path.relative_to(ROOT)} imports {siblings - MAY_IMPORT[own]}."
 
 
@@ -110,14 +110,14 @@ def test_imports_are_declared(folder):
     known = set(sys.stdlib_module_names) | {import_name(folder)}
     declared = set(required(folder, optional=True))
     for path in sources(folder):
-        names = imported(ast.parse(path.read_text())) - known
+        names = imported(ast.parse(path.read_text(encoding="utf-8"))) - known
         missing = {name for name in names if canonicalize_name(DISTRIBUTIONS.get(name, name)) not in declared}
         assert not missing, f"{path.relative_to(ROOT)} imports {missing}, which {folder} does not declare."
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_declared_dependencies_are_used(folder):
-    used = set().union(*(imported(ast.parse(path.read_text())) for path in sources(folder)))
+    used = set().union(*(imported(ast.parse(path.read_text(encoding="utf-8"))) for path in sources(folder)))
     names = {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in used}
     unused = set(required(folder)) - names - USED_UNSEEN.get(folder, set())
     assert not unused, f"{folder} declares {unused} and never imports it."
@@ -135,7 +135,7 @@ def test_each_package_is_complete(folder):
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_changelog_names_the_version(folder):
     version = declaration(folder)["project"]["version"]
-    assert f"## {version}" in (ROOT / "packages" / folder / "CHANGELOG.md").read_text()
+    assert f"## {version}" in (ROOT / "packages" / folder / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -158,7 +158,7 @@ def test_siblings_come_from_the_workspace(folder):
 
 
 def test_the_lock_covers_what_is_declared():
-    text = (ROOT / "requirements.lock").read_text()
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pinned = {canonicalize_name(name) for name in re.findall(r"^([^\s#=]+)==", text, flags=re.M)}
     siblings = {declaration(folder)["project"]["name"] for folder in FOLDERS}
     for folder in FOLDERS:
@@ -168,9 +168,9 @@ def test_the_lock_covers_what_is_declared():
 
 def test_the_lock_says_how_old_it_is():
     """Its day stands in its header and in the noxfile, and in no setting that would bind users."""
-    day = re.search(r'^EXCLUDE_NEWER = "(.+)"$', (ROOT / "noxfile.py").read_text(), flags=re.M)[1]
-    assert day in (ROOT / "requirements.lock").read_text().splitlines()[0]
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]
+    day = re.search(r'^EXCLUDE_NEWER = "(.+)"$', (ROOT / "noxfile.py").read_text(encoding="utf-8"), flags=re.M)[1]
+    assert day in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()[0]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
     assert not {"exclude-newer", "constraint-dependencies", "build-constraint-dependencies"} & set(settings)
 
 
@@ -190,7 +190,7 @@ def test_the_root_brings_every_extra_and_test_group():
 
 
 def root_group(name: str) -> set[Requirement]:
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     found = set()
     for entry in groups[name]:
         found |= root_group(entry["include-group"]) if isinstance(entry, dict) else {Requirement(entry)}
@@ -208,7 +208,7 @@ def test_all_is_sorted_and_resolves(folder):
     assert list(module.__all__) == sorted(module.__all__)
     assert len(set(module.__all__)) == len(module.__all__)
     if folder != "asva":  # the leaves' heavy parts are loaded by their own tests; here the cheap half is enough
-        stub = (ROOT / "packages" / folder / "src" / import_name(folder) / "__init__.pyi").read_text()
+        stub = (ROOT / "packages" / folder / "src" / import_name(folder) / "__init__.pyi").read_text(encoding="utf-8")
         assert {name for name in module.__all__ if name not in stub} == set()
 
 
@@ -277,7 +277,7 @@ def test_no_file_is_large():
 def faults(path: Path) -> list[str]:
     """What the syntax of one library file shows: bare excepts, prints, the global generators, asserts of input."""
     found = []
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     blocks = [node for node in ast.walk(tree) if isinstance(node, ast.With)]
     forks = [node for node in blocks if any("fork_rng" in ast.unparse(item) for item in node.items)]
     for node in ast.walk(tree):
@@ -306,5 +306,36 @@ def test_every_file_opens_with_its_idea(folder):
     paths = [path for path in tracked() if path.suffix == ".py"]
     home = ROOT / "packages" / folder if folder != "." else ROOT / "tests"
     for path in paths:
-        if home in path.parents and path.read_text().strip() and not path.name.startswith("__main__"):
-            assert ast.get_docstring(ast.parse(path.read_text())), f"{path.relative_to(ROOT)} has no opening docstring."
+        if home in path.parents and path.read_text(encoding="utf-8").strip() and not path.name.startswith("__main__"):
+            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
+                f"{path.relative_to(ROOT)} has no opening docstring."
+            )
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "."])
+def test_text_is_opened_in_a_named_encoding(folder):
+    """Windows would take another one, and PEP 597 sees only what runs."""
+    home = ROOT / "packages" / folder if folder != "." else ROOT
+    found = []
+    for path in tracked():
+        if path.suffix != ".py" or home not in path.parents or (folder == "." and "packages" in path.parts):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and opens_text(node):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not found, "\n".join(found)
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Whether a call opens a file as text and leaves the encoding to the system."""
+    named = {keyword.arg for keyword in call.keywords}
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if named & {"encoding", None}:
+        return False
+    if name in {"read_text", "write_text"}:
+        return True
+    owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name not in {"open", "fdopen"} or owner in {"av", "Image", "tarfile", "wave", "webbrowser"}:
+        return False
+    texts = [value.value for value in call.args if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    return not any("b" in text for text in texts if len(text) < 4)

@@ -20,7 +20,7 @@ class Fixture:
     """One stored run of the original code: ``state``, ``inputs``, ``outputs`` and the JSON beside it."""
 
     def __init__(self, path: Path) -> None:
-        self.name, self.config = path.stem, json.loads(path.with_suffix(".json").read_text())
+        self.name, self.config = path.stem, json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
         self.state, self.inputs, self.outputs = (
             {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(part)}

@@ -52,7 +52,7 @@ def test_full_size_keys_and_shapes_both_ways(parity_folder, name):
     path = parity_folder / "asva" / f"{name}.json"
     if not path.exists():
         pytest.skip(f"no {path} (set ASVA_PARITY_DIR)")
-    keys = json.loads(path.read_text())
+    keys = json.loads(path.read_text(encoding="utf-8"))
     shapes = {key: list(shape) for key, shape in keys.get("keys", keys).items()}
     model = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     config, weights = convert_beats({"cfg": RELEASED, "model": model})

@@ -38,7 +38,7 @@ def test_full_size_keys_and_shapes_both_ways(parity_folder, name, prefix, stride
     path = parity_folder / name
     if not path.exists():
         pytest.skip(f"no {path} (set ASVA_PARITY_DIR)")
-    keys = json.loads(path.read_text())
+    keys = json.loads(path.read_text(encoding="utf-8"))
     shapes = {key: list(shape) for key, shape in keys.get("keys", keys).items() if key.startswith(prefix)}
     state = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     with torch.device("meta"):

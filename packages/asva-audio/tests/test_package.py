@@ -24,5 +24,5 @@ def test_importing_the_package_imports_nothing_heavy():
 @pytest.mark.skipif(not README.exists(), reason="the README is not installed with the package")
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for example in README.read_text().split("```python\n")[1:]:
+    for example in README.read_text(encoding="utf-8").split("```python\n")[1:]:
         exec(compile(example.split("```")[0], str(README), "exec"), {})

@@ -186,7 +186,7 @@ def test_what_is_no_sound_gives_one_line(tmp_path, content, message, suffix):
 def test_a_playlist_opens_no_other_file(write_sound, tmp_path, name, content, stereo):
     other = write_sound("a.wav", tone(), RATE, "pcm_s16le")
     path = other.with_name(name)
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(AudioError, match="not a sound or video file") as caught:
         load_audio(path, stereo=stereo)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)

@@ -45,7 +45,7 @@ def weight_of(name, shape):
 def test_features_and_windows_match_the_original(parity_path):
     if parity_path is None:
         pytest.skip("no such parity data (set ASVA_PARITY_DIR)")
-    stated = json.loads(parity_path.read_text())
+    stated = json.loads(parity_path.read_text(encoding="utf-8"))
     encoder = Wav2Vec2Model(Wav2Vec2Config(**stated["config"])).eval()
     encoder.load_state_dict({name: weight_of(name, shape) for name, shape in stated["parameters"].items()})
     results = sorted(parity_path.parent.glob(parity_path.stem.removesuffix("params") + "*.npz"))
@@ -119,7 +119,9 @@ def test_loading_a_folder(tmp_path):
         load_wav2vec(tmp_path / "ctc")
     small(num_hidden_layers=1).save_pretrained(tmp_path / "short")
     config = tmp_path / "short/config.json"
-    config.write_text(config.read_text().replace('"num_hidden_layers": 1', '"num_hidden_layers": 2'))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"num_hidden_layers": 1', '"num_hidden_layers": 2'), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"`folder` must hold the encoder's weights and no others, .*layers\.1"):
         load_wav2vec(tmp_path / "short")
 

@@ -23,7 +23,7 @@ def fixtures(name):
 
 
 def load(path):
-    return json.loads(path.with_suffix(".json").read_text()), load_file(path)
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), load_file(path)
 
 
 def times(spec):

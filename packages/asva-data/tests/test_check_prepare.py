@@ -41,8 +41,8 @@ def test_parts_are_cut_copied_or_refused_with_a_reason(raw, media, tmp_path):
     assert "none of gone_5000_7000.*, gone_000005_000007.*, gone_000005.*, gone_5.*, gone.* below" in reasons[0]
     for reason, words in zip(reasons[1:], ("sound", "media", "`id`", "`end`", "`split`"), strict=True):
         assert words in reason
-    assert (out / "train.txt").read_text() == "dog_barking/abc_000001_000003.mp4\n"
-    assert len((out / "refused.jsonl").read_text().splitlines()) == 6
+    assert (out / "train.txt").read_text(encoding="utf-8") == "dog_barking/abc_000001_000003.mp4\n"
+    assert len((out / "refused.jsonl").read_text(encoding="utf-8").splitlines()) == 6
     cut = out / "videos/dog_barking/abc_000001_000003.mp4"
     assert probe(cut).duration == pytest.approx(2.0, abs=0.01)
     copied = out / "videos/cat_______x/xyz_000030_000032.mp4"
@@ -69,7 +69,9 @@ def test_a_folder_without_a_table(raw, tmp_path):
     wanted = wanted_from_folder(raw)
     done = prepare_dataset(wanted, raw, tmp_path / "out", test_share=0.0)
     assert sorted(done.videos["train"]) == ["dog_barking/abc.mp4", "xyz_000030.mp4"]
-    assert json.loads((tmp_path / "out/class_mapping.json").read_text()) == {"dog_barking": "dog barking"}
+    assert json.loads((tmp_path / "out/class_mapping.json").read_text(encoding="utf-8")) == {
+        "dog_barking": "dog barking"
+    }
 
 
 def test_the_draw_of_the_test_keeps_parts_of_a_video_together(raw, tmp_path):
@@ -79,17 +81,17 @@ def test_the_draw_of_the_test_keeps_parts_of_a_video_together(raw, tmp_path):
 
 
 def test_tables(tmp_path):
-    (tmp_path / "a.csv").write_text("id,start,end,label,path\nabc,1,2.5,dog,\n,,,,x/y.mp4\n")
+    (tmp_path / "a.csv").write_text("id,start,end,label,path\nabc,1,2.5,dog,\n,,,,x/y.mp4\n", encoding="utf-8")
     assert read_wanted(tmp_path / "a.csv") == [Wanted("abc", 1.0, 2.5, "dog"), Wanted("y", path="x/y.mp4")]
-    (tmp_path / "v.csv").write_text('abc,30,"a, b",train\n')
+    (tmp_path / "v.csv").write_text('abc,30,"a, b",train\n', encoding="utf-8")
     assert read_wanted(tmp_path / "v.csv") == [Wanted("abc", 30.0, 40.0, "a, b", "train")]
-    (tmp_path / "b.jsonl").write_text('{"id": "abc", "start": 0, "end": 1}\n')
+    (tmp_path / "b.jsonl").write_text('{"id": "abc", "start": 0, "end": 1}\n', encoding="utf-8")
     assert read_wanted(tmp_path / "b.jsonl") == [Wanted("abc", 0.0, 1.0)]
     for name, text in (("c.csv", "id,start,end\na,x,2\n"), ("d.csv", "id,start,end\na,3,2\n"), ("e.csv", "a,b\n")):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises(MediaError, match="`table`"):
             read_wanted(tmp_path / name)
-    (tmp_path / "f.jsonl").write_text("[1]\nno")
+    (tmp_path / "f.jsonl").write_text("[1]\nno", encoding="utf-8")
     for name in ("f.jsonl", "none.csv"):
         with pytest.raises(MediaError, match="`table`"):
             read_wanted(tmp_path / name)
@@ -114,8 +116,8 @@ def test_everything_that_is_wrong_is_said(raw, media, tmp_path):
     (videos / "mute.mp4").write_bytes((raw / "mute.mp4").read_bytes())
     (videos / "link.mp4").symlink_to(videos / "nothing.mp4")
     names = ["good", "good", "short", "mute", "link", "none", "cut"]
-    (root / "train.txt").write_text("".join(f"{name}.mp4\n" for name in names) + "good.mp4,0,9\n")
-    (root / "test.txt").write_text("good.mp4\n")
+    (root / "train.txt").write_text("".join(f"{name}.mp4\n" for name in names) + "good.mp4,0,9\n", encoding="utf-8")
+    (root / "test.txt").write_text("good.mp4\n", encoding="utf-8")
     (root / "class_clip_text_encodings_stable-diffusion-v1-5.pt").write_bytes(b"x")
     report = check_dataset(root, deep=True, motion_scores=tmp_path / "scores")
     assert not report.ok
@@ -136,7 +138,7 @@ def test_everything_that_is_wrong_is_said(raw, media, tmp_path):
 
 
 def test_lists_that_cannot_be_read_are_a_problem(tmp_path):
-    (tmp_path / "train.txt").write_text("../a.mp4\n")
+    (tmp_path / "train.txt").write_text("../a.mp4\n", encoding="utf-8")
     report = check_dataset(tmp_path)
     assert [problem.kind for problem in report.problems if problem.fatal] == ["list"]
     with pytest.raises(MediaError, match="`root`"):

@@ -78,7 +78,7 @@ def test_a_name_that_is_no_utf8_fails_alone(media, tmp_path):
     assert not check_dataset(raw, layout="folder", sound=False).ok
     done = prepare_dataset(wanted_from_folder(raw), raw, tmp_path / "data", test_share=0.0)
     assert done.videos["train"] == ["a/good.mp4"] and "rename it" in done.refused[0][1]
-    assert "rename it" in (tmp_path / "data" / "refused.jsonl").read_text()
+    assert "rename it" in (tmp_path / "data" / "refused.jsonl").read_text(encoding="utf-8")
     assert VideoFolder(raw, num_frames=8, fps=24, size=32).broken[0][1].endswith("rename it.")
 
 

@@ -179,7 +179,7 @@ def test_bad_sources_and_overrides_are_named(source, overrides, named):
 
 
 def test_a_recipe_that_does_not_parse(tmp_path):
-    (tmp_path / "a.yaml").write_text("name: [")
+    (tmp_path / "a.yaml").write_text("name: [", encoding="utf-8")
     with pytest.raises(MediaError, match="valid YAML"):
         load_recipe(tmp_path / "a.yaml")
 

@@ -18,9 +18,11 @@ def avsync15(media, tmp_path):
     for name in ("dog_barking/a.mp4", "dog_barking/b, c.mp4", "playing_violin__fiddle/d.mp4"):
         (root / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
         media.write_media(root / "videos" / name, num_frames=72, seconds=3.0, fps=24)
-    (root / "train.txt").write_text("dog_barking/a.mp4\ndog_barking/b, c.mp4\n\n")
-    (root / "test.txt").write_text("playing_violin__fiddle/d.mp4\n")
-    (root / "class_mapping.json").write_text(json.dumps({"playing_violin__fiddle": "playing violin fiddle"}))
+    (root / "train.txt").write_text("dog_barking/a.mp4\ndog_barking/b, c.mp4\n\n", encoding="utf-8")
+    (root / "test.txt").write_text("playing_violin__fiddle/d.mp4\n", encoding="utf-8")
+    (root / "class_mapping.json").write_text(
+        json.dumps({"playing_violin__fiddle": "playing violin fiddle"}), encoding="utf-8"
+    )
     return root
 
 
@@ -55,15 +57,15 @@ def test_the_form_is_told_from_the_files(files, folder, name, tmp_path):
 
 
 def test_lists_of_parts_landscapes_hits_and_vggsound(tmp_path):
-    (tmp_path / "train.txt").write_text("dog/a.mp4,1.5,4\n")
+    (tmp_path / "train.txt").write_text("dog/a.mp4,1.5,4\n", encoding="utf-8")
     entry = read_split(tmp_path, LAYOUTS["avsync-ac"])[0]
     assert (entry.path, entry.start, entry.end) == (tmp_path / "videos/dog/a.mp4", 1.5, 4.0)
     assert read_split(tmp_path, LAYOUTS["landscapes"])[0].path == tmp_path / "videos/train/dog/a.mp4"
-    (tmp_path / "train.txt").write_text("2015-1_denoised_thumb.mp4\n")
+    (tmp_path / "train.txt").write_text("2015-1_denoised_thumb.mp4\n", encoding="utf-8")
     hit = read_split(tmp_path, LAYOUTS["greatest-hits"])[0]
     assert (hit.caption, hit.class_name) == ("hitting with a stick", "hitting with a stick")
     assert LAYOUTS["greatest-hits"].size == (128, 256)
-    (tmp_path / "vggsound.csv").write_text('abc,30,"people eating, noisily",train\nd_e,7,dog,test\n')
+    (tmp_path / "vggsound.csv").write_text('abc,30,"people eating, noisily",train\nd_e,7,dog,test\n', encoding="utf-8")
     layout = get_layout("vggsound")
     assert [entry.path.name for entry in read_split(tmp_path, layout, "train")] == ["abc_000030.mp4"]
     assert read_split(tmp_path, layout, "test")[0].caption == "dog"
@@ -71,7 +73,7 @@ def test_lists_of_parts_landscapes_hits_and_vggsound(tmp_path):
 
 @pytest.mark.parametrize("line", ["../secret.mp4", "/etc/passwd", "a/../../b.mp4", "a\\b.mp4", "a.mp4,3,2"])
 def test_a_list_may_not_lead_elsewhere(line, tmp_path):
-    (tmp_path / "train.txt").write_text(f"{line}\n")
+    (tmp_path / "train.txt").write_text(f"{line}\n", encoding="utf-8")
     with pytest.raises(MediaError, match=r"`(path|start)` must"):
         read_split(tmp_path, LAYOUTS["avsync15"])
 
@@ -81,7 +83,7 @@ def test_missing_lists_and_wrong_names(tmp_path):
         read_split(tmp_path, LAYOUTS["avsync15"])
     with pytest.raises(MediaError, match="`layout` must be one of"):
         get_layout("kinetics")
-    (tmp_path / "vggsound.csv").write_text("a,b\n")
+    (tmp_path / "vggsound.csv").write_text("a,b\n", encoding="utf-8")
     with pytest.raises(MediaError, match="id, start, label, split"):
         read_split(tmp_path, LAYOUTS["vggsound"])
 
@@ -134,7 +136,7 @@ def test_a_short_video_starts_at_zero():
 
 
 def test_parts_stay_within_their_bounds(avsync15):
-    (avsync15 / "train.txt").write_text("dog_barking/a.mp4,0.5,2.75\n")
+    (avsync15 / "train.txt").write_text("dog_barking/a.mp4,0.5,2.75\n", encoding="utf-8")
     data = VideoClips(avsync15, size=32, seed=1, num_frames=12, fps=6.0)
     starts = []
     for epoch in range(4):

@@ -24,7 +24,7 @@ def fixtures():
 
 
 def load(path):
-    return json.loads(path.with_suffix(".json").read_text()), load_file(path)
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), load_file(path)
 
 
 def number(value):

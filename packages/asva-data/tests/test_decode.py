@@ -237,7 +237,7 @@ def test_not_media(tmp_path, name, content, match):
 )
 def test_a_playlist_opens_no_other_file(media, tmp_path, name, content):
     media.write_media(tmp_path / "other.mp4")
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="utf-8")
     for read in (probe, read_video, lambda path: read_video(path, backend="decord")):
         with pytest.raises(MediaError, match=r"must be a (whole )?media file") as caught:
             read(tmp_path / name)

@@ -150,8 +150,8 @@ def test_load_audio_and_transform(root):
 
 def test_broken_files_are_listed_and_skipped(media, root, caplog):
     (root / "hammering/empty.mp4").touch()
-    (root / "hammering/page.mp4").write_text("<html>")
-    (root / "hammering/notes.md").write_text("no video")
+    (root / "hammering/page.mp4").write_text("<html>", encoding="utf-8")
+    (root / "hammering/notes.md").write_text("no video", encoding="utf-8")
     media.write_media(root / "hammering/mute.mp4", sound=False)
     media.write_media(root / "hammering/short.mp4", num_frames=12)
     with caplog.at_level(logging.WARNING):

@@ -27,11 +27,11 @@ def written(curated_once, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(written):
-    return json.loads(written.with_name("report.json").read_text())
+    return json.loads(written.with_name("report.json").read_text(encoding="utf-8"))
 
 
 def test_counts_are_those_of_the_run(report, written):
-    assert report["counts"] == json.loads(written.with_name("counts.json").read_text())
+    assert report["counts"] == json.loads(written.with_name("counts.json").read_text(encoding="utf-8"))
     totals = report["totals"]
     assert (totals["files"], totals["files_kept"], totals["clips_kept"], totals["seconds_kept"]) == (5, 2, 2, 8.0)
     assert totals["seconds"] == pytest.approx(16.0)
@@ -59,7 +59,7 @@ def test_duplicates_failures_and_examples(report, written):
     (twin,) = report["duplicates"]
     assert twin["path"].endswith("copy.mp4") and twin["twin"].endswith("a b.mp4") and twin["same"] == "pictures"
     assert report["failures"]["count"] == 1 and report["failures"]["first"][0]["path"].endswith("none.mp4")
-    page = written.read_text()
+    page = written.read_text(encoding="utf-8")
     heads = re.findall(r"<h3>(.*?)</h3>", page)
     assert heads[0] == "kept" and set(heads) == {"kept", "frozen", "duplicate", "failed"}
     assert page.count("<video") == 5  # two kept, one frozen, the copy and its twin
@@ -67,7 +67,7 @@ def test_duplicates_failures_and_examples(report, written):
 
 
 def test_names_are_harmless_and_nothing_is_outside(written):
-    page = written.read_text()
+    page = written.read_text(encoding="utf-8")
     assert "<b>&\"'" not in page and "&lt;b&gt;&amp;&#34;&#39;" in page
     assert "<title>set &lt;1&gt;" in page
     assert "<script" not in page and "default-src 'none'" in page
@@ -86,7 +86,7 @@ def test_reviews_stand_in_it(curated):
     for name, kinds in (("ann", ("keep", "drop")), ("ben", ("keep", "keep"))):
         for key, kind in zip(keys, kinds, strict=True):
             DecisionLog(curated.folder, name).save(key, Decision(kind, 0.0, 4.0))
-    page = write_report(curated.folder, examples=0).read_text()
+    page = write_report(curated.folder, examples=0).read_text(encoding="utf-8")
     assert "ann and ben both decided 2 clips and agree on 50.0 % of them" in " ".join(page.split())
     assert "1 clips are disputed" in page and "<video" not in page
 
@@ -100,8 +100,8 @@ def test_a_folder_of_something_else_and_a_wrong_number(curated, tmp_path):
 
 def test_missing_videos_do_not_stop_it(curated):
     table = curated.folder / "reasons.csv"
-    table.write_text(table.read_text().replace("a b.mp4", "gone.mp4"))
-    assert "No video: `path` must be an existing file" in write_report(curated.folder).read_text()
+    table.write_text(table.read_text(encoding="utf-8").replace("a b.mp4", "gone.mp4"), encoding="utf-8")
+    assert "No video: `path` must be an existing file" in write_report(curated.folder).read_text(encoding="utf-8")
 
 
 def test_histogram_against_counting():

@@ -58,7 +58,7 @@ def test_a_reviewer_is_no_path(name, tmp_path):
 def test_a_log_of_something_else_is_refused(tmp_path):
     log = DecisionLog(tmp_path, "ann")
     log.save("a", KEEP)
-    log.path.write_text('{"word": 1}\n')
+    log.path.write_text('{"word": 1}\n', encoding="utf-8")
     with pytest.raises(MediaError, match="must be a log of decisions"):
         DecisionLog(tmp_path, "ann")
     with pytest.raises(MediaError, match="`decision` must be one of"):
@@ -137,7 +137,7 @@ def test_a_merge_is_a_table_of_clips(curated):
 
 @pytest.mark.parametrize("text", ["", "path,label\na,b\n", "path,label,kind,start,end,reason\na,,window,x,1,\n"])
 def test_a_table_of_something_else_is_refused(text, tmp_path):
-    (tmp_path / "reasons.csv").write_text(text)
+    (tmp_path / "reasons.csv").write_text(text, encoding="utf-8")
     with pytest.raises(MediaError, match="`path` must be a table"):
         read_verdicts(tmp_path / "reasons.csv")
 
@@ -150,6 +150,6 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_lines_hold_what_a_person_can_read(tmp_path):
     log = DecisionLog(tmp_path, "ann")
     log.save("a", KEEP)
-    row = SimpleNamespace(**json.loads(log.path.read_text()))
+    row = SimpleNamespace(**json.loads(log.path.read_text(encoding="utf-8")))
     assert (row.key, row.kind, row.start, row.end) == ("a", "keep", 0.0, 3.0)
     assert np.datetime64(row.at.removesuffix("+00:00")) > np.datetime64("2020-01-01")

@@ -177,7 +177,7 @@ def test_closing_writes_the_table_and_takes_copies_away(curated):
     session.save({"key": key, "kind": "keep"})
     session.close()
     assert not home.exists()
-    assert len((curated.folder / "reviewed.csv").read_text().splitlines()) == 2
+    assert len((curated.folder / "reviewed.csv").read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_a_taken_port_is_said(session):
@@ -204,7 +204,7 @@ def test_an_interruption_ends_it_with_everything_saved(curated):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=120)[0] == "closed\n"
     assert process.returncode == 0
-    assert ",0.000,3.000,bell," in (curated.folder / "reviewed.csv").read_text()
+    assert ",0.000,3.000,bell," in (curated.folder / "reviewed.csv").read_text(encoding="utf-8")
 
 
 def test_it_listens_on_this_machine_alone(session):

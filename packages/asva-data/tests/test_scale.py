@@ -25,7 +25,7 @@ def square(folder=None, stop_at=None):
 
     def work(item):
         if folder is not None:
-            with (Path(folder) / "asked").open("a") as file:
+            with (Path(folder) / "asked").open("a", encoding="utf-8") as file:
                 file.write(f"{item.key}\n")
         number = item.facts["n"]
         if number == stop_at:
@@ -74,7 +74,7 @@ def test_everything_is_done_once_and_accounted_for(tmp_path):
     assert records.facts("0003") == {"square": 9} and records.read("0003", "bin") == b"\3\3\3"
     assert records.read("0007", "bin") is None
     again = run_items(items(42), tmp_path, partial(square, tmp_path), {})
-    assert (tmp_path / "asked").read_text().split() == ["0028", "0029"] and len(again) == 42
+    assert (tmp_path / "asked").read_text(encoding="utf-8").split() == ["0028", "0029"] and len(again) == 42
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path, monkeypatch):
     assert scan(journal)[1] == journal.stat().st_size  # the half sample was cut off again
     monkeypatch.undo()
     records = run_items(items(20), tmp_path, partial(square, tmp_path), {})
-    assert len(records) == 20 and len((tmp_path / "asked").read_text().split()) == 15
+    assert len(records) == 20 and len((tmp_path / "asked").read_text(encoding="utf-8").split()) == 15
 
 
 def test_a_killed_driver_goes_on_behind_what_was_finished(tmp_path):
@@ -102,7 +102,7 @@ run_items(items(30), {str(tmp_path)!r}, partial(square, {str(tmp_path)!r}, stop_
     died = subprocess.run([sys.executable, "-c", script], check=False)
     assert died.returncode == -signal.SIGKILL and len(Records(tmp_path)) == 17
     records = run_items(items(30), tmp_path, partial(square, tmp_path), {})
-    asked = (tmp_path / "asked").read_text().split()
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").split()
     assert len(records) == 30 and len(asked) == 31 and asked.count("0011") == 2
     assert not list(tmp_path.glob("trying-*"))
 
@@ -110,12 +110,12 @@ run_items(items(30), {str(tmp_path)!r}, partial(square, {str(tmp_path)!r}, stop_
 def test_a_block_goes_on_behind_what_its_dead_worker_finished(tmp_path):
     block = items(4)
     (tmp_path / "trying-r").mkdir()
-    (tmp_path / "trying-r" / block[0].key).write_text("0000\n0001\n0001\n")
+    (tmp_path / "trying-r" / block[0].key).write_text("0000\n0001\n0001\n", encoding="utf-8")
     worker = Worker(tmp_path, "r", partial(square, tmp_path), attempts=2)
     found = list(worker.process(block))
     assert [outcome.key for outcome in found] == [item.key for item in block]
     assert found[1].failure == "it killed its worker 2 times"
-    assert (tmp_path / "asked").read_text().split() == ["0002", "0003"]
+    assert (tmp_path / "asked").read_text(encoding="utf-8").split() == ["0002", "0003"]
     assert not list((tmp_path / "trying-r").iterdir())
 
 

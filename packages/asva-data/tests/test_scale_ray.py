@@ -35,7 +35,7 @@ def work(folder, kills=(), always=(), full=(), slow=0.0):
 
     def one(item):
         number = item.facts["n"]
-        with (Path(folder) / "asked").open("a") as file:
+        with (Path(folder) / "asked").open("a", encoding="utf-8") as file:
             file.write(f"{item.key}\n")
         time.sleep(slow)
         struck = Path(folder) / f"struck-{number}"
@@ -67,7 +67,7 @@ def test_killed_workers_lose_nothing(cluster, tmp_path):
     assert shared.facts("0015")["failure"] == "it killed its worker 2 times"
     there, wanted = contents(shared), contents(alone)
     assert {key for key in wanted if there[key] != wanted[key]} == {"0015"} and len(there) == 40
-    asked = (tmp_path / "asked").read_text().split()
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").split()
     assert sorted(asked) == sorted([item.key for item in items(40)] + ["0009", "0015"])  # each victim once more
     assert len(list(two.glob("part-*.tar"))) >= 2
 
@@ -79,9 +79,9 @@ def test_a_full_disk_stops_all_workers(cluster, tmp_path):
     assert stopped.value.errno == errno.ENOSPC
     before = set(Records(tmp_path))
     assert 0 < len(before) < 24
-    (tmp_path / "asked").write_text("")
+    (tmp_path / "asked").write_text("", encoding="utf-8")
     assert len(run_items(items(24), tmp_path, make, {}, workers=2)) == 24
-    assert not before & set((tmp_path / "asked").read_text().split())
+    assert not before & set((tmp_path / "asked").read_text(encoding="utf-8").split())
 
 
 def test_a_killed_driver_goes_on(cluster, tmp_path):
@@ -105,9 +105,9 @@ module.run_items(module.items(30), {str(tmp_path)!r}, make, {{}}, workers=2, ray
     wait_for_free_workers()
     before = set(Records(tmp_path))
     assert 4 <= len(before) < 30
-    (tmp_path / "asked").write_text("")
+    (tmp_path / "asked").write_text("", encoding="utf-8")
     assert len(run_items(items(30), tmp_path, partial(work, tmp_path), {}, workers=2)) == 30
-    assert not before & set((tmp_path / "asked").read_text().split())
+    assert not before & set((tmp_path / "asked").read_text(encoding="utf-8").split())
 
 
 def test_an_address_must_lead_somewhere(tmp_path):

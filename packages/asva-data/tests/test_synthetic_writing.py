@@ -20,7 +20,11 @@ def test_writes_video_and_truth(tmp_path):
     assert seen == list(enumerate(paths, start=1))
     world = SyntheticWorld(7, **SMALL)
     for index, path in enumerate(paths, start=2):
-        note, clip, found = json.loads(path.with_suffix(".json").read_text()), world[index], read_video(path)
+        note, clip, found = (
+            json.loads(path.with_suffix(".json").read_text(encoding="utf-8")),
+            world[index],
+            read_video(path),
+        )
         assert note["video"] == path.name and note["world"]["index"] == index and note["world"]["seed"] == 7
         assert note["caption"] == clip.caption and note["scene"] == clip.scene
         np.testing.assert_allclose(note["event_times"], clip.event_times, atol=1e-5)
@@ -41,7 +45,7 @@ def test_the_folder_is_a_dataset(tmp_path):
 
 def test_events_can_be_read_off_the_files(tmp_path):
     path = write_world(tmp_path, 1, 3, classes="hammer", two_objects=0.0)[0]
-    note = json.loads(path.with_suffix(".json").read_text())
+    note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     detection = detect_events(read_video(path).frames, note["scene"])
     np.testing.assert_allclose(detection.times, note["event_times"], atol=1 / 24)
 
@@ -54,7 +58,7 @@ def test_goes_on_where_it_stopped(tmp_path):
     paths[2].unlink()
     assert write_world(tmp_path, 4, 7, **SMALL)[:3] == paths
     assert paths[0].stat().st_mtime_ns == kept and paths[1].read_bytes() == torn and paths[2].exists()
-    assert len((tmp_path / "captions.jsonl").read_text().splitlines()) == 4
+    assert len((tmp_path / "captions.jsonl").read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_a_stop_in_the_middle_leaves_whole_files_only(tmp_path):
@@ -70,7 +74,7 @@ def test_refuses_to_mix_worlds(tmp_path):
     write_world(tmp_path, 1, 7, **SMALL)
     with pytest.raises(MediaError, match=r"clips of the same settings.*choose another folder"):
         write_world(tmp_path, 1, 8, **SMALL)
-    (tmp_path / "clip_000000.json").write_text("[]")
+    (tmp_path / "clip_000000.json").write_text("[]", encoding="utf-8")
     with pytest.raises(MediaError, match="not of this kind"):
         write_world(tmp_path, 1, 7, **SMALL)
 
@@ -84,6 +88,6 @@ def test_bad_arguments_are_named(tmp_path, options):
 def test_a_folder_that_cannot_be_made(tmp_path):
     with pytest.raises(MediaError, match="`folder` could not be made"):
         write_world(tmp_path / "no" / "such", 1, **SMALL)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(MediaError, match="`folder` could not be made"):
         write_world(tmp_path / "file", 1, **SMALL)

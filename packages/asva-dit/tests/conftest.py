@@ -38,7 +38,9 @@ class Fixture:
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         family = path.stem.split("_")[1]
-        self.parameters = json.loads((path.parent / f"mtvnet_{family}_params.json").read_text())["parameters"]
+        self.parameters = json.loads((path.parent / f"mtvnet_{family}_params.json").read_text(encoding="utf-8"))[
+            "parameters"
+        ]
         self.state = {name: weight(name, tuple(entry["shape"])) for name, entry in self.parameters.items()}
         with np.load(path) as arrays:
             self.outputs = {name: torch.from_numpy(arrays[name]) for name in arrays}
@@ -102,7 +104,7 @@ def parity(parity_path):
     if parity_path is None:
         pytest.skip(f"no such parity data under {PARITY} (set ASVA_PARITY_DIR)")
     if parity_path.suffix == ".json":
-        return json.loads(parity_path.read_text())
+        return json.loads(parity_path.read_text(encoding="utf-8"))
     return Fixture(parity_path) if parity_path.stem.startswith("mtvnet") else dict(np.load(parity_path))
 
 

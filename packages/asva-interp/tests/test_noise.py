@@ -33,7 +33,7 @@ def naive(noise, indices, swapped):
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_matches_the_original(path):
     tensors = load_file(path)
-    for case in range(len(json.loads(path.with_suffix(".json").read_text())["cases"])):
+    for case in range(len(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["cases"])):
         noise = tensors[f"in/base_noise_{case}"][0].transpose(1, 2)
         blended = blend_noise(noise, tensors[f"in/keyframes_{case}"][None], "official")
         expected = tensors[f"out/x_T_{case}"][0].transpose(1, 2)

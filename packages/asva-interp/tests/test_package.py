@@ -34,6 +34,6 @@ def test_docstring_examples(module):
 
 
 def test_readme_example(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     exec(compile(example, str(README), "exec"), {"__name__": "readme"})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*?#\s*(.*)", example)

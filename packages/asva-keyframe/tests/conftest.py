@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def select_fixture(request: pytest.FixtureRequest) -> dict:
     """The JSON of one selection fixture."""
-    return json.loads(request.param.read_text())
+    return json.loads(request.param.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -41,4 +41,4 @@ def localizer_fixture(request: pytest.FixtureRequest) -> tuple[dict, dict]:
     """Constructor and tensors of one localizer fixture."""
     from safetensors.torch import load_file
 
-    return json.loads(request.param.with_suffix(".json").read_text()), load_file(request.param)
+    return json.loads(request.param.with_suffix(".json").read_text(encoding="utf-8")), load_file(request.param)

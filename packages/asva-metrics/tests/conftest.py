@@ -19,7 +19,7 @@ class Fixture:
 
     def __init__(self, path: Path) -> None:
         self.name, self.folder = path.stem, path.parent
-        self.config = json.loads(path.with_suffix(".json").read_text())
+        self.config = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         data = path.with_suffix(".safetensors")
         tensors = load_file(data) if data.exists() else {}
         self.state, self.inputs, self.outputs = (

@@ -13,7 +13,7 @@ def test_full_size_keys_are_strict_both_ways(parity_folder):
     path = parity_folder / "asva" / "full_keys_imagebind_vta.json"
     if not path.exists():
         pytest.skip(f"no such parity data under {parity_folder} (set ASVA_PARITY_DIR)")
-    shapes = json.loads(path.read_text())
+    shapes = json.loads(path.read_text(encoding="utf-8"))
     state = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     model = convert_imagebind(state)
     assert {key: list(value.shape) for key, value in invert_imagebind(model).items()} == shapes

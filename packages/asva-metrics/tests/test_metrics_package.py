@@ -42,7 +42,7 @@ def test_docstring_examples(module):
 
 
 def test_readme_examples():
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     assert blocks
     for block in blocks:

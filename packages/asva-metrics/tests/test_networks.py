@@ -31,7 +31,7 @@ KEYS = {
 
 
 def shapes_of(folder, family):
-    return json.loads((folder / "asva" / f"full_keys_{KEYS[family]}.json").read_text())
+    return json.loads((folder / "asva" / f"full_keys_{KEYS[family]}.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ class Fixture:
     """One stored run of the original code: ``state``, ``inputs``, ``outputs`` and the JSON beside it."""
 
     def __init__(self, path: Path) -> None:
-        self.name, self.config = path.stem, json.loads(path.with_suffix(".json").read_text())
+        self.name, self.config = path.stem, json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
         self.state, self.inputs, self.outputs = (
             {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(part)}
@@ -41,7 +41,9 @@ def pytest_generate_tests(metafunc):
 def parity(parity_path):
     if parity_path is None:
         pytest.skip(f"no such parity data under {PARITY} (set ASVA_PARITY_DIR)")
-    return json.loads(parity_path.read_text()) if parity_path.suffix == ".json" else Fixture(parity_path)
+    return (
+        json.loads(parity_path.read_text(encoding="utf-8")) if parity_path.suffix == ".json" else Fixture(parity_path)
+    )
 
 
 @pytest.fixture

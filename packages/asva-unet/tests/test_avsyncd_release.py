@@ -32,14 +32,14 @@ def release(model, tmp_path):
 
 def change_config(folder, **changes):
     path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 @pytest.mark.parametrize("audio", [True, False])
 def test_there_and_back(randomised, tmp_path, audio):
     model = randomised(AVSyncDUNet(**SMALL, audio=audio))
     save_avsyncd_unet(model, tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     name = "FFSpatioAudioTempCrossAttnDownBlock3D" if audio else "FFSpatioTempCrossAttnDownBlock3D"
     assert config["down_block_types"] == [name, "FFSpatioTempResDownBlock3D"]
     again = load_avsyncd_unet(tmp_path)
@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused(release, change, message):
 def test_folders_that_are_no_release(release, tmp_path):
     with pytest.raises(ConversionError, match=r"`folder` must hold config\.json and one of"):
         load_avsyncd_unet(tmp_path / "elsewhere")
-    (release / "config.json").write_text("{")
+    (release / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(ConversionError, match=r"`folder` must hold a config\.json in JSON"):
         load_avsyncd_unet(release)
 

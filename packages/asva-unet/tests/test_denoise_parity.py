@@ -18,7 +18,7 @@ FIXTURES = sorted([*FOLDER.glob("f_ddim_*.safetensors"), *FOLDER.glob("f2_ddim_*
 
 def load(path):
     """The fixture's description and its tensors by their full names, floating ones as they are stored."""
-    return json.loads(path.with_suffix(".json").read_text()), load_file(path)
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), load_file(path)
 
 
 def frames_second(tensor):

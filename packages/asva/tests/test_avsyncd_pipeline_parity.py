@@ -29,7 +29,7 @@ def scales(variant):
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_loop(path):
-    tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text())
+    tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     unet = AVSyncDUNet(**facts["unet_config"]).eval()
     prefix = "state/unet."
     unet.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

@@ -15,7 +15,9 @@ def test_rows_of_tables(tmp_path):
     first, second = read_rows(tmp_path / "a.csv")
     assert first.name == "row 1 of a.csv" and first.values == {"image": "a.png", "interp-steps": "3", "output": "a.mp4"}
     assert second.name == "row 2 of a.csv" and second.values == {"output": "b.mp4"}
-    (tmp_path / "a.jsonl").write_text('{"seed": 3, "loop": true, "frame": ["1=a.png"], "audio": null}\n\n')
+    (tmp_path / "a.jsonl").write_text(
+        '{"seed": 3, "loop": true, "frame": ["1=a.png"], "audio": null}\n\n', encoding="utf-8"
+    )
     assert read_rows(tmp_path / "a.jsonl")[0].values == {"seed": 3, "loop": True, "frame": ["1=a.png"]}
 
 
@@ -23,13 +25,13 @@ def test_rows_of_a_folder(tmp_path):
     names = ("a.png", "a.wav", "a.txt", "dogs/b.mp4", "c.mp4", "c.flac", ".hidden.wav", "notes.txt", "d.md")
     (tmp_path / "dogs").mkdir()
     for name in names:
-        (tmp_path / name).write_text(" a ball\n")
+        (tmp_path / name).write_text(" a ball\n", encoding="utf-8")
     rows = {row.values["output"]: row.values for row in read_rows(tmp_path)}
     assert rows.keys() == {"a.mp4", "c.mp4", "dogs/b.mp4"}
     assert rows["a.mp4"]["image"].endswith("a.png") and rows["a.mp4"]["prompt"] == "a ball"
     assert rows["c.mp4"]["image"].endswith("c.mp4") and rows["c.mp4"]["audio"].endswith("c.flac")
     assert rows["dogs/b.mp4"]["image"] == rows["dogs/b.mp4"]["audio"]
-    (tmp_path / "a.jpg").write_text("")
+    (tmp_path / "a.jpg").write_text("", encoding="utf-8")
     with pytest.raises(TableError, match=r"a.jpg' and '.*a.png' have one name"):
         read_rows(tmp_path)
 
@@ -68,7 +70,9 @@ def test_a_record_survives_a_torn_line(tmp_path):
     assert records.failed["b.mp4"]["reason"] == "it" and records.done("a.mp4") == "j1"
     later = Records(tmp_path / "r.jsonl", tmp_path / "r.lock")
     assert not later.failed, "what failed before is tried again"
-    assert [json.loads(line)["state"] for line in open(tmp_path / "r.jsonl") if line.endswith('"}\n')] == [
+    assert [
+        json.loads(line)["state"] for line in open(tmp_path / "r.jsonl", encoding="utf-8") if line.endswith('"}\n')
+    ] == [
         "done",
         "failed",
     ]
@@ -80,7 +84,7 @@ def test_a_kill_while_files_are_moved(tmp_path, moved, recorded):
     shop = Workshop(tmp_path)
     folder = shop.prepare("j")
     for name in ("a.json", "a.mp4"):
-        (folder / name).write_text(name)
+        (folder / name).write_text(name, encoding="utf-8")
     shop.seal("j")
     for name in ("a.json", "a.mp4")[:moved]:
         (tmp_path / ".batch" / "j" / "ready" / name).rename(tmp_path / name)
@@ -92,8 +96,8 @@ def test_a_kill_while_files_are_moved(tmp_path, moved, recorded):
         again.put("a.mp4", "j")
     assert again.is_done("a.mp4", "j") and not again.is_done("a.mp4", "k")
     again.tidy(["a.mp4"])
-    lines = (tmp_path / "batch.jsonl").read_text().splitlines()
-    assert len(lines) == 1 and (tmp_path / "a.json").read_text() == "a.json"
+    lines = (tmp_path / "batch.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 and (tmp_path / "a.json").read_text(encoding="utf-8") == "a.json"
 
 
 def test_what_a_kill_leaves_is_made_anew_but_for_windows(tmp_path):
@@ -101,7 +105,7 @@ def test_what_a_kill_leaves_is_made_anew_but_for_windows(tmp_path):
     folder = shop.prepare("j")
     (folder / ".asva-1").mkdir()
     (folder / "a.mp4.part").mkdir()
-    (folder / "a.json").write_text("{")
+    (folder / "a.json").write_text("{", encoding="utf-8")
     assert [path.name for path in shop.prepare("j").iterdir()] == ["a.mp4.part"] and not shop.is_ready("j")
 
 

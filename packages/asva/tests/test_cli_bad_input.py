@@ -84,7 +84,7 @@ def test_empty_file(sample, bad, tmp_path, option):
 
 @pytest.mark.parametrize("option", ["image", "audio"])
 def test_text_is_neither_picture_nor_sound(sample, bad, tmp_path, option):
-    (bad / "a.txt").write_text("Not media at all.\n" * 50)
+    (bad / "a.txt").write_text("Not media at all.\n" * 50, encoding="utf-8")
     refused(sample(**{option: bad / "a.txt"}), tmp_path, f"`--{option}`", "a.txt")
 
 
@@ -97,7 +97,7 @@ def test_text_is_neither_picture_nor_sound(sample, bad, tmp_path, option):
 def test_a_playlist_that_is_called_a_video(sample, bad, tmp_path, option, content):
     frames = np.zeros((24, 32, 32, 3), np.uint8)
     write_video(bad / "a.mp4", frames, fps=24, waveform=np.zeros((1, 16000)), sample_rate=RATE)
-    (bad / "list.mp4").write_text(content)
+    (bad / "list.mp4").write_text(content, encoding="utf-8")
     refused(sample(**{option: bad / "list.mp4"}), tmp_path, f"`--{option}`", "list.mp4")
 
 
@@ -314,7 +314,7 @@ def test_model_that_was_cut_short(sample, broken, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{}", "no json", json.dumps({"num_frames": 48})])
 def test_model_whose_index_is_damaged(sample, broken, tmp_path, content):
-    (broken / "model_index.json").write_text(content)
+    (broken / "model_index.json").write_text(content, encoding="utf-8")
     refused(sample(model=broken), tmp_path, str(broken), "model_index.json")
 
 

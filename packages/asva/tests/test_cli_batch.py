@@ -33,7 +33,7 @@ def table(inputs, tmp_path):
     def write(*rows, name="jobs.csv"):
         usual = {"image": inputs / "ball.png", "audio": inputs / "knocks.wav", "duration": 0.3}
         full = [usual | {"output": f"{number}.mp4"} | row for number, row in enumerate(rows, start=1)]
-        with open(tmp_path / name, "w", newline="") as file:
+        with open(tmp_path / name, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(dict.fromkeys(key for row in full for key in row)))
             writer.writeheader()
             writer.writerows(full)
@@ -87,10 +87,10 @@ def test_a_folder_of_pictures_and_sounds(batch, inputs, tmp_path, write_ball):
     write_ball(folder / "deep" / "ball.mp4", 0.2, 0.5, side=16)
     (folder / "a.png").write_bytes((inputs / "ball.png").read_bytes())
     (folder / "a.wav").write_bytes((inputs / "knocks.wav").read_bytes())
-    (folder / "a.txt").write_text("a ball bounces\n")
+    (folder / "a.txt").write_text("a ball bounces\n", encoding="utf-8")
     assert batch(folder, "--duration", 0.3).code == 0
     assert set(made()) == {"a.mp4", "deep/ball.mp4"}
-    assert json.loads(open("out/a.json").read())["prompt"] == "a ball bounces"
+    assert json.loads(open("out/a.json", encoding="utf-8").read())["prompt"] == "a ball bounces"
     (folder / "b.wav").write_bytes(b"")
     ran = batch(folder, "--duration", 0.3)
     assert ran.code == 2 or ran.code == 1
@@ -103,7 +103,7 @@ def test_failures_do_not_stop_the_rest(batch, table, inputs, tmp_path):
     sound = bytearray((inputs / "knocks.wav").read_bytes())
     sound[40:44] = (64000 * 50).to_bytes(4, "little")
     (tmp_path / "lies.wav").write_bytes(sound)
-    (tmp_path / "text.wav").write_text("no sound\n" * 9)
+    (tmp_path / "text.wav").write_text("no sound\n" * 9, encoding="utf-8")
     source = table({"audio": "lies.wav", "duration": ""}, {"audio": "text.wav"}, {"seed": 3}, {"keyframes": "0.1,7"})
     for tries in (1, 2):
         ran = batch(source)
@@ -250,7 +250,10 @@ def run_here(words, folder, writer):
 
     torch.set_num_threads(1)
     os.chdir(folder)
-    sys.stdout, sys.stderr = open(os.devnull, "w"), os.fdopen(writer, "w", buffering=1)
+    sys.stdout, sys.stderr = (
+        open(os.devnull, "w", encoding="utf-8"),
+        os.fdopen(writer, "w", buffering=1, encoding="utf-8"),
+    )
     app(words, prog_name="asva")
 
 

@@ -20,8 +20,8 @@ def rows(tmp_path, inputs):
     row = {"image": "ball.png", "audio": "knocks.wav", "duration": 0.3}
     lines = [row | {"seed": seed, "output": f"{seed}.mp4"} for seed in range(4)]
     lines[3] |= {"audio": "text.wav"}
-    (tmp_path / "text.wav").write_text("no sound\n" * 9)
-    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / "text.wav").write_text("no sound\n" * 9, encoding="utf-8")
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     return "jobs.jsonl"
 
 
@@ -52,6 +52,6 @@ def test_no_cluster(asva, rows, small_model):
 
 def test_workers_are_not_of_a_row(asva, rows, small_model, tmp_path):
     row = {"image": "ball.png", "audio": "knocks.wav", "output": "a.mp4", "workers": 2}
-    (tmp_path / "jobs.jsonl").write_text(json.dumps(row))
+    (tmp_path / "jobs.jsonl").write_text(json.dumps(row), encoding="utf-8")
     ran = asva("sample", "--batch", rows, "--model", small_model, "--output", "out")
     assert ran.code == 1 and "`workers` must be given on the command line, not in a row" in ran.err

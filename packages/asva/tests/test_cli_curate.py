@@ -43,10 +43,10 @@ def test_curate_prepare_check(raw, tmp_path, capsys):
     low = ["--set", "filters.resolution.min=32"]
     assert run("curate", raw, out, "--no-text", *SMALL, *low) == 0
     assert "1 clips in" in capsys.readouterr().out
-    counts = json.loads((out / "counts.json").read_text())
+    counts = json.loads((out / "counts.json").read_text(encoding="utf-8"))
     assert counts["files"] == {"duplicate": 1, "failed": 1, "kept": 1, "no clip left": 1}
     assert counts["windows"]["frozen"] == 3
-    with (out / "clips.csv").open(newline="") as file:
+    with (out / "clips.csv").open(newline="", encoding="utf-8") as file:
         (clip,) = csv.DictReader(file)
     assert (clip["id"], clip["start"], clip["end"], clip["label"]) == ("a bell", "0.000", "4.000", "bells")
     files = {row["path"].rsplit("/", 1)[1]: row["reason"] for row in reasons(out) if row["kind"] == "file"}
@@ -69,7 +69,7 @@ def test_thresholds_move_without_decoding(raw, tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
     assert run("curate", raw, first, "--no-text", *SMALL) == 0
     assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0") == 0
-    assert json.loads((again / "counts.json").read_text())["windows"] == {"flow": 3, "frozen": 3}
+    assert json.loads((again / "counts.json").read_text(encoding="utf-8"))["windows"] == {"flow": 3, "frozen": 3}
 
 
 @pytest.fixture
@@ -83,8 +83,10 @@ def test_a_report_lies_beside_the_results(curated, capsys):
     pytest.importorskip("jinja2")
     assert run("data", "report", curated, "--examples", "1") == 0
     assert "report in" in capsys.readouterr().out
-    assert (curated / "report.html").read_text().count("<video") == 3  # kept, frozen; what is no video has none
-    assert json.loads((curated / "report.json").read_text())["totals"]["clips_kept"] == 1
+    assert (curated / "report.html").read_text(encoding="utf-8").count(
+        "<video"
+    ) == 3  # kept, frozen; what is no video has none
+    assert json.loads((curated / "report.json").read_text(encoding="utf-8"))["totals"]["clips_kept"] == 1
 
 
 def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
@@ -106,9 +108,9 @@ def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "set" / "videos").rglob("*.mp4")] == ["a bell_000000-500_000003.mp4"]
     final = tmp_path / "final"
     assert run("curate", "--again", "--reviewed", "--shards", curated, final, *SMALL) == 0
-    (row,) = csv.DictReader((final / "clips.csv").open(newline=""))
+    (row,) = csv.DictReader((final / "clips.csv").open(newline="", encoding="utf-8"))
     assert (row["start"], row["end"]) == ("0.500", "3.000")
-    assert json.loads((final / "shards" / "index.json").read_text())["clips"] == 1
+    assert json.loads((final / "shards" / "index.json").read_text(encoding="utf-8"))["clips"] == 1
 
 
 def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys):
@@ -142,7 +144,7 @@ def test_synchrony_is_judged_without_a_network(raw, tmp_path):
 
 def test_test_videos_are_never_kept(raw, tmp_path):
     assert run("curate", raw, tmp_path / "out", "--no-text", "--never", raw / "bells", *SMALL) == 0
-    assert json.loads((tmp_path / "out/counts.json").read_text())["files"]["test-set"] == 1
+    assert json.loads((tmp_path / "out/counts.json").read_text(encoding="utf-8"))["files"]["test-set"] == 1
 
 
 def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
@@ -164,7 +166,7 @@ def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(worker.Worker, "_one", lambda *words: (asked.append(words[1].facts), plain(*words))[1])
     assert run(*words) == 0
     assert len(asked) == 1 and "start" in asked[0]
-    index = json.loads((out / "shards" / "index.json").read_text())
+    index = json.loads((out / "shards" / "index.json").read_text(encoding="utf-8"))
     assert index["clips"] == 1 and index["failed"] == {} and list(index["shards"]) == ["shard-000000.tar"]
     shards = TarShards([out / "shards" / "shard-000000.tar"])
     facts = shards.read_json(shards.keys[0])
@@ -175,7 +177,7 @@ def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
 
 
 def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
-    (tmp_path / "train.txt").write_text("none.mp4\n")
+    (tmp_path / "train.txt").write_text("none.mp4\n", encoding="utf-8")
     assert run("data", "check", tmp_path) == 1
     out = capsys.readouterr().out
     assert "problem: missing (1)" in out and "not fit to use" in out

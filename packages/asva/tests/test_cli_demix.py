@@ -35,7 +35,7 @@ def test_masks_by_default(asva, sound, tmp_path):
     found = tracks(tmp_path / "out")
     total = sum(track.waveform for track in found.values())
     torch.testing.assert_close(total, sound.waveform, rtol=0, atol=1e-6)
-    record = json.loads((tmp_path / "out/stems.json").read_text())
+    record = json.loads((tmp_path / "out/stems.json").read_text(encoding="utf-8"))
     assert record["method"] == "masks" and record["approximate"]
     assert record["sample_rate"] == RATE and record["num_samples"] == RATE and record["channels"] == 2
     assert record["source"]["name"] == "mix.wav" and len(record["source"]["sha256"]) == 64
@@ -51,7 +51,7 @@ def test_a_given_track_stays_and_the_rest_goes_where_it_is_told(asva, sound, tmp
     torch.testing.assert_close(found["speech"].waveform, 0.5 * sound.waveform, rtol=0, atol=0)
     torch.testing.assert_close(found["music"].waveform, 0.5 * sound.waveform, rtol=0, atol=1e-6)
     assert not found["effects"].waveform.any()
-    record = json.loads((tmp_path / "out/stems.json").read_text())
+    record = json.loads((tmp_path / "out/stems.json").read_text(encoding="utf-8"))
     assert record["rest"] == {"track": "music", "dbfs": pytest.approx(-26, abs=0.2)}
     assert record["tracks"]["effects"] == {"file": "effects.wav", "dbfs": None, "silent": True}
 

@@ -17,7 +17,7 @@ def clips(tmp_path_factory, write_ball):
         for side in ("true", "made"):
             write_ball(home / side / f"{place}.mp4", 0.3 + 0.1 * place, 0.6)
     scores = ["motion", "event_f1", "fvd"]
-    (home / "mine.yaml").write_text(yaml.safe_dump({"description": "mine", "scores": scores}))
+    (home / "mine.yaml").write_text(yaml.safe_dump({"description": "mine", "scores": scores}), encoding="utf-8")
     return home
 
 
@@ -37,20 +37,20 @@ def test_a_report(evaluate, clips, tmp_path):
     assert ran.code == 0, ran.err
     assert "events seen when heard, F1" in ran.out and "reference" in ran.out
     assert "Not measured without weights: FVD" in ran.err
-    report = json.loads((tmp_path / "out/report.json").read_text())
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert report["systems"] == ["made"] and report["seed"] == 3
     assert report["protocol"]["name"] == str(clips / "mine.yaml") and report["command"][0] == "asva"
-    assert (tmp_path / "out/report.md").read_text().startswith("# Evaluation")
-    assert (tmp_path / "out/report.html").read_text().count("<video") == 4 and "report.html" in ran.err
+    assert (tmp_path / "out/report.md").read_text(encoding="utf-8").startswith("# Evaluation")
+    assert (tmp_path / "out/report.html").read_text(encoding="utf-8").count("<video") == 4 and "report.html" in ran.err
 
 
 def test_two_systems_by_name(evaluate, clips, tmp_path):
     ran = evaluate("--generated", f"again={clips / 'made'}", "--no-html", generated=f"first={clips / 'made'}")
     assert ran.code == 0, ran.err
     assert not (tmp_path / "out/report.html").exists() and "report.html" not in ran.err
-    report = json.loads((tmp_path / "out/report.json").read_text())
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert report["systems"] == ["first", "again"]
-    assert "Systems against each other" in (tmp_path / "out/report.md").read_text()
+    assert "Systems against each other" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_parts_make_a_report_when_they_are_all_there(evaluate, tmp_path):
@@ -95,7 +95,7 @@ def test_folders_and_protocols_that_are_not_there(evaluate, tmp_path):
 def test_a_protocol_can_be_copied(asva, evaluate, tmp_path):
     ran = asva("evaluate", "--print-protocol", "keyvid-12")
     assert ran.code == 0
-    (tmp_path / "copy.yaml").write_text(ran.out)
+    (tmp_path / "copy.yaml").write_text(ran.out, encoding="utf-8")
     assert load_protocol(tmp_path / "copy.yaml").digest == load_protocol("keyvid-12").digest
     assert "asva-fixed" in asva("evaluate", "--print-protocol", "nothing").complaint
 

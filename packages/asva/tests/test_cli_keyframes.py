@@ -27,7 +27,7 @@ def test_keyframes_of_a_sound(asva, inputs, small_model):
     ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--json", "a.json", "--plot", "a.png")
     assert ran.code == 0, ran.err
     assert "predicted from the sound" in ran.err
-    record = json.loads(open("a.json").read())
+    record = json.loads(open("a.json", encoding="utf-8").read())
     assert record["from"] == "sound" and record["chosen_by"] == "even"
     assert len(record["motion_curve"]) == 48 and len(record["keyframes"]["indices"]) == 12
     assert Image.open("a.png").size == (1200, 432)
@@ -38,7 +38,7 @@ def test_keyframes_of_a_sound(asva, inputs, small_model):
 def test_keyframes_of_a_video_lie_where_it_moves(asva, jumps):
     ran = asva("keyframes", jumps, "--json", "a.json", "--plot", "a.png", "--rule", "even")
     assert ran.code == 0, ran.err
-    record = json.loads(open("a.json").read())
+    record = json.loads(open("a.json", encoding="utf-8").read())
     assert record["from"] == "motion"
     assert {13, 31} <= set(record["keyframes"]["indices"])
     assert sorted(np.argsort(record["motion_curve"])[-2:]) == [13, 31]
@@ -53,7 +53,7 @@ def test_a_video_in_which_nothing_moves(asva, tmp_path_factory):
 def test_keyframes_at_given_times(asva, inputs, small_model):
     ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--keyframes", "0.5,1.0", "--json", "a.json")
     assert ran.code == 0
-    assert json.loads(open("a.json").read())["keyframes"]["indices"] == [0, 12, 24]
+    assert json.loads(open("a.json", encoding="utf-8").read())["keyframes"]["indices"] == [0, 12, 24]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_synthetic_clips(asva, tmp_path):
     assert ran.code == 0 and "2 clips in clips" in ran.out
     videos = sorted((tmp_path / "clips").glob("*.mp4"))
     assert len(videos) == 2
-    truth = json.loads(videos[0].with_suffix(".json").read_text())
+    truth = json.loads(videos[0].with_suffix(".json").read_text(encoding="utf-8"))
     assert truth["caption"] and "event_times" in truth and len(truth["motion_score"]) == 48
     assert read_video(videos[0]).frames.shape == (48, 64, 64, 3)
     ran = asva("data", "synth", "--num", 1, "--seed", 4, "clips")

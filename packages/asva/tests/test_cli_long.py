@@ -195,7 +195,7 @@ def test_a_curve_goes_out_and_comes_back(asva, sample, inputs, small_model):
 
 
 def test_prompts_and_strength_over_time(sample, tmp_path):
-    (tmp_path / "p.csv").write_text("second,prompt\n1.0,a ball\n2.5,bounces\n")
+    (tmp_path / "p.csv").write_text("second,prompt\n1.0,a ball\n2.5,bounces\n", encoding="utf-8")
     assert sample(4.0, "--prompt-at", "p.csv", "--prompt-at", "3=ball", "--guidance-at", "0=1,2=4").code == 0
     told = record()
     begins = [window["keep"][0] for window in told["windows"]["each"]]
@@ -229,9 +229,9 @@ def test_prompts_and_strength_over_time(sample, tmp_path):
 )
 def test_what_cannot_be(sample, tmp_path, more, words, code):
     rows = [f"{index / 24:.6f},{index % 2}" for index in range(72)]
-    (tmp_path / "long.csv").write_text("second,motion\n" + "\n".join(rows))
-    (tmp_path / "nan.csv").write_text("second,motion\n0,0\n0.5,nan\n1,0\n1.5,1\n")
-    (tmp_path / "words.json").write_text("{motion")
+    (tmp_path / "long.csv").write_text("second,motion\n" + "\n".join(rows), encoding="utf-8")
+    (tmp_path / "nan.csv").write_text("second,motion\n0,0\n0.5,nan\n1,0\n1.5,1\n", encoding="utf-8")
+    (tmp_path / "words.json").write_text("{motion", encoding="utf-8")
     ran = sample(None, *more)
     assert ran.code == code, ran.err
     assert all(word in ran.complaint for word in words), ran.complaint

@@ -251,7 +251,7 @@ def test_an_image_model_that_lacks_a_weight(sample, method_model, tmp_path_facto
 
 def test_a_model_of_no_method(asva, inputs, tmp_path, tmp_path_factory):
     folder = tmp_path_factory.mktemp("other")
-    (folder / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    (folder / "model_index.json").write_text('{"_class_name": "FluxPipeline"}', encoding="utf-8")
     ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", folder)
     refused(ran, tmp_path, str(folder), "FluxPipeline", "no method", code=1)
 

@@ -86,14 +86,14 @@ def test_stages_memory_and_files_are_told(asva, small_model, inputs):
 
 def test_given_keyframes_are_used(asva, small_model, inputs):
     assert asva(*sample(inputs, small_model, "--keyframes", "0.25,0.875,1.5")).code == 0
-    record = json.loads(open("out.json").read())
+    record = json.loads(open("out.json", encoding="utf-8").read())
     assert {0, 6, 21, 36} <= set(record["keyframes"]["indices"])
     assert len(record["keyframes"]["indices"]) == 12 and record["keyframes"]["chosen_by"] == "times given"
 
 
 def test_uniform_keyframes(asva, small_model, inputs):
     assert asva(*sample(inputs, small_model, "--uniform")).code == 0
-    assert json.loads(open("out.json").read())["keyframes"]["indices"] == list(range(0, 48, 4))
+    assert json.loads(open("out.json", encoding="utf-8").read())["keyframes"]["indices"] == list(range(0, 48, 4))
 
 
 def test_existing_files_are_replaced_only_on_demand(asva, small_model, inputs, tmp_path):
@@ -129,7 +129,7 @@ def test_ctrl_c_in_any_stage(asva, small_model, inputs, tmp_path, monkeypatch, s
 
 def test_ctrl_c_while_files_are_written(asva, small_model, inputs, tmp_path, monkeypatch):
     def interrupted(path, record):
-        path.write_text("{")
+        path.write_text("{", encoding="utf-8")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("asva.cli.sampling.write_json", interrupted)

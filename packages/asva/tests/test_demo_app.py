@@ -44,7 +44,7 @@ class Hand:
         if self.fails:
             raise Unable(self.fails)
         Path(arguments["video"]).write_bytes(b"video")
-        Path(arguments["video"]).with_suffix(".json").write_text("{}")
+        Path(arguments["video"]).with_suffix(".json").write_text("{}", encoding="utf-8")
         return {"frames": 48, "height": 64, "width": 64}
 
     def cancel(self):

@@ -146,7 +146,7 @@ def test_from_upload_to_playing_video(visit, clip, tmp_path):
     assert playing and state == [64, "2.00", None, True]
     with page.expect_download() as saved:
         page.locator(".save-json").first.click()
-    record = json.loads(Path(saved.value.path()).read_text())
+    record = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
     assert set(seconds(page)) <= {round(second, 4) for second in record["keyframes"]["seconds"]}
     assert (record["seed"], record["inputs"]["audio"]["name"]) == (7, "drums.wav")
     assert "--keyframes 0," in page.locator("code").first.inner_text()

@@ -98,7 +98,7 @@ def test_refusals_name_the_file_and_no_folder(work, tmp_path):
 
 def test_a_playlist_of_another_s_upload_is_refused(work, inputs, tmp_path):
     (tmp_path / "knocks.wav").write_bytes((inputs / "knocks.wav").read_bytes())
-    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile knocks.wav\n")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile knocks.wav\n", encoding="utf-8")
     for task in ("listen", "look"):
         given = {"path": str(tmp_path / "list.mp4"), "preview": str(tmp_path / "shown")}
         kind, line = _answer(work, task, given, tmp_path)

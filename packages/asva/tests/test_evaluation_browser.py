@@ -14,7 +14,9 @@ def report(tmp_path_factory, write_ball):
     for place in range(2):
         write_ball(home / f"true/wood/'\"<b>{place}.mp4", 0.3, 0.6)
         write_ball(home / f"made/wood/'\"<b>{place}.mp4", 0.3 + 0.1 * place, 0.6)
-    (home / "mine.yaml").write_text(yaml.safe_dump({"description": "", "scores": ["motion", "event_f1", "local_sync"]}))
+    (home / "mine.yaml").write_text(
+        yaml.safe_dump({"description": "", "scores": ["motion", "event_f1", "local_sync"]}), encoding="utf-8"
+    )
     result = evaluate({"made": home / "made"}, home / "true", home, protocol=home / "mine.yaml")
     write_report(result, home, command=[])
     return home / "report.html"

@@ -37,7 +37,7 @@ def folders(tmp_path_factory, write_ball) -> Path:
 def protocol(tmp_path_factory):
     """All scores without weights."""
     path = tmp_path_factory.mktemp("protocols") / "offline.yaml"
-    path.write_text(yaml.safe_dump({"description": "offline", "scores": OFFLINE}))
+    path.write_text(yaml.safe_dump({"description": "offline", "scores": OFFLINE}), encoding="utf-8")
     return load_protocol(path)
 
 
@@ -111,12 +111,12 @@ def test_what_equals_the_truth_has_no_decibels(report):
 
 def test_the_report_says_how_it_was_made_and_where_the_records_are(report):
     report, output = report
-    stored = json.loads((output / "report.json").read_text())
+    stored = json.loads((output / "report.json").read_text(encoding="utf-8"))
     assert stored["schema"] == 1 and stored["protocol"]["digest"] == report["protocol"]["digest"]
     side = stored["clips"][0]["sides"]["good"]
-    record = json.loads((output / side["record"]).read_text())
+    record = json.loads((output / side["record"]).read_text(encoding="utf-8"))
     assert record["head"]["sha256"] == side["sha256"] and record["observed"]["SoundEvents"]["envelope"]["peaks"]
-    text = (output / "report.md").read_text()
+    text = (output / "report.md").read_text(encoding="utf-8")
     assert "events seen when heard" in text and "What the scores cannot see" in text and "nan" in text
 
 
@@ -173,7 +173,7 @@ def test_a_broken_file_is_listed_and_the_rest_goes_on(folders, protocol, tmp_pat
     report = run(generated, folders / "true", tmp_path, protocol)
     assert len(report["broken"]) == 2 and all(one["reason"] for one in report["broken"])
     assert scores(report)["motion"]["systems"]["it"]["num_clips"] == 2
-    assert "wood/a" in (tmp_path / "report.md").read_text()
+    assert "wood/a" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_silent_and_soundless_clips_are_undefined_with_the_reason(protocol, tmp_path, write_ball):
@@ -198,7 +198,7 @@ def test_all_silent_gives_nan_and_no_number(protocol, tmp_path, write_ball):
 
 def test_generated_clips_can_be_judged_with_the_true_sound(folders, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump({"description": "", "sound": "reference", "scores": ["event_f1"]}))
+    path.write_text(yaml.safe_dump({"description": "", "sound": "reference", "scores": ["event_f1"]}), encoding="utf-8")
     report = run(folders / "late", folders / "true", tmp_path, load_protocol(path))
     assert value(report, "event_f1", "it") == value(report, "event_f1", "reference")
 
@@ -209,7 +209,7 @@ def test_one_clip_has_a_figure_and_no_interval(protocol, tmp_path, write_ball):
     report = run(tmp_path / "made", tmp_path / "true", tmp_path, protocol)
     figures = scores(report)["event_f1"]["systems"]["it"]
     assert figures["value"] > 0.8 and figures["low"] is None and figures["swapped"]["chance"] is None
-    assert "one video: no interval" in (tmp_path / "report.md").read_text()
+    assert "one video: no interval" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_mixed_sizes_and_rates_are_measured_and_said(protocol, tmp_path, write_ball):
@@ -221,7 +221,7 @@ def test_mixed_sizes_and_rates_are_measured_and_said(protocol, tmp_path, write_b
     assert figures["undefined"] == {"the frames equal the true ones": 2, "the sizes differ, 64x64 and 48x48 pixels": 1}
     assert scores(report)["event_f1"]["systems"]["it"]["num_clips"] == 3
     assert report["files"]["it"]["fps"] == {"24": 1, "12": 1, "30": 1}
-    assert "Frame rates differ" in (tmp_path / "report.md").read_text()
+    assert "Frame rates differ" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_nothing_usable_is_an_error(protocol, tmp_path, write_ball):
@@ -261,5 +261,5 @@ def test_files_of_almost_the_same_length_are_cut_at_the_same_moments(protocol, t
 def test_a_damaged_record_is_made_anew(folders, protocol, tmp_path):
     run(folders / "good", folders / "true", tmp_path, protocol)
     path = Store(tmp_path / "clips").path("it", "wood/a@0.000")
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     assert value(run(folders / "good", folders / "true", tmp_path, protocol), "event_f1", "it") > 0.8

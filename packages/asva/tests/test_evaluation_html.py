@@ -57,7 +57,7 @@ def made(tmp_path_factory, write_ball):
         write_ball(home / "still" / path, 0.3, 0.6, still=True)
     next((home / "good").rglob("broken.mp4")).write_bytes(b"no video")
     next((home / "true").rglob("alone.mp4")).unlink()
-    (home / "mine.yaml").write_text(yaml.safe_dump({"description": "<i>mine</i>", "scores": SCORES}))
+    (home / "mine.yaml").write_text(yaml.safe_dump({"description": "<i>mine</i>", "scores": SCORES}), encoding="utf-8")
     systems = {name: home / name for name in ("good", "still")}
     result = evaluate(systems, home / "true", home / "out", protocol=load_protocol(home / "mine.yaml"))
     write_report(result, home / "out", command=["asva", "<u>"], name="mine", examples=2)
@@ -105,7 +105,7 @@ def test_nothing_comes_from_outside(made):
 
 def test_everything_of_the_report_is_said(made):
     page, _, home = made
-    report = json.loads((home / "out/report.json").read_text())
+    report = json.loads((home / "out/report.json").read_text(encoding="utf-8"))
     figures = report["scores"][1]["systems"]["good"]
     assert f"{figures['value']:.3f} [{figures['low']:.3f}, {figures['high']:.3f}]" in page.text
     for words in (
@@ -146,7 +146,9 @@ def test_names_that_are_no_text(tmp_path, write_ball):
     name = os.fsdecode(b"caf\xe9.mp4")
     for side in ("true", "made"):
         write_ball(tmp_path / side / "a.mp4", 0.3, 0.6).rename(tmp_path / side / name)
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"description": "", "scores": ["motion", "event_f1"]}))
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump({"description": "", "scores": ["motion", "event_f1"]}), encoding="utf-8"
+    )
     result = evaluate({"made": tmp_path / "made"}, tmp_path / "true", tmp_path, protocol=tmp_path / "mine.yaml")
     write_report(result, tmp_path, command=[])
     stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

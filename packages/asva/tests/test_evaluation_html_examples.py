@@ -35,7 +35,7 @@ def test_clips_are_ordered_by_their_mean_rank_over_scores_of_timing():
 def one(tmp_path, write_ball):
     """A report of one clip that has no record but its head."""
     path = write_ball(tmp_path / "a.mp4", 0.3, 0.6)
-    (tmp_path / "a.json").write_text('{"head": {}, "observed": {}}')
+    (tmp_path / "a.json").write_text('{"head": {}, "observed": {}}', encoding="utf-8")
     side = {"file": str(path), "start": 0.0, "record": "a.json"}
     return {
         "scores": [score("sync", "higher", {"a": 1.0})],

@@ -72,7 +72,10 @@ def test_what_cannot_be_matched_is_named(folders, generated, true, named):
 def test_a_manifest_matches_what_names_do_not(folders, tmp_path):
     generated, true = folders(["one.mp4", "two.mp4", "three.mp4"], ["x.mp4", "y.mp4"])
     table = tmp_path / "pairs.csv"
-    table.write_text("generated,reference,class,caption,start\none.mp4,x.mp4,dog,a dog barks,1.5\ntwo.mp4,y.mp4,,,\n")
+    table.write_text(
+        "generated,reference,class,caption,start\none.mp4,x.mp4,dog,a dog barks,1.5\ntwo.mp4,y.mp4,,,\n",
+        encoding="utf-8",
+    )
     matching = read_manifest(table, generated, true)
     assert [(p.name, p.reference.name, p.class_name, p.caption, p.start) for p in matching.pairs] == [
         ("one", "x.mp4", "dog", "a dog barks", 1.5),
@@ -80,7 +83,7 @@ def test_a_manifest_matches_what_names_do_not(folders, tmp_path):
     ]
     assert [path.name for path in matching.generated_alone] == ["three.mp4"]
     lines = tmp_path / "pairs.jsonl"
-    lines.write_text(json.dumps({"generated": "one.mp4", "reference": "x.mp4"}) + "\n")
+    lines.write_text(json.dumps({"generated": "one.mp4", "reference": "x.mp4"}) + "\n", encoding="utf-8")
     assert [path.name for path in read_manifest(lines, generated, true).reference_alone] == ["y.mp4"]
 
 
@@ -95,7 +98,7 @@ def test_a_manifest_matches_what_names_do_not(folders, tmp_path):
 )
 def test_wrong_manifests_are_named(folders, tmp_path, text, named):
     generated, true = folders(["one.mp4"], ["x.mp4"])
-    (tmp_path / "pairs.csv").write_text(text)
+    (tmp_path / "pairs.csv").write_text(text, encoding="utf-8")
     with pytest.raises(MatchError, match=named):
         read_manifest(tmp_path / "pairs.csv", generated, true)
 
@@ -104,6 +107,6 @@ def test_a_manifest_must_be_a_table(folders, tmp_path):
     generated, true = folders(["one.mp4"], ["x.mp4"])
     with pytest.raises(MatchError, match=r"\.csv or \.jsonl"):
         read_manifest(tmp_path / "pairs.txt", generated, true)
-    (tmp_path / "pairs.jsonl").write_text("[1]\n")
+    (tmp_path / "pairs.jsonl").write_text("[1]\n", encoding="utf-8")
     with pytest.raises(MatchError, match="JSON object"):
         read_manifest(tmp_path / "pairs.jsonl", generated, true)

@@ -86,7 +86,7 @@ def networks():
 
 def protocol_of(folder, scores, **fields):
     path = folder / "protocol.yaml"
-    path.write_text(yaml.safe_dump({"description": "", "scores": scores} | fields))
+    path.write_text(yaml.safe_dump({"description": "", "scores": scores} | fields), encoding="utf-8")
     return load_protocol(path)
 
 
@@ -201,7 +201,7 @@ def test_desync_says_what_it_lacks(tmp_path, write_ball):
     protocol = protocol_of(tmp_path, ["desync", "motion"])
     report = write_report(evaluate({"it": tmp_path / "made"}, tmp_path / "true", tmp_path, protocol=protocol), tmp_path)
     assert "Synchformer's network and weights" in report["scores"][0]["not_measured"]
-    assert "asva_metrics.desync" in (tmp_path / "report.md").read_text()
+    assert "asva_metrics.desync" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_features_that_are_not_finite_are_left_out(tmp_path, write_ball):
@@ -257,7 +257,7 @@ def test_weights_added_later_take_over_what_was_measured(tmp_path, write_ball, m
     result = evaluate({"it": tmp_path / "made"}, tmp_path / "true", tmp_path, **options)
     report = write_report(result, tmp_path, command=[])
     assert "--weights i3d=PATH" in report["scores"][1]["not_measured"]
-    assert "Not measured" in (tmp_path / "report.md").read_text()
+    assert "Not measured" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
     def again(*args):
         raise AssertionError("the flow was measured again")

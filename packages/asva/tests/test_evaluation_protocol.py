@@ -12,7 +12,7 @@ def written(tmp_path):
 
     def write(**fields):
         path = tmp_path / "mine.yaml"
-        path.write_text(yaml.safe_dump({"description": "mine", "scores": ["motion"]} | fields))
+        path.write_text(yaml.safe_dump({"description": "mine", "scores": ["motion"]} | fields), encoding="utf-8")
         return path
 
     return write
@@ -31,7 +31,7 @@ def test_bundled_protocols_load(name):
 def test_a_resolved_protocol_is_a_protocol(tmp_path):
     protocol = load_protocol("asva-fixed")
     path = tmp_path / "copy.yaml"
-    path.write_text(yaml.safe_dump(protocol_record(protocol)))
+    path.write_text(yaml.safe_dump(protocol_record(protocol)), encoding="utf-8")
     assert load_protocol(path).digest == protocol.digest
 
 
@@ -79,6 +79,6 @@ def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(ProtocolError, match=r"asva-fixed, keyvid-12.*got asvab"):
         load_protocol("asvab")
     path = tmp_path / "broken.yaml"
-    path.write_text("scores: [")
+    path.write_text("scores: [", encoding="utf-8")
     with pytest.raises(ProtocolError, match="YAML"):
         load_protocol(path)

@@ -34,7 +34,7 @@ def frames_second(tensor):
 
 def load(path):
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-    return json.loads(path.with_suffix(".json").read_text()), tensors
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), tensors
 
 
 def part(tensors, prefix):

@@ -107,9 +107,9 @@ def test_files_go_out_and_come_back(tmp_path):
     assert found.fps == pytest.approx(29.97, rel=1e-4)
     np.testing.assert_allclose(found.curve, curve, atol=1e-6)
     np.testing.assert_allclose(found.keyframes, np.array([0, 7, 30]) / 29.97, atol=1e-6)
-    (tmp_path / "a.json").write_text(json.dumps([0.5, 1.0]))
+    (tmp_path / "a.json").write_text(json.dumps([0.5, 1.0]), encoding="utf-8")
     assert read_curve_file(tmp_path / "a.json").keyframes.tolist() == [0.5, 1.0]
-    (tmp_path / "b.csv").write_text("second\n0.5\n1.25\n")
+    (tmp_path / "b.csv").write_text("second\n0.5\n1.25\n", encoding="utf-8")
     assert read_curve_file(tmp_path / "b.csv").keyframes.tolist() == [0.5, 1.25]
 
 
@@ -139,6 +139,6 @@ def test_a_curve_at_another_rate_stays_at_its_times(tmp_path):
     ],
 )
 def test_files_that_cannot_be(tmp_path, name, text, words):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=words):
         read_curve_file(tmp_path / name)

@@ -140,7 +140,7 @@ def test_finished_windows_are_kept(tmp_path):
     folder.save(0, latents)
     again = PartFolder(tmp_path / "a.part", job)
     assert again.found == 1 and torch.equal(again.load(0), latents)
-    (tmp_path / "a.part" / "plan.json").write_text("{")
+    (tmp_path / "a.part" / "plan.json").write_text("{", encoding="utf-8")
     assert PartFolder(tmp_path / "a.part", job).found == 0 and not folder.path.exists()
     folder.save(0, latents)
     assert PartFolder(tmp_path / "a.part", {"seed": 1}).found == 0, "windows of another job do not count"
@@ -167,6 +167,6 @@ def test_strengths_that_cannot_be(text):
 
 
 def test_rows_that_cannot_be(tmp_path):
-    (tmp_path / "a.csv").write_text("second,prompt\n1,a,b\n")
+    (tmp_path / "a.csv").write_text("second,prompt\n1,a,b\n", encoding="utf-8")
     with pytest.raises(ValueError, match="rows of two cells"):
         parse_points([str(tmp_path / "a.csv")], "--prompt-at")

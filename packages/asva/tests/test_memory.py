@@ -188,6 +188,6 @@ def test_the_command_says_and_records_what_was_chosen(asva, inputs, method_model
         "--steps", 1, "--device", "cpu", "-o", tmp_path / "out.mp4",
     )  # fmt: skip
     assert ran.code == 0 and "predicted peak memory" in ran.err and "float32 on cpu" in ran.err
-    record = json.loads((tmp_path / "out.json").read_text())
+    record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert record["device"]["offload"] == "none"
     assert np.isclose(record["memory"]["predicted_bytes"], record["memory"]["measured_bytes"], rtol=0.6)

@@ -142,7 +142,7 @@ def full_keys(stage, family="keyvid"):
     path = PARITY / family / f"full_keys_{stage}.json"
     if not path.is_file():
         pytest.skip(f"no {path}: set ASVA_PARITY_DIR")
-    keys = json.loads(path.read_text())
+    keys = json.loads(path.read_text(encoding="utf-8"))
     return keys.get("keys", keys)
 
 
@@ -196,7 +196,7 @@ def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "read_content", lambda path: content)
     monkeypatch.setattr(avsyncd, "read_stable_diffusion", lambda files: ({}, {}))
     monkeypatch.setattr(avsyncd, "_audio_encoder", lambda *args: None)
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     (tmp_path / "diffusion_pytorch_model.bin").touch()
     files = {file: tmp_path / file}
     if name == "avsyncd":
@@ -224,7 +224,7 @@ def test_unknown_name_lists_the_known_ones():
 
 
 def test_a_folder_of_this_form_is_itself(tmp_path):
-    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "model_index.json").write_text("{}", encoding="utf-8")
     assert resolve_model(tmp_path) == tmp_path
 
 

@@ -45,7 +45,7 @@ def test_what_is_pushed_is_what_is_read_again(hub, method_model, method):
         if isinstance(part, torch.nn.Module):
             for key, value in part.state_dict().items():
                 assert torch.equal(again.components[name].state_dict()[key], value), f"{name}.{key}"
-    card = (hub / "someone/small/README.md").read_text()
+    card = (hub / "someone/small/README.md").read_text(encoding="utf-8")
     header = yaml.safe_load(card.split("---")[1])
     assert header["library_name"] == "asva-kit" and header["pipeline_tag"] == "image-to-video"
     for heading in ("# small", "## Training", "## Figures", "## Licence and citation", "--model someone/small"):
@@ -54,7 +54,7 @@ def test_what_is_pushed_is_what_is_read_again(hub, method_model, method):
 
 def test_a_card_of_ones_own_is_taken_as_it_is(hub, method_model):
     load(method_model, "avsyncd").push_to_hub("someone/other", card="# Mine\n")
-    assert (hub / "someone/other/README.md").read_text() == "# Mine\n"
+    assert (hub / "someone/other/README.md").read_text(encoding="utf-8") == "# Mine\n"
 
 
 @pytest.mark.parametrize("name", ["small", "a/b/c", "/small", "a/"])
@@ -86,7 +86,7 @@ def test_every_family_has_its_licence_and_papers():
 
 def test_a_family_is_told_once(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(citations, "_said", set())
-    (tmp_path / "source.json").write_text(json.dumps({"family": "avsyncd"}))
+    (tmp_path / "source.json").write_text(json.dumps({"family": "avsyncd"}), encoding="utf-8")
     told = []
     say_credit(tmp_path, told.append)
     say_credit(tmp_path, told.append)
@@ -102,7 +102,7 @@ def test_what_was_trained_here_owes_nothing_and_stable_diffusion_is_known(tmp_pa
 def test_the_command_tells_it(asva, inputs, method_model, monkeypatch, tmp_path):
     monkeypatch.setattr(citations, "_said", set())
     folder = shutil.copytree(method_model("i2vd"), tmp_path / "model")
-    (folder / "source.json").write_text(json.dumps({"family": "avsyncd", "localizer": None}))
+    (folder / "source.json").write_text(json.dumps({"family": "avsyncd", "localizer": None}), encoding="utf-8")
     ran = asva(
         "sample", "-i", inputs / "ball.png", "-a", inputs / "knocks.wav", "--model", folder, "--steps", 1,
         "--device", "cpu", "-o", tmp_path / "out.mp4",

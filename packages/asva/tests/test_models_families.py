@@ -54,9 +54,9 @@ def write_tokenizer(folder):
     folder.mkdir(exist_ok=True)
     tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
     state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    (folder / "vocab.json").write_text(json.dumps(state["vocab"]))
+    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
     lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
 
 
 def dynamicrafter_state():
@@ -176,7 +176,7 @@ def write_avsyncd(folder, *, binary=True, own_encoder=False):
         rest = {name: x for name, x in state.items() if "heads.audio" in name or "postprocessors.audio" in name}
         home = folder / "modules" / "audio_encoder"
         home.mkdir()
-        (home / "config.json").write_text('{"n_segment": 12}')
+        (home / "config.json").write_text('{"n_segment": 12}', encoding="utf-8")
         save_file(
             invert_avsyncd_audio(convert_imagebind_audio(state), rest), home / "diffusion_pytorch_model.safetensors"
         )
@@ -240,13 +240,13 @@ def test_there_and_back(sources, tmp_path, name):
     said = []
     family = convert_model(sources / name, tmp_path / "ours", on_progress=said.append)
     assert family.licence in said[0]
-    record = json.loads((tmp_path / "ours" / "source.json").read_text())
+    record = json.loads((tmp_path / "ours" / "source.json").read_text(encoding="utf-8"))
     assert record["family"] == name and record["files"][FILES[name]]["licence"]
     restore_model(tmp_path / "ours", tmp_path / "theirs")
     for path in (path for path in (tmp_path / "theirs").rglob("*") if path.is_file()):
         source = sources / name / path.relative_to(tmp_path / "theirs")
         if path.suffix == ".json":
-            assert path.read_text() == source.read_text()
+            assert path.read_text(encoding="utf-8") == source.read_text(encoding="utf-8")
         else:
             assert_same_file(path, source)
             assert path.stat().st_size < 1.1 * source.stat().st_size + 5000
@@ -353,12 +353,14 @@ def test_the_name_of_the_folder_tells_the_interpolator_and_the_flat_pictures(sou
     said = []
     (tmp_path / "DynamiCrafter_512_Interp").symlink_to(sources / "dynamicrafter")
     convert_model(tmp_path / "DynamiCrafter_512_Interp", tmp_path / "a", on_progress=said.append)
-    assert json.loads((tmp_path / "a" / "source.json").read_text())["model"] == "DynamiCrafter_512_Interp"
-    assert json.loads((tmp_path / "a" / "model_index.json").read_text())["fps"] == 5
+    assert (
+        json.loads((tmp_path / "a" / "source.json").read_text(encoding="utf-8"))["model"] == "DynamiCrafter_512_Interp"
+    )
+    assert json.loads((tmp_path / "a" / "model_index.json").read_text(encoding="utf-8"))["fps"] == 5
     assert any("DynamiCrafter_512_Interp, by the name" in line for line in said)
     (tmp_path / "thegreatesthits_audio-cond_cfg").symlink_to(sources / "avsyncd")
     convert_model(tmp_path / "thegreatesthits_audio-cond_cfg", tmp_path / "b")
-    assert json.loads((tmp_path / "b" / "model_index.json").read_text())["height"] == 128
+    assert json.loads((tmp_path / "b" / "model_index.json").read_text(encoding="utf-8"))["height"] == 128
 
 
 def test_i2vd_needs_no_ears(sources, tmp_path):
@@ -366,7 +368,7 @@ def test_i2vd_needs_no_ears(sources, tmp_path):
     given = {"stable-diffusion-v1-5": sources / "avsyncd" / "stable-diffusion-v1-5"}
     convert_model(tmp_path / "i2vd", tmp_path / "ours", given=given)
     assert load_pipeline(tmp_path / "ours", device="cpu").audio_encoder is None
-    assert json.loads((tmp_path / "ours" / "source.json").read_text())["model"] == "I2VD"
+    assert json.loads((tmp_path / "ours" / "source.json").read_text(encoding="utf-8"))["model"] == "I2VD"
 
 
 def test_the_checkpoint_below_its_training_folder(sources, tmp_path):
@@ -483,7 +485,7 @@ def test_a_damaged_file(sources, tmp_path, name, content):
 def test_folders_that_cannot_be_converted(sources, tmp_path):
     with pytest.raises(ModelError, match="does not exist"):
         find_family(tmp_path / "nowhere")
-    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "model_index.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match="model of this project's form already"):
         find_family(tmp_path)
     torch.save({"weight": torch.ones(2)}, tmp_path / "a.pt")
@@ -604,7 +606,7 @@ def test_a_damaged_folder_does_not_come_back(sources, tmp_path):
 def test_a_class_that_is_no_part_of_a_model_is_not_imported(sources, tmp_path):
     convert_model(sources / "beats", tmp_path / "ours")
     config = tmp_path / "ours" / "config.json"
-    config.write_text(config.read_text().replace("BEATsEncoder", "Unpickler"))
+    config.write_text(config.read_text(encoding="utf-8").replace("BEATsEncoder", "Unpickler"), encoding="utf-8")
     with pytest.raises(ModelError, match="holds Unpickler, which is no part of a released model"):
         restore_model(tmp_path / "ours", tmp_path / "theirs")
 

@@ -121,9 +121,9 @@ def released(made, tmp_path_factory):
 
     tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
     state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    (folder / "vocab.json").write_text(json.dumps(state["vocab"]))
+    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
     lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
     return folder
 
 
@@ -145,7 +145,7 @@ def test_a_folder_with_the_released_files_makes_a_video(asva, released, inputs, 
     assert "this is done once" in ran.err and "localizer was not released" in ran.err
     frames = read_video("out.mp4").frames
     assert frames.shape == (48, 32, 32, 3)
-    record = json.loads(open("out.json").read())
+    record = json.loads(open("out.json", encoding="utf-8").read())
     assert "unreleased" in record["model"]["localizer"]
     assert record["settings"]["alignment"] == "official" and record["settings"]["eta"] == 1.0
 
@@ -170,7 +170,7 @@ def test_every_weight_arrives(made, released):
         )
     assert pipeline.tokenizer.pad_token_id == 0 and pipeline.config.dynamic_rescale
     assert pipeline.config.num_frames == 48 and pipeline.scheduler.config.dynamic_rescale
-    assert json.loads((folder / "source.json").read_text())["files"][catalog.KEYFRAME_CKPT]["licence"]
+    assert json.loads((folder / "source.json").read_text(encoding="utf-8"))["files"][catalog.KEYFRAME_CKPT]["licence"]
 
 
 def test_files_in_the_hub_cache_are_found(released, monkeypatch):

@@ -117,7 +117,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path):
 def test_the_parts_become_a_pipeline(trained, tmp_path):
     settings = {"family": "mtv", "num_frames": 25, "height": 32, "width": 32, "fps": 24, "num_inference_steps": 1}
     path = tmp_path / "settings.yaml"
-    path.write_text(yaml.safe_dump(settings | {"prediction_type": "residual"}))
+    path.write_text(yaml.safe_dump(settings | {"prediction_type": "residual"}), encoding="utf-8")
     from asva.models import load_pipeline
 
     model = assemble(trained, tmp_path / "model", path, dtype=torch.float32)
@@ -255,7 +255,7 @@ def test_bad_recipes(trained, changes, complaint):
 def test_parts_that_are_not_there(tmp_path):
     with pytest.raises(RunError, match="`vae` must be in"):
         read_part("vae", tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "Popen"}))
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "Popen"}), encoding="utf-8")
     with pytest.raises(RunError, match=r"must be one of .*got Popen"):
         read_part("vae", tmp_path)
 

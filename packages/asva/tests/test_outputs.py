@@ -14,20 +14,20 @@ def test_staged_files_appear_together(tmp_path):
     video, record = tmp_path / "out.mp4", tmp_path / "out.json"
     with outputs.staged(video, record) as drafts:
         for draft in drafts:
-            draft.write_text("whole")
+            draft.write_text("whole", encoding="utf-8")
         assert not video.exists() and not record.exists()
-    assert video.read_text() == record.read_text() == "whole"
+    assert video.read_text(encoding="utf-8") == record.read_text(encoding="utf-8") == "whole"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.mp4"]
 
 
 @pytest.mark.parametrize("accident", [RuntimeError, KeyboardInterrupt])
 def test_staged_files_leave_nothing_after_an_accident(tmp_path, accident):
-    (tmp_path / "out.mp4").write_text("before")
+    (tmp_path / "out.mp4").write_text("before", encoding="utf-8")
     with pytest.raises(accident), outputs.staged(tmp_path / "out.mp4", tmp_path / "out.json") as drafts:
-        drafts[0].write_text("half")
+        drafts[0].write_text("half", encoding="utf-8")
         raise accident
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
-    assert (tmp_path / "out.mp4").read_text() == "before"
+    assert (tmp_path / "out.mp4").read_text(encoding="utf-8") == "before"
 
 
 def test_an_error_of_a_writer_names_the_final_file(tmp_path):

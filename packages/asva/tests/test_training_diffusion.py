@@ -252,14 +252,14 @@ def test_trained_parts_become_a_pipeline(folder, tmp_path):
     from asva.pipelines import KeyVIDPipeline
 
     settings = tmp_path / "pipeline.yaml"
-    settings.write_text(yaml.safe_dump(PIPELINE))
+    settings.write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     output = assemble(folder, tmp_path / "model", settings)
-    assert not [path for path in output.rglob("*.json") if str(folder) in path.read_text()]
+    assert not [path for path in output.rglob("*.json") if str(folder) in path.read_text(encoding="utf-8")]
     pipeline = KeyVIDPipeline.from_pretrained(output, torch_dtype=torch.float32)
     clip = clip_source(load_recipe("tiny-vae", VAE).data)[0]
     result = pipeline(clip.frames[0], torch.as_tensor(clip.waveform), sample_rate=16000,
                       generator=torch.Generator().manual_seed(0))  # fmt: skip
     assert result.frames.shape == (48, 32, 32, 3)
-    assert not [path for path in output.rglob("*.json") if str(tmp_path.parent) in path.read_text()]
+    assert not [path for path in output.rglob("*.json") if str(tmp_path.parent) in path.read_text(encoding="utf-8")]
     with pytest.raises(ValueError, match="exist"):
         assemble(folder, tmp_path / "model", settings)

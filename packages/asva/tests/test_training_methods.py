@@ -110,7 +110,7 @@ def test_a_trained_method_becomes_a_pipeline_that_samples(task, name, small_mode
     assert [progress.step for progress in seen] == [1, 2] and run.num_trainable > 0
     settings = tmp_path / "settings.yaml"
     words = {"family": name, "num_frames": 48, "fps": 24, "height": 64, "width": 64, "vae_sample": "mode"}
-    settings.write_text(yaml.safe_dump(words | {"num_inference_steps": 2}))
+    settings.write_text(yaml.safe_dump(words | {"num_inference_steps": 2}), encoding="utf-8")
     changed = []
     output = assemble(tmp_path, tmp_path / "model", settings, base=str(small_model), on_trained=changed.append)
     assert changed == [{"num_frames": 12, "fps": 6, "height": 32, "width": 32}]
@@ -118,7 +118,7 @@ def test_a_trained_method_becomes_a_pipeline_that_samples(task, name, small_mode
 
     family = pipelines.AudioWindowPipeline if name == "audio-window" else pipelines.AVSyncDPipeline
     pipeline = family.from_pretrained(output, dtype=torch.float32)
-    assert not [path for path in output.rglob("*.json") if str(tmp_path) in path.read_text()]
+    assert not [path for path in output.rglob("*.json") if str(tmp_path) in path.read_text(encoding="utf-8")]
     clip = made.source[0]
     out = pipeline(clip.frames[0], torch.as_tensor(clip.waveform), clip.caption, sample_rate=16000,
                    generator=torch.Generator().manual_seed(0))  # fmt: skip
@@ -315,9 +315,9 @@ def _stop_at_three(progress):
 
 def _forget_a_field(path):
     """As if the run had begun before the field existed."""
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     del record["recipe"]["data"]["shots"]
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def test_a_resumed_run_ends_with_the_same_weights(task, tmp_path):

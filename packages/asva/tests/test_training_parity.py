@@ -46,7 +46,7 @@ def _loss(tensors, facts):
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_training_step(path, record_property):
-    tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text())
+    tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     given, expected = _part(tensors, "in/"), _part(tensors, "out/")
     module, seen = _loss(tensors, facts), {}
     module.unet.register_forward_hook(lambda _, inputs, output: seen.update(input=inputs[0], output=output.sample))

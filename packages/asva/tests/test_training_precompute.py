@@ -65,10 +65,10 @@ def shards(raw, small_model, tmp_path_factory):
 
 
 def test_every_video_is_accounted_for(shards, raw):
-    index = json.loads((shards / "index.json").read_text())
+    index = json.loads((shards / "index.json").read_text(encoding="utf-8"))
     counts = index["counts"]
     assert counts["stored"] == 2 * 3 and counts["failed"] == sum(counts["reasons"].values())
-    with (shards / "failures.csv").open(newline="") as file:
+    with (shards / "failures.csv").open(newline="", encoding="utf-8") as file:
         failures = list(csv.DictReader(file))
     assert {row["path"] for row in failures} == {"bells/none.mp4", "drums/cut.mkv"}
     assert len(TarShards(sorted(shards.glob("*.tar")))) == 6
@@ -122,8 +122,8 @@ def test_towers_that_learn_see_picture_and_words(shards, small_model, tmp_path):
 def test_other_encoders_are_refused(shards, small_model, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(small_model, other)
-    config = json.loads((other / "vae" / "config.json").read_text())
-    (other / "vae" / "config.json").write_text(json.dumps(config | {"scaling_factor": 0.25}))
+    config = json.loads((other / "vae" / "config.json").read_text(encoding="utf-8"))
+    (other / "vae" / "config.json").write_text(json.dumps(config | {"scaling_factor": 0.25}), encoding="utf-8")
     with pytest.raises(ValueError, match=r"`vae` must be the one that .* was made with"):
         make_task(recipe(other, data__kind="latents", data__root=str(shards)), tmp_path / "run")
     assert component_hash(other / "text_encoder") == component_hash(small_model / "text_encoder")

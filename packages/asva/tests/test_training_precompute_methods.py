@@ -50,7 +50,7 @@ def model(tmp_path_factory, method_model):
 
 def network(model):
     """Config of a model's video network, for one that is built anew."""
-    config = json.loads((model / "unet" / "config.json").read_text())
+    config = json.loads((model / "unet" / "config.json").read_text(encoding="utf-8"))
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
@@ -222,9 +222,9 @@ def test_without_sound_shards_of_any_method_do(model, shards, tmp_path):
 def test_shards_from_before_there_were_methods_are_keyvids(shards, tmp_path):
     old = tmp_path / "old"
     shutil.copytree(shards("keyvid"), old)
-    index = json.loads((old / "index.json").read_text())
+    index = json.loads((old / "index.json").read_text(encoding="utf-8"))
     del index["settings"]["tokens"]
-    (old / "index.json").write_text(json.dumps(index))
+    (old / "index.json").write_text(json.dumps(index), encoding="utf-8")
     assert read_index(old) == read_index(shards("keyvid"))
 
 
@@ -259,7 +259,7 @@ def test_other_encoders_are_refused(method, component, field, model, shards, tmp
     other = tmp_path / "other"
     shutil.copytree(model(method), other)
     path = other / component / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: 1}))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {field: 1}), encoding="utf-8")
     fields = {"data__kind": "latents", "data__root": str(shards(method))}
     with pytest.raises(ValueError, match=f"`{component}` must be the one that .* was made with"):
         make_task(recipe(method, other, **fields), tmp_path / "run")

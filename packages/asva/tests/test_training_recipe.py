@@ -44,7 +44,7 @@ def test_a_missing_recipe_lists_those_there_are():
 
 def test_broken_yaml_is_one_line(tmp_path):
     path = tmp_path / "broken.yaml"
-    path.write_text("task: [vae")
+    path.write_text("task: [vae", encoding="utf-8")
     with pytest.raises(RecipeError, match="valid YAML") as error:
         load_recipe(path)
     assert "\n" not in str(error.value)
@@ -53,5 +53,5 @@ def test_broken_yaml_is_one_line(tmp_path):
 def test_a_record_is_a_recipe_again(tmp_path):
     recipe = load_recipe("tiny-keyframe")
     path = tmp_path / "again.yaml"
-    path.write_text(yaml.safe_dump(recipe_record(recipe)))
+    path.write_text(yaml.safe_dump(recipe_record(recipe)), encoding="utf-8")
     assert load_recipe(path) == recipe

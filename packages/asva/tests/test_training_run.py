@@ -107,7 +107,7 @@ def test_a_resumed_run_with_muon_ends_with_the_same_weights(tmp_path):
 
 
 def _start(script, folder, *launcher, **overrides):
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, *launcher, str(script), str(folder), json.dumps(SMALL | overrides)],
         stdout=subprocess.PIPE,

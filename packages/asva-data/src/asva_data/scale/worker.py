@@ -81,14 +81,14 @@ class Worker:
         """Work on a block; what is the disk's fault ends it."""
         block = list(block)
         marks = self.trying / block[0].key
-        begun = marks.read_text().split() if marks.is_file() else []
+        begun = marks.read_text(encoding="utf-8").split() if marks.is_file() else []
         for item in block:
             tries = begun.count(item.key)
             if tries and item.key != begun[-1]:  # its worker went on to the next before it died
                 yield Outcome(item.key)
                 continue
             try:
-                with marks.open("a") as file:
+                with marks.open("a", encoding="utf-8") as file:
                     file.write(f"{item.key}\n")
                 yield self._one(item, tries)
             except OSError as error:

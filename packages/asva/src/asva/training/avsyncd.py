@@ -104,7 +104,7 @@ class AVSyncDTask(DenoisingTask):
         if self.recipe.task == "i2vd":
             return {}
         config = self.find("audio_encoder") / "config.json"
-        return {"audio_cross_attention_dim": json.loads(config.read_text())["hidden_size"]}
+        return {"audio_cross_attention_dim": json.loads(config.read_text(encoding="utf-8"))["hidden_size"]}
 
     def _switches(self) -> dict[str, bool]:
         return {
@@ -117,4 +117,4 @@ class AVSyncDTask(DenoisingTask):
 def _is_unet2d(folder: Path) -> bool:
     """Whether the folder holds Stable Diffusion's U-Net."""
     config = Path(folder) / "config.json"
-    return config.is_file() and json.loads(config.read_text())["_class_name"] == "UNet2DConditionModel"
+    return config.is_file() and json.loads(config.read_text(encoding="utf-8"))["_class_name"] == "UNet2DConditionModel"

@@ -35,7 +35,7 @@ def save_checkpoint(
     temporary.mkdir(parents=True)
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary / _WEIGHTS)
     torch.save(optimizer, temporary / _OPTIMIZER)
-    (temporary / _STATE).write_text(json.dumps({"step": step, **record}, indent=1))
+    (temporary / _STATE).write_text(json.dumps({"step": step, **record}, indent=1), encoding="utf-8")
     for path in temporary.iterdir():
         _flush(path)
     shutil.rmtree(final, ignore_errors=True)
@@ -63,4 +63,4 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, An
 
 def read_record(folder: Path) -> dict[str, Any]:
     """Record of a checkpoint."""
-    return json.loads((folder / _STATE).read_text())
+    return json.loads((folder / _STATE).read_text(encoding="utf-8"))
