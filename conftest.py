@@ -1,7 +1,9 @@
-"""Settings that must stand before torch is imported: one thread a process, no downloads, no window."""
+"""Settings that must stand before torch is imported: one thread a process, no downloads, no window; shared fixtures."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+pytest_plugins = [f"fixtures.{name}" for name in ("browser", "curated", "inputs", "media", "small_models")]

@@ -17,7 +17,19 @@ nox.options.sessions = ["lint", "tests"]
 ROOT = Path(__file__).parent
 WHEELS = ROOT / ".nox" / "wheels"
 # In order of dependence, so that a fault shows first where it was made; the last one carries the workspace tests.
-FOLDERS = ["asva-audio", "asva-data", "asva-unet", "asva-dit", "asva-keyframe", "asva-interp", "asva-metrics", "asva"]
+FOLDERS = [
+    *(
+        "asva-weights",
+        "asva-audio",
+        "asva-unet",
+        "asva-dit",
+        "asva-interp",
+        "asva-data",
+        "asva-keyframe",
+        "asva-metrics",
+    ),
+    *("asva-eval", "asva-curate", "asva-pipelines", "asva-train", "asva-pages", "asva"),
+]
 # The lock takes nothing that was published after this day, at least three weeks back, so that every mirror has it.
 EXCLUDE_NEWER = "2026-11-09"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
@@ -143,15 +155,22 @@ def known_folders() -> dict[str, str]:
 
 def project(folder: str) -> dict:
     """The `[project]` table of one package."""
-    return tomllib.loads((ROOT / "packages" / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return declaration(folder)["project"]
+
+
+def declaration(folder: str) -> dict:
+    """What one package declares."""
+    return tomllib.loads((ROOT / "packages" / folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def closure(folder: str) -> list[str]:
     """The distributions of the workspace that a package declares, itself first."""
     folders = known_folders()
     names = [project(folder)["name"]]
+    tested_with = declaration(folder)["dependency-groups"]["test"]
     for name in names:  # grows while it is walked
-        wanted = (re.match(r"[\w-]+", entry)[0] for entry in project(folders[name])["dependencies"])
+        entries = project(folders[name])["dependencies"] + (tested_with if name == names[0] else [])
+        wanted = (re.match(r"[\w-]+", entry)[0] for entry in entries)
         names += [sibling for sibling in wanted if sibling in folders and sibling not in names]
     return names
 

@@ -245,10 +245,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    from asva.pipelines import KeyVIDPipeline
+    from asva_pipelines import KeyVIDPipeline
 
     if options.model is None:
-        from asva.models import resolve_model
+        from asva_pipelines import resolve_model
 
         options.model = resolve_model("tiny")
     dtype = torch.bfloat16 if options.bf16 else torch.float32

@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import psutil
 
-from asva_data.curation import load_recipe, measure_safely, sources, write_results
+from asva_curate import judge, load_recipe, measure_files, measure_safely, sources, write_results
+from asva_curate.scale.on_ray import started
 from asva_data.listing import video_files
-from asva_data.scale import judge, measure_files
-from asva_data.scale.on_ray import started
 
 RESULTS = ("measurements.parquet", "reasons.csv", "clips.csv", "counts.json")
 

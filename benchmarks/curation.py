@@ -22,8 +22,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asva_data import probe, read_video, write_video
-from asva_data.curation import (
+from asva_curate import (
     Excerpt,
     Filter,
     FitScore,
@@ -40,7 +39,8 @@ from asva_data.curation import (
     percentiles,
     settle,
 )
-from asva_data.curation.shrink import Shrinker
+from asva_curate.curation.shrink import Shrinker
+from asva_data import probe, read_video, write_video
 from asva_data.listing import video_files
 from asva_data.synthetic import SyntheticWorld
 from asva_data.tracks import decode

@@ -52,7 +52,7 @@ def measure(generated: Path, reference: Path, output: Path, workers: int) -> Non
     import resource
     import time
 
-    from asva.evaluation import evaluate, write_report
+    from asva_eval import evaluate, write_report
 
     began: list[float] = []
 

@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["64x64", "128x128"])
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     given = parser.parse_args()
-    from asva.models import resolve_model
-    from asva.models.folders import method_of_model
+    from asva_pipelines import resolve_model
+    from asva_pipelines.loading.folders import method_of_model
 
     print("| model | method | size | precision | predicted | measured | predicted / measured |")
     print("|---|---|---|---|---|---|---|")

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from bundled_model import BATCH, FRAME, HELD_OUT, Sampled, f1, matches, quality, sample, table
 
-from asva.models import load_pipeline
 from asva_data.synthetic import SyntheticClip, SyntheticWorld
 from asva_metrics import chance_level
+from asva_pipelines import load_pipeline
 
 HEAD = ("method", "audio guidance", "F1 within 1 frame", "F1 within 2 frames", "moving PSNR", "PSNR", "CPU s/clip")
 Row = tuple[str, ...]

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import torch
 
-from asva.models import resolve_model
-from asva.training import load_recipe, make_task
-from asva.training.draws import generator_at
-from asva.training.precompute import precompute
-from asva.training.run_order import collate
-from asva.training.task_recipes import DenoiserRecipe
 from asva_data.synthetic import write_world
+from asva_pipelines import resolve_model
+from asva_train import load_recipe, make_task
+from asva_train.draws import generator_at
+from asva_train.precompute import precompute
+from asva_train.run_order import collate
+from asva_train.task_recipes import DenoiserRecipe
 
 TASKS = ("keyframe", "interp", "avsyncd", "i2vd", "audio-window")
 

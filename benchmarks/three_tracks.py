@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from asva.models import load_pipeline
 from asva_data.synthetic import TRACKS, TrackClip, TrackReading, TrackWorld, read_tracks
+from asva_pipelines import load_pipeline
 
 HELD_OUT, FRAME, BATCH = 991, 1 / 24, 8
 THINGS = dict(zip(TRACKS, ("mouth", "strikes", "colour"), strict=True))

@@ -16,16 +16,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
-MAY_IMPORT = {
-    "asva_audio": set(),
-    "asva_data": set(),
-    "asva_dit": set(),
-    "asva_unet": set(),
-    "asva_keyframe": {"asva_audio"},
-    "asva_interp": {"asva_unet"},
-    "asva_metrics": {"asva_audio", "asva_keyframe"},
-    "asva": {"asva_audio", "asva_data", "asva_dit", "asva_interp", "asva_keyframe", "asva_metrics", "asva_unet"},
-}
+# A package imports only from rows above its own; the first six only asva_weights, asva_curate only asva_data.
+ROWS = (
+    "asva_weights asva_audio asva_unet asva_dit asva_interp asva_data asva_keyframe asva_metrics asva_eval asva_curate "
+    "asva_pipelines asva_train asva_pages asva"
+).split()
+MAY_IMPORT = {name: set(ROWS[:row]) for row, name in enumerate(ROWS)}
+MAY_IMPORT |= {name: {"asva_weights"} - {name} for name in ROWS[:6]} | {"asva_curate": {"asva_data"}}
 DISTRIBUTIONS = {
     "asva": "asva-kit",
     "cv2": "opencv-python-headless",
@@ -35,8 +32,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 USED_UNSEEN = {
-    "asva": {"asva-metrics", "tensorboard"},  # the whole comes with its scores; torch.utils.tensorboard needs the other
-    "asva-interp": {"asva-unet"},  # its hooks and models are called by the sampler there
+    "asva-train": {"tensorboard"},  # torch.utils.tensorboard needs it
     "asva-unet": {"transformers"},  # its tables fill the text and image towers
 }
 HEAVY = ["diffusers", "transformers", "torchvision", "matplotlib", "accelerate", "tensorboard"]
@@ -182,7 +178,7 @@ def test_the_root_brings_every_extra_and_test_group():
         table = declaration(folder)
         asked = extras.get(canonicalize_name(table["project"]["name"]), set())
         offered = table["project"].get("optional-dependencies", {})
-        if folder != "asva-data":  # all of its extras are asva-kit's as well
+        if folder not in {"asva-curate", "asva-pipelines", "asva-train"}:  # their extras are asva-kit's as well
             assert set(offered) <= set(asked), f"The group `dev` lacks extras of {folder}."
         wanted = {canonicalize_name(Requirement(entry).name) for entry in table["dependency-groups"]["test"]}
         come = set(extras) | every_dependency()

@@ -9,8 +9,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from asva_audio import fit, frame_windows, load_wav2vec, num_video_frames, wav2vec_features
-from asva_audio.sound import Audio
+from asva_audio import Audio, fit, frame_windows, load_wav2vec, num_video_frames, wav2vec_features
 
 SMALL = {
     "hidden_size": 8,

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from asva_dit import MTVTransformer3DModel, save_mtv_checkpoint
-from asva_dit.convert import ConversionError
+from asva_dit import ConversionError, MTVTransformer3DModel, save_mtv_checkpoint
 
 TRACKS = ("speech_embeds", "effects_embeds", "music_embeds")
 ABLATIONS = [

@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from asva_interp import KeyframeInjection, inject_keyframes
-from asva_unet.denoise import denoise
-from asva_unet.guidance import Guidance
-from asva_unet.schedulers import make_scheduler
+from asva_unet import Guidance, denoise, make_scheduler
 
 
 def randn(*shape, seed=0):

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from asva_metrics import cosine_similarity
-from asva_metrics.networks.imagebind_convert import MASK, convert_imagebind, invert_imagebind
+from asva_metrics import convert_imagebind, cosine_similarity, invert_imagebind
+from asva_metrics.networks.imagebind_convert import MASK
 
 
 def test_full_size_keys_are_strict_both_ways(parity_folder):

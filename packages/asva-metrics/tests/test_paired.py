@@ -8,8 +8,7 @@ import pytest
 from scipy.stats import t
 
 import asva_metrics.paired as paired
-from asva_metrics import bootstrap_interval
-from asva_metrics.paired import holm, jackknife_interval, paired_difference, ratio_interval
+from asva_metrics import bootstrap_interval, holm, jackknife_interval, paired_difference, ratio_interval
 
 
 def test_docstring_examples():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asva_metrics.shift_clips import shift_accuracy, shift_frames, shift_packets, shift_starts
+from asva_metrics import shift_accuracy, shift_frames, shift_packets, shift_starts
 
 
 class Draw:

@@ -4,8 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from asva_metrics import invert_network, load_network
-from asva_metrics.networks.syncnet import SyncNet
+from asva_metrics import SyncNet, invert_network, load_network
 from asva_metrics.networks.weights import read_weights
 
 

@@ -7,6 +7,7 @@ from asva_unet import (
     AudioWindowAttention,
     Guidance,
     KeyVIDUNet,
+    LayerConditions,
     UNetConditions,
     audio_window_parameters,
     freeze_all_but_audio_windows,
@@ -14,7 +15,6 @@ from asva_unet import (
     with_audio_window,
 )
 from asva_unet.audio_window import window_index
-from asva_unet.conditions import LayerConditions
 from asva_unet.guidance import BRANCHES
 
 BASE = {"audio_cross_attention": False, "frame_index_embedding": False}

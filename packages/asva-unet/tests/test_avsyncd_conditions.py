@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from asva_unet.avsyncd.conditions import AVSyncDConditions, KeptTokens
+from asva_unet import AVSyncDConditions
+from asva_unet.avsyncd.conditions import KeptTokens
 from asva_unet.avsyncd.transformer import Attention
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from asva_unet import AVSyncDUNet
-from asva_unet.avsyncd.conditions import AVSyncDConditions, KeptTokens
+from asva_unet import AVSyncDConditions, AVSyncDUNet
+from asva_unet.avsyncd.conditions import KeptTokens
 from asva_unet.avsyncd.first_frame import FirstFrameConv
 from asva_unet.avsyncd.resnet import Downsample, LayerConfig, Resnet, Upsample
 from asva_unet.avsyncd.transformer import Transformer

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from asva_unet import AVSyncDUNet, ConversionError, load_avsyncd_unet, save_avsyncd_unet
+from asva_unet import AVSyncDUNet, load_avsyncd_unet, save_avsyncd_unet
+from asva_weights import ConversionError
 
 SMALL = {
     "block_out_channels": (16, 32),

@@ -12,7 +12,6 @@ import asva_unet.components
 from asva_unet import (
     OPENCLIP_TEXT_CONFIG,
     OPENCLIP_VISION_CONFIG,
-    ConversionError,
     ImageResampler,
     KeyVIDUNet,
     checkpoint_family,
@@ -24,6 +23,7 @@ from asva_unet import (
     split_checkpoint,
     with_audio_window,
 )
+from asva_weights import ConversionError
 
 
 def without_prefix(state):

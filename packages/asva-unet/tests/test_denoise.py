@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from asva_unet.denoise import denoise, draw_noise
-from asva_unet.guidance import Guidance
-from asva_unet.schedulers import make_scheduler
+from asva_unet import Guidance, denoise, draw_noise, make_scheduler
 
 NONE = Guidance(1.0, 1.0, 1.0)
 

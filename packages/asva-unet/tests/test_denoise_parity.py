@@ -8,9 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asva_unet.denoise import denoise
-from asva_unet.guidance import Guidance
-from asva_unet.schedulers import make_scheduler
+from asva_unet import Guidance, denoise, make_scheduler
 
 FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "keyvid"
 FIXTURES = sorted([*FOLDER.glob("f_ddim_*.safetensors"), *FOLDER.glob("f2_ddim_*.safetensors")])

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import asva_unet.guidance
-from asva_unet.guidance import BRANCHES, Guidance, combine, guided_prediction, rescale_guidance
+from asva_unet import Guidance, guided_prediction
+from asva_unet.guidance import BRANCHES, combine, rescale_guidance
 
 SCALES = [
     (7.5, 2.0, 9.0),

@@ -4,10 +4,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from asva_unet.denoise import denoise
-from asva_unet.guidance import Guidance
-from asva_unet.noise_schedule import dynamic_rescale, noise_schedule, timestep_grid
-from asva_unet.schedulers import SCHEDULERS, make_scheduler
+from asva_unet import Guidance, denoise, dynamic_rescale, make_scheduler
+from asva_unet.noise_schedule import noise_schedule, timestep_grid
+from asva_unet.schedulers import SCHEDULERS
 
 NONE = Guidance(1.0, 1.0, 1.0)
 NAMES = sorted(SCHEDULERS)

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from asva_unet import KeyVIDUNet
-from asva_unet.components import load_component, restore_component
+from asva_unet import KeyVIDUNet, load_component, restore_component
 
 TEXT_TOKENS, IMAGE_TOKENS = 77, 16
 PROBES = {

@@ -267,7 +267,7 @@ def test_full_disk_at_the_record(sample, tmp_path, monkeypatch):
     def full(path, record):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("asva.cli.sampling.write_json", full)
+    monkeypatch.setattr("asva_pipelines.make.make_video.write_json", full)
     ran = sample()
     assert ran.code == 1
     assert ran.complaint.startswith("The disk is full for 'out.json'") and "free some space" in ran.complaint
@@ -339,7 +339,7 @@ def test_a_defect_shows_its_traceback_only_with_debug(sample, monkeypatch):
     def defect(*args, **kwargs):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("asva.cli.sampling.read_picture", defect)
+    monkeypatch.setattr("asva_pipelines.make.make_video.read_picture", defect)
     ran = sample()
     assert ran.code == 1 and "Traceback" not in ran.err and "Unexpected ZeroDivisionError: oops" in ran.complaint
     ran = sample(None, None, "--debug")

@@ -51,7 +51,7 @@ def made(folder="out"):
 
 
 def test_rows_become_videos_once(asva, batch, table, inputs, small_model, tmp_path, monkeypatch):
-    from asva import models
+    from asva_pipelines import loading as models
 
     loaded, load = [], models.load_pipeline
 
@@ -179,7 +179,7 @@ def test_another_row_for_a_video_that_is_there(batch, table, tmp_path):
 
 
 def test_a_disk_that_fills_in_the_middle(batch, table, tmp_path, monkeypatch):
-    from asva.cli import sampling
+    from asva_pipelines.make import make_video as sampling
 
     write, tries = sampling.write_json, []
 
@@ -202,7 +202,7 @@ def test_a_disk_that_fills_in_the_middle(batch, table, tmp_path, monkeypatch):
 
 
 def test_an_interruption(batch, table, monkeypatch):
-    from asva.cli.progress import Stages
+    from asva.cli.progress import ShownStages as Stages
 
     begin, seen = Stages.stage, []
 

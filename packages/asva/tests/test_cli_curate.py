@@ -90,9 +90,7 @@ def test_a_report_lies_beside_the_results(curated, capsys):
 
 
 def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
-    from asva_data.curation.results import Results
-    from asva_data.curation.verdict import clip_key
-    from asva_data.review import Decision, DecisionLog
+    from asva_curate import Decision, DecisionLog, Results, clip_key
 
     assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 2
     assert "Nobody has reviewed" in capsys.readouterr().err
@@ -115,7 +113,7 @@ def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
 
 def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys):
     pytest.importorskip("starlette")
-    import asva_data.review
+    import asva_curate.review
 
     shown = []
 
@@ -124,7 +122,7 @@ def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys)
         shown.append(session.log.reviewer)
         session.save({"key": next(iter(session.clips)), "kind": "drop"})
 
-    monkeypatch.setattr(asva_data.review, "serve", serve)
+    monkeypatch.setattr(asva_curate.review, "serve", serve)
     assert run("data", "review", curated, "--reviewer", "ann", "--no-browser") == 0
     assert shown == ["ann"]
     out = capsys.readouterr().out
@@ -135,7 +133,7 @@ def test_synchrony_is_judged_without_a_network(raw, tmp_path):
     out = tmp_path / "out"
     low = ["--set", "filters.sync.min=-9", "--set", "filters.frozen.min=0"]
     assert run("curate", raw, out, "--recipe", "open-asva-sync", "--no-text", *SMALL, *low) == 0
-    from asva_data.curation import read_measurements
+    from asva_curate import read_measurements
 
     curves = {item.path.rsplit("/", 1)[1]: item.curves for item in read_measurements(out / "measurements.parquet")}
     assert curves["a bell.mp4"]["local_sync"].values.max() > 1.0
@@ -148,8 +146,8 @@ def test_test_videos_are_never_kept(raw, tmp_path):
 
 
 def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
+    from asva_curate.scale import worker
     from asva_data import TarShards
-    from asva_data.scale import worker
 
     out, plain = tmp_path / "out", worker.Worker._one
     words = ["curate", raw, out, "--no-text", "--shards", *SMALL]

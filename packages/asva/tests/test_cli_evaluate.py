@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from asva.evaluation import load_protocol
+from asva_eval import load_protocol
 
 
 @pytest.fixture(scope="module")

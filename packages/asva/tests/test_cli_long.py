@@ -107,7 +107,7 @@ def test_the_anchor_can_be_let_go(sample):
 
 
 def test_an_interrupted_video_goes_on(sample, tmp_path, monkeypatch):
-    from asva.long import LongVideo
+    from asva_pipelines import LongVideo
 
     assert sample(5.0, output="whole.mp4").code == 0
     make, made = LongVideo._make, []
@@ -130,7 +130,7 @@ def test_an_interrupted_video_goes_on(sample, tmp_path, monkeypatch):
 
 
 def test_another_command_does_not_go_on(sample, tmp_path, monkeypatch):
-    from asva.long import LongVideo
+    from asva_pipelines import LongVideo
 
     make, made = LongVideo._make, []
 
@@ -148,7 +148,7 @@ def test_another_command_does_not_go_on(sample, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="limits on file size")
 def test_a_disk_that_fills_in_the_middle(sample, tmp_path, monkeypatch):
-    from asva.long.folder import PartFolder
+    from asva_pipelines.long.folder import PartFolder
 
     save = PartFolder.save
 

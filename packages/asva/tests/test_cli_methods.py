@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asva.pipelines.methods import METHODS
 from asva_data import probe, read_video
+from asva_pipelines import METHODS
 
 RANDOM = ["avsyncd", "i2vd", "audio-window", "dynamicrafter", "aadiff"]
 
@@ -225,7 +225,7 @@ def test_models_that_cannot_be(asva, sample, inputs, method_model, tmp_path):
 
 
 def test_a_hub_model_is_not_fetched_unasked(asva, inputs, tmp_path, monkeypatch):
-    from asva.models import hub
+    from asva_pipelines.loading import hub
 
     monkeypatch.setattr(hub, "_listing", lambda repo: ())
     files = ("sample", "--audio", inputs / "knocks.wav", "--prompt", "a ball")
@@ -258,7 +258,7 @@ def test_a_model_of_no_method(asva, inputs, tmp_path, tmp_path_factory):
 
 @pytest.mark.parametrize("stage", ["first frame", "frames", "loading the interpolator", "frames between", "writing"])
 def test_ctrl_c_in_any_stage(sample, method_model, small_model, tmp_path, monkeypatch, stage):
-    from asva.cli.progress import Stages
+    from asva.cli.progress import ShownStages as Stages
 
     begin = Stages.stage
 

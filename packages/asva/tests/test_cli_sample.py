@@ -111,7 +111,7 @@ STAGES = ["reading picture and sound", "planning", "loading the model", "listeni
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_in_any_stage(asva, small_model, inputs, tmp_path, monkeypatch, stage):
-    from asva.cli.progress import Stages
+    from asva.cli.progress import ShownStages as Stages
 
     begin = Stages.stage
 
@@ -132,7 +132,7 @@ def test_ctrl_c_while_files_are_written(asva, small_model, inputs, tmp_path, mon
         path.write_text("{", encoding="utf-8")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asva.cli.sampling.write_json", interrupted)
+    monkeypatch.setattr("asva_pipelines.make.make_video.write_json", interrupted)
     assert asva(*sample(inputs, small_model)).code == 130
     assert list(tmp_path.iterdir()) == []
 

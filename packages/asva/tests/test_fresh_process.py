@@ -8,7 +8,7 @@ from asva.cli import commands
 
 
 def test_a_model_folder_loads_where_nothing_is_imported_yet(small_model):
-    script = "import sys; from asva.pipelines import KeyVIDPipeline; KeyVIDPipeline.from_pretrained(sys.argv[1])"
+    script = "import sys; from asva_pipelines import KeyVIDPipeline; KeyVIDPipeline.from_pretrained(sys.argv[1])"
     ended = subprocess.run([sys.executable, "-c", script, str(small_model)], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-2000:]
 

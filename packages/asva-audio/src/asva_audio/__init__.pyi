@@ -1,27 +1,56 @@
-"""Sound for audio-synchronized video models: reading, mel spectrograms, encoders and tokens aligned to video frames."""
-
-from .avsyncd import convert_avsyncd_audio, invert_avsyncd_audio
-from .beats import BEATsEncoder, beats_fbank
-from .beats_convert import convert_beats, invert_beats
-from .convert import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
-from .demix_masks import MaskDemixer
-from .demix_networks import DemucsDemixer, load_demucs
-from .embedding import ImageBindAudioHead, convert_imagebind_head
-from .features import audio_features, multi_feature_tokens, null_feature_tokens
-from .imagebind import AudioEncoderOutput, ImageBindAudioEncoder
-from .levels import is_silent, set_levels
-from .mel import imagebind_mel, null_mel
-from .positions import resize_positions
-from .reading import load_audio
-from .segments import avsyncd_mel, segment_mask, segment_tokens
-from .sound import Audio, AudioError, cut, fit, official_stereo_scramble, resample
-from .stems import Demixer, GivenStems, Stems, level
-from .taps import AudioTap, MultiFeatureEncoder
-from .tokens import frame_audio_tokens, split_audio
-from .wav2vec import frame_windows, load_wav2vec, num_video_frames, wav2vec_features
-from .weights import load_beats, load_imagebind_audio
-from .windows import TimedTokens, frame_times, window_mask
-from .writing import write_sound
+from .avsyncd import convert_avsyncd_audio as convert_avsyncd_audio
+from .avsyncd import invert_avsyncd_audio as invert_avsyncd_audio
+from .beats import BEATsEncoder as BEATsEncoder
+from .beats import beats_fbank as beats_fbank
+from .beats_convert import convert_beats as convert_beats
+from .beats_convert import invert_beats as invert_beats
+from .convert import convert_imagebind_audio as convert_imagebind_audio
+from .convert import invert_imagebind_audio as invert_imagebind_audio
+from .convert import split_imagebind as split_imagebind
+from .demix_masks import MaskDemixer as MaskDemixer
+from .demix_networks import DemucsDemixer as DemucsDemixer
+from .demix_networks import load_demucs as load_demucs
+from .embedding import ImageBindAudioHead as ImageBindAudioHead
+from .embedding import convert_imagebind_head as convert_imagebind_head
+from .features import audio_features as audio_features
+from .features import multi_feature_tokens as multi_feature_tokens
+from .features import null_feature_tokens as null_feature_tokens
+from .imagebind import AudioEncoderOutput as AudioEncoderOutput
+from .imagebind import ImageBindAudioEncoder as ImageBindAudioEncoder
+from .levels import is_silent as is_silent
+from .levels import set_levels as set_levels
+from .mel import imagebind_mel as imagebind_mel
+from .mel import null_mel as null_mel
+from .positions import resize_positions as resize_positions
+from .reading import load_audio as load_audio
+from .segments import avsyncd_mel as avsyncd_mel
+from .segments import segment_mask as segment_mask
+from .segments import segment_tokens as segment_tokens
+from .sound import Audio as Audio
+from .sound import AudioError as AudioError
+from .sound import cut as cut
+from .sound import fit as fit
+from .sound import official_stereo_scramble as official_stereo_scramble
+from .sound import resample as resample
+from .stems import Demixer as Demixer
+from .stems import GivenStems as GivenStems
+from .stems import Stems as Stems
+from .stems import level as level
+from .taps import AudioTap as AudioTap
+from .taps import MultiFeatureEncoder as MultiFeatureEncoder
+from .tokens import frame_audio_tokens as frame_audio_tokens
+from .tokens import split_audio as split_audio
+from .track import Track as Track
+from .wav2vec import frame_windows as frame_windows
+from .wav2vec import load_wav2vec as load_wav2vec
+from .wav2vec import num_video_frames as num_video_frames
+from .wav2vec import wav2vec_features as wav2vec_features
+from .weights import load_beats as load_beats
+from .weights import load_imagebind_audio as load_imagebind_audio
+from .windows import TimedTokens as TimedTokens
+from .windows import frame_times as frame_times
+from .windows import window_mask as window_mask
+from .writing import write_sound as write_sound
 
 __all__ = [
     "Audio",
@@ -38,6 +67,7 @@ __all__ = [
     "MultiFeatureEncoder",
     "Stems",
     "TimedTokens",
+    "Track",
     "audio_features",
     "avsyncd_mel",
     "beats_fbank",

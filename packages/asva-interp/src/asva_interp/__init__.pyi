@@ -7,12 +7,20 @@ from .injection import KeyframeInjection as KeyframeInjection
 from .injection import inject_keyframes as inject_keyframes
 from .masking import masked_condition as masked_condition
 from .noise import blend_noise as blend_noise
+from .windows.plan import ClipPlan as ClipPlan
+from .windows.plan import Window as Window
+from .windows.plan import count_frames as count_frames
+from .windows.plan import make_clip_plan as make_clip_plan
 
 __all__ = [
+    "ClipPlan",
     "KeyframeInjection",
+    "Window",
     "blend_noise",
+    "count_frames",
     "fuse_windows",
     "inject_keyframes",
+    "make_clip_plan",
     "masked_condition",
     "shuffle_noise",
     "window_views",

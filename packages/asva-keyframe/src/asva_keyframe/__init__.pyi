@@ -3,6 +3,9 @@
 from .convert import convert_localizer as convert_localizer
 from .convert import invert_localizer as invert_localizer
 from .convert import split_localizer as split_localizer
+from .curve import heard_curve as heard_curve
+from .curve import loudness_curve as loudness_curve
+from .curve import unrest as unrest
 from .draws import OfficialDraws as OfficialDraws
 from .flow import flow_pairs as flow_pairs
 from .flow import motion_curve as motion_curve
@@ -26,3 +29,35 @@ from .training_rule import TrainingFrames as TrainingFrames
 from .training_rule import keyframe_mask as keyframe_mask
 from .training_rule import training_frames as training_frames
 from .training_rule import uniform_training_frames as uniform_training_frames
+
+__all__ = [
+    "Keypoints",
+    "MotionLocalizer",
+    "MotionLocalizerOutput",
+    "OfficialDraws",
+    "TrainingFrames",
+    "convert_localizer",
+    "convert_raft",
+    "curve_label",
+    "find_keypoints",
+    "flow_pairs",
+    "heard_curve",
+    "invert_localizer",
+    "keyframe_mask",
+    "keyframes_from_times",
+    "load_raft",
+    "localizer_loss",
+    "loudness_curve",
+    "mel_label",
+    "motion_curve",
+    "motion_score",
+    "optical_flow",
+    "scale_curve",
+    "select_keyframes",
+    "split_localizer",
+    "spread_evenly",
+    "training_frames",
+    "uniform_keyframes",
+    "uniform_training_frames",
+    "unrest",
+]

@@ -52,7 +52,7 @@ def flow_trajectory(frames: Any) -> np.ndarray:
     """
     import cv2
 
-    from asva_keyframe.flow import flow_pairs
+    from asva_keyframe import flow_pairs
 
     lengths = [cv2.mean(cv2.magnitude(*flow))[0] for flow in flow_pairs(frames, "farneback")]
     return np.asarray([lengths[0], *lengths])

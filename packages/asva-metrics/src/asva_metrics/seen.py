@@ -32,7 +32,7 @@ def motion_change(frames: Any) -> np.ndarray:
     Raises:
         ValueError: If the frames are not a uint8 RGB video of two frames or more.
     """
-    from asva_keyframe.flow import flow_pairs
+    from asva_keyframe import flow_pairs
 
     small = _small(frames)
     changes, before = [0.0], None

@@ -1,4 +1,4 @@
-"""Video diffusion U-Nets conditioned on text, image and sound."""
+"""Public names of asva_unet, loaded when first used."""
 
 from .audio_window import AudioWindowAttention as AudioWindowAttention
 from .audio_window import audio_window_parameters as audio_window_parameters
@@ -10,7 +10,6 @@ from .avsyncd.release import load_avsyncd_unet as load_avsyncd_unet
 from .avsyncd.release import save_avsyncd_unet as save_avsyncd_unet
 from .avsyncd.unet import AVSyncDUNet as AVSyncDUNet
 from .avsyncd.unet import AVSyncDUNetOutput as AVSyncDUNetOutput
-from .checkpoint import read_checkpoint as read_checkpoint
 from .components import checkpoint_family as checkpoint_family
 from .components import convert_component as convert_component
 from .components import join_checkpoint as join_checkpoint
@@ -25,7 +24,6 @@ from .denoise import draw_noise as draw_noise
 from .guidance import Guidance as Guidance
 from .guidance import guided_prediction as guided_prediction
 from .image_resampler import ImageResampler as ImageResampler
-from .key_table import ConversionError as ConversionError
 from .noise_schedule import dynamic_rescale as dynamic_rescale
 from .openclip import OPENCLIP_TEXT_CONFIG as OPENCLIP_TEXT_CONFIG
 from .openclip import OPENCLIP_VISION_CONFIG as OPENCLIP_VISION_CONFIG
@@ -33,3 +31,37 @@ from .openclip import clip_image_pixels as clip_image_pixels
 from .schedulers import make_scheduler as make_scheduler
 from .unet import KeyVIDUNet as KeyVIDUNet
 from .unet import KeyVIDUNetOutput as KeyVIDUNetOutput
+
+__all__ = [
+    "OPENCLIP_TEXT_CONFIG",
+    "OPENCLIP_VISION_CONFIG",
+    "AVSyncDConditions",
+    "AVSyncDPNDMScheduler",
+    "AVSyncDUNet",
+    "AVSyncDUNetOutput",
+    "AudioWindowAttention",
+    "Guidance",
+    "ImageResampler",
+    "KeyVIDUNet",
+    "KeyVIDUNetOutput",
+    "LayerConditions",
+    "UNetConditions",
+    "audio_window_parameters",
+    "checkpoint_family",
+    "clip_image_pixels",
+    "convert_component",
+    "denoise",
+    "draw_noise",
+    "dynamic_rescale",
+    "freeze_all_but_audio_windows",
+    "guided_prediction",
+    "join_checkpoint",
+    "load_avsyncd_unet",
+    "load_component",
+    "make_scheduler",
+    "restore_component",
+    "save_avsyncd_unet",
+    "split_checkpoint",
+    "unet_table",
+    "with_audio_window",
+]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import Tensor, nn
 
 from asva_unet.convert import RESAMPLER_TABLE, TEXT_TABLE, VISION_TABLE, unet_table, vae_table
-from asva_unet.key_table import ConversionError, KeyTable, first_names
+from asva_weights import ConversionError
+from asva_weights.key_table import KeyTable, first_names
 
 PREFIXES: dict[str, str] = {
     "unet": "model.diffusion_model.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asva_unet.key_table import KeyTable, Rows
+from asva_weights.key_table import KeyTable, Rows
 
 TRANSFORMER_BLOCK_ROWS: Rows = (
     (r"\.block\.", ".transformer_blocks.0."),

@@ -1,5 +1,3 @@
-"""A picture and a sound become a video that moves in time with the sound."""
+"""A picture and a sound become a video that moves in time with the sound: the command line over the asva packages."""
 
-import lazy_loader as lazy
-
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+__all__: list[str] = []

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from asva_unet.avsyncd.from_unet2d import SWITCHES, shared_config
 from asva_unet.avsyncd.unet import AVSyncDUNet
-from asva_unet.checkpoint import read_checkpoint
-from asva_unet.key_table import ConversionError, KeyTable
+from asva_weights import ConversionError, read_checkpoint
+from asva_weights.key_table import KeyTable
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")

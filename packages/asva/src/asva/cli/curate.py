@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from asva.cli.door import UsageProblem
 from asva.cli.options import RayAddress, Workers
-from asva.cli.progress import Stages
-from asva.cli.terminal import note, table
+from asva.cli.progress import ShownStages as Stages
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 SYNC = "local_sync"
 RECORDS = ".records"  # what is measured so far, below the results
@@ -64,13 +65,12 @@ def curate(
     """
     _check_extra()
     if reviewed and not again:
-        raise UsageProblem("`--reviewed` needs --again and the folder of the run that was reviewed.")
-    from asva_data.curation import load_recipe, write_results
-    from asva_data.scale import judge, shard_clips
+        raise RequestError("`--reviewed` needs --again and the folder of the run that was reviewed.")
+    from asva_curate import judge, load_recipe, shard_clips, write_results
 
     rules = load_recipe(recipe, dict(map(_change, change or [])))
     if not out.parent.is_dir():
-        raise UsageProblem(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
+        raise RequestError(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
     records = None if again and not never else out / RECORDS
     scores = [] if again else _scores(rules, text)
     with Stages() as stages:
@@ -109,7 +109,7 @@ def _check_extra() -> None:
 
     missing = [name for name in ("cv2", "pyarrow", "yaml") if find_spec(name) is None]
     if missing:
-        raise UsageProblem(f"Curation needs {', '.join(missing)}: pip install 'asva-kit[curation]'.")
+        raise RequestError(f"Curation needs {', '.join(missing)}: pip install 'asva-kit[curation]'.")
 
 
 def _change(text: str) -> tuple[str, Any]:
@@ -117,16 +117,16 @@ def _change(text: str) -> tuple[str, Any]:
 
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageProblem(f"`--set` must be name=value, such as filters.flow.max=2, got '{text}'.")
+        raise RequestError(f"`--set` must be name=value, such as filters.flow.max=2, got '{text}'.")
     return name, yaml.safe_load(value)
 
 
 def _after_review(settled: list[Any], folder: Path) -> list[Any]:
-    from asva_data.review import apply_reviews, read_reviews
+    from asva_curate import apply_reviews, read_reviews
 
     reviews = read_reviews(folder)
     if not reviews:
-        raise UsageProblem(f"Nobody has reviewed '{folder}': asva data review {folder}")
+        raise RequestError(f"Nobody has reviewed '{folder}': asva data review {folder}")
     return apply_reviews(settled, reviews)
 
 
@@ -145,7 +145,7 @@ def _scores(rules: Any, wanted: bool) -> list[str]:
 
 
 def _make_scores(names: list[str]) -> dict[str, Any]:
-    from asva_data.curation import FitScore, TextCover
+    from asva_curate import FitScore, TextCover
 
     made = {SYNC: lambda: FitScore(_local_sync), "text": TextCover}
     return {name: made[name]() for name in names}
@@ -159,7 +159,7 @@ def _local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> flo
 
 def _plan(scores: list[str]) -> Any:
     """Excerpts as finely as the scores need: synchrony lives in single frames, text in single pictures."""
-    from asva_data.curation import Plan
+    from asva_curate import Plan
 
     return Plan(excerpt_fps=30.0, **({} if "text" in scores else {"excerpt_side": 128})) if SYNC in scores else Plan()
 
@@ -174,14 +174,13 @@ def _measured(
     ray_address: str | None,
 ) -> list[Any]:
     """Measurements of the videos of each folder; test videos first, since little of them is needed."""
-    from asva_data.curation import sources
+    from asva_curate import check_measurable, measure_files, sources
     from asva_data.listing import video_files
-    from asva_data.scale import check_measurable, measure_files
 
     sets = [(folder, sources(video_files(folder), folder)) for folder in folders]
     for folder, files in sets:
         if not files:
-            raise UsageProblem(f"'{folder}' holds no videos.")
+            raise RequestError(f"'{folder}' holds no videos.")
     if records is None:
         return []
     check_measurable(rules, scores)
@@ -206,7 +205,7 @@ class _Stored:
         self.path = path
 
     def __iter__(self) -> Iterator[Any]:
-        from asva_data.curation.table import iter_measurements
+        from asva_curate.curation.table import iter_measurements
 
         return iter_measurements(self.path)
 

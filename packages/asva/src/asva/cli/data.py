@@ -10,7 +10,7 @@ import typer
 from asva.cli.datasets import check, prepare
 from asva.cli.options import Seed
 from asva.cli.precompute import precompute
-from asva.cli.progress import Stages
+from asva.cli.progress import ShownStages as Stages
 from asva.cli.reviewing import report, review
 
 data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, look at it, bring it into form.")

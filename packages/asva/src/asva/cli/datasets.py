@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.door import UsageProblem
-from asva.cli.progress import Stages
-from asva.cli.terminal import note, table
+from asva.cli.progress import ShownStages as Stages
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 SHOWN = 10  # problems of one kind
 
@@ -100,7 +101,7 @@ def prepare(
     from asva_data.listing import printable
 
     if layout in (LayoutName.folder, LayoutName.vggsound):
-        raise UsageProblem(f"`--layout` must be one with train.txt and test.txt, got {layout.value}.")
+        raise RequestError(f"`--layout` must be one with train.txt and test.txt, got {layout.value}.")
     with Stages() as stages:
         wanted = wanted_from_folder(raw) if table_file is None else read_wanted(table_file)
         stages.stage("cutting videos", max(1, len(wanted)))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asva.cli import options
-from asva.cli.door import UsageProblem
-from asva.cli.inputs import naming
-from asva.cli.terminal import note, table
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.make.read_inputs import naming
+from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
     from asva_audio import Audio, Demixer, Stems
@@ -73,11 +74,11 @@ def demix(
     _check_choice(chosen, bool(given), weights)
     targets = {name: output / f"{name}.wav" for name in Track} | {"json": output / "stems.json"}
     if output.exists() and not output.is_dir():
-        raise UsageProblem(f"'{output}' is a file: name a folder.")
+        raise RequestError(f"'{output}' is a file: name a folder.")
     if output.is_dir():
         options.check_targets(list(targets.values()), overwrite)
     elif not output.parent.is_dir():
-        raise UsageProblem(f"Folder '{output.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
+        raise RequestError(f"Folder '{output.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
     audio = _read(source, start, duration, "SOURCE")
     demixer = _demixer(chosen, given, rest, weights, start, duration)
     stems = demixer(audio.waveform, audio.sample_rate)
@@ -96,18 +97,18 @@ def _parse_stems(entries: list[str]) -> dict[str, Path]:
     for entry in entries:
         name, sign, path = entry.partition("=")
         if not sign or not path or name not in list(Track):
-            raise UsageProblem(f"`--stem` must be track=file, such as speech=voice.wav, got '{entry}'.")
+            raise RequestError(f"`--stem` must be track=file, such as speech=voice.wav, got '{entry}'.")
         if name in given:
-            raise UsageProblem(f"`--stem` must name each track once, got {name} twice.")
+            raise RequestError(f"`--stem` must name each track once, got {name} twice.")
         given[name] = Path(path)
     return given
 
 
 def _check_choice(method: Method, given: bool, weights: Path | None) -> None:
     if (method is Method.given) != given:
-        raise UsageProblem("`--method given` and `--stem` go together: pass both, or --stem alone.")
+        raise RequestError("`--method given` and `--stem` go together: pass both, or --stem alone.")
     if (method is Method.demucs) != (weights is not None):
-        raise UsageProblem("`--method demucs` and `--weights` go together: pass both.")
+        raise RequestError("`--method demucs` and `--weights` go together: pass both.")
 
 
 def _read(path: Path, start: float, duration: float | None, option: str) -> Audio:
@@ -130,12 +131,12 @@ def _demixer(
             with naming("--weights"):
                 return load_demucs(weights)
         except ImportError as error:  # a line for the user, not a defect
-            raise UsageProblem(str(error)) from None
+            raise RequestError(str(error)) from None
     return MaskDemixer()
 
 
 def _named(path: Path) -> dict[str, str]:
-    from asva.outputs import file_digest
+    from asva_weights.files import file_digest
 
     return {"name": path.name, "sha256": file_digest(path)}
 
@@ -163,8 +164,8 @@ def _described(stems: Stems) -> dict[str, Any]:
 
 
 def _write(targets: dict[str, Path], stems: Stems, record: dict[str, Any]) -> None:
-    from asva.outputs import package_versions, staged, write_json
     from asva_audio import Audio, write_sound
+    from asva_weights.files import package_versions, staged, write_json
 
     targets["json"].parent.mkdir(exist_ok=True)
     with staged(*targets.values()) as drafts:

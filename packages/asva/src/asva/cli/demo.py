@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asva.cli import options
-from asva.cli.door import UsageProblem
-from asva.cli.terminal import note
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
-    from asva.demo import Settings
+    from asva_pages import Settings
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -54,10 +54,11 @@ def demo(
         import starlette  # noqa: F401  (looked for before the model is loaded)
         import uvicorn
     except ImportError:
-        raise UsageProblem("`asva demo` needs Starlette and uvicorn: pip install 'asva-kit[demo]'.") from None
+        raise RequestError("`asva demo` needs Starlette and uvicorn: pip install 'asva-kit[demo]'.") from None
     from asva.cli.models import agree
-    from asva.demo import Limits, Settings, make_app
-    from asva.models import resolve_model
+    from asva_pages import Limits, Settings
+    from asva_pages.demo.app import make_app
+    from asva_pipelines import resolve_model
 
     limits = Limits(upload=parse_bytes(max_upload), seconds=max_seconds, keep=60 * keep)
     with _listen(host, port) as listening:
@@ -91,7 +92,7 @@ def parse_bytes(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]b)?", text.strip().lower())
     count = round(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
     if not count:
-        raise UsageProblem(f"`--max-upload` must be a size such as 200MB or 1GB, got '{text}'.")
+        raise RequestError(f"`--max-upload` must be a size such as 200MB or 1GB, got '{text}'.")
     return count
 
 
@@ -103,7 +104,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
         listening.listen()  # here, so that a port in use is told before the model is loaded
     except OSError as error:
-        raise UsageProblem(
+        raise RequestError(
             f"`--host` and `--port` must be free on this machine, got {host} {port}: {error.strerror}."
         ) from None
     return listening
@@ -113,10 +114,10 @@ def _check(settings: Settings) -> None:
     """Whether the page can make videos with the model.
 
     Raises:
-        UsageProblem: If not.
+        RequestError: If not.
     """
-    from asva.models.folders import method_of_model
+    from asva_pipelines.loading.folders import method_of_model
 
     method = method_of_model(settings.folder)
     if method.name in ("mtv", "aadiff"):
-        raise UsageProblem(f"`--model` must make a video of a picture and one sound, got one for {method.name}.")
+        raise RequestError(f"`--model` must make a video of a picture and one sound, got one for {method.name}.")

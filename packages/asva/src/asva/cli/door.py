@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -12,12 +11,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from asva.cli.terminal import show_remarks
+from asva_pipelines.make import errors
+
 INTERRUPTED = 130
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class UsageProblem(ValueError):
-    """A command line that cannot be right whatever the files hold: exit code 2."""
 
 
 class Door(TyperGroup):
@@ -34,6 +31,7 @@ class Door(TyperGroup):
         return code
 
     def _run(self, words: list[str], prog_name: str, debug: bool, extra: dict[str, Any]) -> int:
+        show_remarks()
         try:
             with warnings.catch_warnings():
                 if not debug:  # remarks of the libraries, of no use to whoever makes a video
@@ -62,25 +60,11 @@ def report(error: Exception) -> int:
 
 
 def describe(error: Exception) -> str:
-    """One line that names the thing and, where it is known, the mend."""
+    """One line that names the thing and, where it is known, the fix."""
     if _of_the_parser(error):
         command = getattr(getattr(error, "ctx", None), "command_path", "asva")
         return f"{error.format_message().rstrip('.')}. See `{command} --help`."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "Memory ran out: close other programs, pass `--offload model`, a smaller `--size` or another `--device`."
-    if is_disk_full(error):
-        where = f" for '{error.filename}'" if error.filename else ""
-        return f"The disk is full{where} ({error.strerror}): free some space or write to another folder."
-    if isinstance(error, OSError) and error.filename:
-        return f"'{error.filename}': {error.strerror}."
-    if isinstance(error, ValueError | OSError):
-        return str(error) or type(error).__name__
-    return f"Unexpected {type(error).__name__}: {error}. This is a defect; add `--debug` for the traceback."
-
-
-def is_disk_full(error: Exception) -> bool:
-    """Whether there was no room to write."""
-    return isinstance(error, OSError) and error.errno in _DISK_FULL
+    return errors.describe(error)
 
 
 def say_error(text: str) -> None:
@@ -89,7 +73,7 @@ def say_error(text: str) -> None:
 
 
 def _is_usage(error: Exception) -> bool:
-    return isinstance(error, UsageProblem) or _of_the_parser(error)
+    return isinstance(error, errors.RequestError) or _of_the_parser(error)
 
 
 def _of_the_parser(error: Exception) -> bool:

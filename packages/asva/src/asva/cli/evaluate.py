@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.door import UsageProblem
 from asva.cli.options import Device
-from asva.cli.progress import Stages
-from asva.cli.terminal import note, table
+from asva.cli.progress import ShownStages as Stages
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 
 def _show_protocol(name: str | None) -> None:
     if name:
-        from asva.evaluation.protocol import protocol_text
+        from asva_eval.protocol import protocol_text
 
         typer.echo(protocol_text(name), nl=False)
         raise typer.Exit()
@@ -69,8 +70,8 @@ def evaluate(
 
       asva evaluate --print-protocol asva-fixed > mine.yaml
     """
-    from asva.evaluation import evaluate as measure
-    from asva.evaluation import load_protocol, write_report
+    from asva_eval import evaluate as measure
+    from asva_eval import load_protocol, write_report
 
     resolved = load_protocol(protocol)
     systems = _systems(generated)
@@ -107,7 +108,7 @@ def evaluate(
 
 
 def _print(report: dict) -> None:
-    from asva.evaluation.wording import figure
+    from asva_eval.wording import figure
 
     names = [*report["systems"], "reference"]
     measured = [score for score in report["scores"] if "systems" in score]
@@ -126,7 +127,7 @@ def _systems(items: list[str]) -> dict[str, Path]:
         folder = Path(path if separator else item)
         name = name if separator else folder.resolve().name
         if name in systems:
-            raise UsageProblem(f"`--generated` must name each folder once, got {name} twice; write NAME=FOLDER.")
+            raise RequestError(f"`--generated` must name each folder once, got {name} twice; write NAME=FOLDER.")
         systems[name] = folder
     return systems
 
@@ -135,7 +136,7 @@ def _named(items: list[str], option: str) -> list[tuple[str, str]]:
     pairs = [tuple(item.split("=", 1)) for item in items]
     for pair, item in zip(pairs, items, strict=True):
         if len(pair) != 2 or not all(pair):
-            raise UsageProblem(f"`{option}` must be NAME=PATH, got '{item}'.")
+            raise RequestError(f"`{option}` must be NAME=PATH, got '{item}'.")
     return pairs
 
 
@@ -144,7 +145,7 @@ def _shard(text: str | None) -> tuple[int, int]:
         return 0, 1
     first, separator, count = text.partition("/")
     if not (separator and first.isdecimal() and count.isdecimal() and int(first) < int(count)):
-        raise UsageProblem(f"`--shard` must be I/N with I from 0 to N - 1, such as 0/4, got '{text}'.")
+        raise RequestError(f"`--shard` must be I/N with I from 0 to N - 1, such as 0/4, got '{text}'.")
     return int(first), int(count)
 
 

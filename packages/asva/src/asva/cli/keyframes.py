@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asva.cli import options
-from asva.cli.door import UsageProblem
-from asva.cli.terminal import note, table
+from asva.cli.models import agree
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,22 +75,22 @@ def keyframes(
 
       asva keyframes bounce.wav --threshold 0.2 --release 0.1 --output curve.csv
     """
-    from asva.cli.curves import choose, from_motion, from_sound, origin_of
+    from asva_pipelines.curves import choose, from_motion, from_sound, origin_of
 
     if duration is not None and duration <= 0:
-        raise UsageProblem(f"`--duration` must be a positive number of seconds, got {duration:g}.")
+        raise RequestError(f"`--duration` must be a positive number of seconds, got {duration:g}.")
     if output is not None and output.suffix.lower() not in (".json", ".csv"):
-        raise UsageProblem(f"`--output` must end in .json or .csv, got '{output}'.")
+        raise RequestError(f"`--output` must end in .json or .csv, got '{output}'.")
     targets = {"output": output, "json": json_path, "plot": plot_path}
     options.check_targets([path for path in targets.values() if path is not None], overwrite)
     seconds = None if times is None else options.parse_times(times)
     kind = origin_of(source) if origin is Origin.auto else str(origin)
     read = from_motion if kind == "motion" else from_sound
-    curve = read(source, start, duration, model, yes)
+    curve = read(source, start, duration, model, partial(agree, yes=yes))
     bent = {"gain": gain, "threshold": threshold, "attack": attack, "release": release}
     bent = {name: value for name, value in bent.items() if value is not None}
     if bent:
-        from asva.long.shape import shape_curve
+        from asva_keyframe.shape import shape_curve
 
         curve = replace(curve, values=shape_curve(curve.values, curve.fps, **bent))
     chosen_by = str(rule or curve.rule)
@@ -118,8 +121,9 @@ def _print(curve: np.ndarray, indices: np.ndarray, fps: float) -> None:
 
 
 def _write(targets: dict[str, Path], record: dict[str, Any], audio: Audio | None) -> None:
-    from asva.long.curve_files import write_curve_csv
-    from asva.outputs import package_versions, plot_keyframes, staged, write_json
+    from asva_keyframe.curve_files import write_curve_csv
+    from asva_pipelines import plot_keyframes
+    from asva_weights import package_versions, staged, write_json
 
     if not targets:
         return

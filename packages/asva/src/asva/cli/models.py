@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asva.cli.door import UsageProblem
-from asva.cli.terminal import note, table
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
-    from asva.models import DownloadPlan
+    from asva_weights import DownloadPlan
 
 models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert models.")
 
@@ -21,16 +22,16 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 @models_app.command("list")
 def list_models() -> None:
     """List the models that have a name, and whether they are on this machine."""
-    from asva.models import MODELS
+    from asva_pipelines import MODELS
 
     for entry in MODELS:
         typer.echo(f"{entry.name} ({_state(entry.name)}): {entry.summary}\n  licence: {entry.licence}")
 
 
 def _state(name: str) -> str:
-    from asva.models.catalog import HUB_MODELS
-    from asva.models.hub import cached_files
-    from asva.models.resolve import tiny_folder
+    from asva_pipelines.loading.catalog import HUB_MODELS
+    from asva_pipelines.loading.hub import cached_files
+    from asva_pipelines.loading.resolve import tiny_folder
 
     if name == "tiny":
         return "here" if (tiny_folder() / "model_index.json").is_file() else "absent"
@@ -47,8 +48,8 @@ def info(name: Annotated[str, typer.Argument(help="A name, or a folder of a mode
 
       asva models info keyvid
     """
-    from asva.models import MODELS, resolve_model
-    from asva.models.catalog import HUB_MODELS
+    from asva_pipelines import MODELS, resolve_model
+    from asva_pipelines.loading.catalog import HUB_MODELS
 
     entry = next((entry for entry in MODELS if entry.name == name), None)
     if entry is not None:
@@ -70,8 +71,8 @@ def _origin_info(source: Path) -> None:
 
 
 def _hub_info(name: str) -> None:
-    from asva.models.catalog import HUB_MODELS
-    from asva.models.hub import cached_files
+    from asva_pipelines.loading.catalog import HUB_MODELS
+    from asva_pipelines.loading.hub import cached_files
 
     missing = cached_files(name)[1]
     for file in HUB_MODELS[name]:
@@ -85,7 +86,7 @@ def _hub_info(name: str) -> None:
 
 
 def _avsyncd_info() -> None:
-    from asva.models.catalog import AVSYNCD_FILES
+    from asva_pipelines.loading.catalog import AVSYNCD_FILES
 
     for file in AVSYNCD_FILES:
         typer.echo(f"to fetch by hand: {file}")
@@ -93,7 +94,7 @@ def _avsyncd_info() -> None:
 
 
 def _folder_info(folder: Path) -> None:
-    from asva.models.memory import component_sizes
+    from asva_pipelines.loading.memory import component_sizes
 
     rows = [(name, f"{count / 1e6:.2f} M", f"{size / 1e6:.1f} MB") for name, count, size in component_sizes(folder)]
     table(("part", "parameters", "size"), rows)
@@ -135,16 +136,17 @@ def convert(
 
       asva models convert --back keyvid-converted KeyVID-again
     """
-    from asva.models import ModelError, convert_model, restore_model
-    from asva.models.families import PIPELINES
+    from asva_pipelines import convert_model, restore_model
+    from asva_pipelines.loading.families import PIPELINES
+    from asva_weights import ModelError
 
     if destination.exists():
-        raise UsageProblem(f"'{destination}' exists: name another folder.")
+        raise RequestError(f"'{destination}' exists: name another folder.")
     given = {"imagebind_huge.pth": imagebind, "stable-diffusion-v1-5": stable_diffusion}
     given |= {"CogVideoX-5b": cogvideox, "wav2vec2-base-960h": wav2vec}
     given = {name: path for name, path in given.items() if path is not None}
     if back and (lean or given):
-        raise UsageProblem("`--back` takes no other option: what the folder kept is given back.")
+        raise RequestError("`--back` takes no other option: what the folder kept is given back.")
     for path in (source, *given.values()):
         if not path.exists():
             raise ModelError(f"'{path}' does not exist.")

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.door import UsageProblem
-from asva.pipelines.methods import METHODS
+from asva_pipelines import METHODS
+from asva_pipelines.make.errors import RequestError
 
 MethodName = StrEnum("MethodName", [(name.replace("-", "_"), name) for name in METHODS])
 """Ways to make a video."""
@@ -81,7 +81,7 @@ RuleOption = Annotated[
 def parse_times(text: str) -> list[float]:
     """Seconds from ``0.2,0.9,1.4`` or a file; order and range are checked where the length of the clip is known."""
     if text.lower().endswith((".json", ".csv")):
-        from asva.long.curve_files import read_curve_file
+        from asva_keyframe.curve_files import read_curve_file
 
         found = read_curve_file(Path(text))
         if found.keyframes is None:
@@ -90,7 +90,7 @@ def parse_times(text: str) -> list[float]:
     try:
         return [float(word) for word in text.split(",")]
     except ValueError:
-        raise UsageProblem(
+        raise RequestError(
             f"`--keyframes` must be seconds with commas between, such as 0.2,0.9, got '{text}'."
         ) from None
 
@@ -99,7 +99,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Height and width from ``320x512``."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match:
-        raise UsageProblem(f"`--size` must be height x width in pixels, such as 320x512, got '{text}'.")
+        raise RequestError(f"`--size` must be height x width in pixels, such as 320x512, got '{text}'.")
     return int(match[1]), int(match[2])
 
 
@@ -107,20 +107,5 @@ def parse_words(text: str) -> list[str]:
     """Words from ``drum,left hand``."""
     words = [word.strip() for word in text.split(",")]
     if not all(words):
-        raise UsageProblem(f"`--words` must be words with commas between, such as drum,stick, got '{text}'.")
+        raise RequestError(f"`--words` must be words with commas between, such as drum,stick, got '{text}'.")
     return words
-
-
-def check_targets(paths: list[Path], overwrite: bool) -> None:
-    """Refuse, before any work, outputs that could not be written at its end.
-
-    Raises:
-        UsageProblem: If a folder does not exist, a name is a folder, or a file exists and may not be replaced.
-    """
-    for path in paths:
-        if not path.parent.is_dir():
-            raise UsageProblem(f"Folder '{path.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
-        if path.is_dir():
-            raise UsageProblem(f"'{path}' is a folder: name a file.")
-        if path.exists() and not overwrite:
-            raise UsageProblem(f"'{path}' exists: pass --overwrite or another name.")

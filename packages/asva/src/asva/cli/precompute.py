@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from asva.cli.door import UsageProblem
 from asva.cli.options import Device, Gpus, Model, RayAddress, Workers, Yes
-from asva.cli.progress import Stages
-from asva.cli.terminal import note, table
+from asva.cli.progress import ShownStages as Stages
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
 FROM_MODEL = ("height", "width", "num_frames", "fps")
@@ -49,9 +50,9 @@ def precompute(
       asva data precompute raw --model tiny --recipe tiny-avsyncd --output shards
     """
     from asva.cli.models import agree
-    from asva.models import resolve_model
-    from asva.training import load_recipe
-    from asva.training.precompute import precompute as run
+    from asva_pipelines import resolve_model
+    from asva_train import load_recipe
+    from asva_train.precompute import precompute as run
 
     own = recipe is not None and Path(model).is_dir()  # also a folder that a training has not finished
     home = Path(model) if own else resolve_model(model, confirm=lambda plan: agree(plan, yes=yes))
@@ -86,8 +87,8 @@ def precompute(
 
 def _data(folder: Path, fields: dict[str, Any], model: Path) -> Any:
     """The clips' recipe as the model makes its videos."""
-    from asva.models.folders import method_of_model, model_settings
-    from asva.training import DataRecipe
+    from asva_pipelines.loading.folders import method_of_model, model_settings
+    from asva_train import DataRecipe
 
     settings = model_settings(model, method_of_model(model))
     names = {name: settings[name] for name in FROM_MODEL}
@@ -96,7 +97,7 @@ def _data(folder: Path, fields: dict[str, Any], model: Path) -> Any:
         return DataRecipe(**names | own | {"kind": "folder", "root": folder})
     except ValueError as error:
         reason = str(error).splitlines()
-        raise UsageProblem(f"`--set` must name fields of the clips: {' '.join(reason[1:3])}") from error
+        raise RequestError(f"`--set` must name fields of the clips: {' '.join(reason[1:3])}") from error
 
 
 def _fields(items: list[str] | None, allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -105,5 +106,5 @@ def _fields(items: list[str] | None, allowed: tuple[str, ...]) -> dict[str, Any]
     found = named(items)
     for name in found:
         if not name.startswith(allowed):
-            raise UsageProblem(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
+            raise RequestError(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
     return found

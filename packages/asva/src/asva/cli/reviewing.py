@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.door import UsageProblem
-from asva.cli.progress import Stages
-from asva.cli.terminal import note, table
+from asva.cli.progress import ShownStages as Stages
+from asva.cli.terminal import table
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import note
 
 Curated = Annotated[Path, typer.Argument(help="Folder that `asva curate` wrote.")]
 
@@ -33,7 +34,7 @@ def report(
       asva data report curated
     """
     _check_extra("jinja2", "pyarrow", "cv2")
-    from asva_data.report import write_report
+    from asva_curate import write_report
 
     with Stages() as stages:
 
@@ -70,12 +71,13 @@ def review(
       asva data review curated --merge
     """
     _check_extra("starlette", "uvicorn", "pyarrow", "cv2")
-    from asva_data.review import Session, merge_reviews, serve
+    from asva_curate import merge_reviews
+    from asva_pages import Session, serve_review
 
     if not merge:
         session = Session(folder, reviewer or _user(), only_disputed=disputed)
         try:
-            serve(session, port=port, on_ready=lambda address: _say(address, session, browser))
+            serve_review(session, port=port, on_ready=lambda address: _say(address, session, browser))
         finally:
             session.close()
     verdicts = merge_reviews(folder)
@@ -93,7 +95,7 @@ def _say(address: str, session: object, browser: bool) -> None:
 
 
 def _agreement(folder: Path) -> None:
-    from asva_data.review import agreement, disputed, read_reviews
+    from asva_curate import agreement, disputed, read_reviews
 
     reviews = read_reviews(folder)
     if not reviews:
@@ -123,4 +125,4 @@ def _check_extra(*names: str) -> None:
 
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise UsageProblem(f"This needs {', '.join(missing)}: pip install 'asva-kit[review]'.")
+        raise RequestError(f"This needs {', '.join(missing)}: pip install 'asva-kit[review]'.")

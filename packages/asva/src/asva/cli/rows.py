@@ -5,15 +5,32 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from functools import cache, wraps
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from asva.cli.door import UsageProblem
+from asva_pipelines.make.errors import RequestError
+
+if TYPE_CHECKING:
+    from asva_pipelines.make.job import Job
 
 # They are of the whole batch, or agree to something.
 _ELSEWHERE = ("batch", "workers", "ray-address", "gpus", "yes", "help")
 _TRUTH = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+
+
+def read_row(given: Mapping[str, Any], values: Mapping[str, Any], output: Path) -> Job:
+    """The job of a row: its options count before those of the command line.
+
+    Args:
+        given: All options of the command line.
+        values: See :func:`read_options`.
+        output: The video.
+    """
+    from asva.cli.job import read_job
+
+    return read_job(dict(given) | read_options(values) | {"output": output})
 
 
 def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,14 +41,14 @@ def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
             stand more than once.
 
     Raises:
-        UsageProblem: If an option is unknown or a value of a wrong kind.
+        RequestError: If an option is unknown or a value of a wrong kind.
     """
     known = {name[2:]: param for param in _command().params for name in param.opts if name.startswith("--")}
     words, flags = [], {}
     for name, value in values.items():
         param = known.get(name)
         if param is None or name in _ELSEWHERE:
-            raise UsageProblem(_unknown(name, [one for one in known if one not in _ELSEWHERE]))
+            raise RequestError(_unknown(name, [one for one in known if one not in _ELSEWHERE]))
         if getattr(param, "is_flag", False):
             flags[param.name] = _truth(name, value)
         else:
@@ -65,7 +82,7 @@ def _unknown(name: str, known: list[str]) -> str:
 def _truth(name: str, value: Any) -> bool:
     truth = _TRUTH.get(str(value).strip().lower())
     if truth is None:
-        raise UsageProblem(f"`{name}` must be true or false, got '{value}'.")
+        raise RequestError(f"`{name}` must be true or false, got '{value}'.")
     return truth
 
 
@@ -73,5 +90,5 @@ def _words(name: str, value: Any, *, repeated: bool) -> list[str]:
     values = value if isinstance(value, list) and repeated else [value]
     if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in values):
         kinds = "text, a number, or a list of these" if repeated else "text or a number"
-        raise UsageProblem(f"`{name}` must be {kinds}, got {value!r}.")
+        raise RequestError(f"`{name}` must be {kinds}, got {value!r}.")
     return [str(one) for one in values]

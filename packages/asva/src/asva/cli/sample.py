@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from asva.cli import options
-from asva.cli.door import UsageProblem
-from asva.cli.terminal import gigabytes, note
+from asva.cli.progress import ShownStages
+from asva.cli.rows import read_row
+from asva_pipelines.make.errors import RequestError
+from asva_pipelines.notes import gigabytes, note
 
 MOST_TOLD = 24  # keyframes
 
@@ -141,28 +145,40 @@ def sample(
     on_ray = place["workers"] > 1 or place["address"] is not None
     if batch is not None:
         if ctx.get_parameter_source("output").name == "DEFAULT":
-            raise UsageProblem("`--output` must be given with `--batch`: the folder for the videos.")
+            raise RequestError("`--output` must be given with `--batch`: the folder for the videos.")
         raise typer.Exit(_make_batch(batch, output, options, place if on_ray else None))
     if on_ray:
-        raise UsageProblem("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
+        raise RequestError("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
     from asva.cli.job import read_job
 
     job = read_job(options)
     job.check_targets()
     began = time.monotonic()
-    record, targets = job.make()
+    record, targets = job.make(stages=ShownStages())
     _say(record, targets, time.monotonic() - began)
 
 
 def _make_batch(batch: Path, folder: Path, given: dict[str, Any], place: dict[str, Any] | None) -> int:
     """All rows, here or where Ray says."""
-    from asva.cli.batch import make_batch
+    from asva_pipelines.batch.make_batch import make_batch
 
+    read = partial(read_row, dict(given) | {"device": _device_of_rank(str(given["device"]))})
     if place is None:
-        return make_batch(batch, folder, given)
-    from asva.cli.batch_on_ray import make_batch_on_ray
+        return make_batch(batch, folder, read, typer.echo)
+    from asva_pipelines.batch.on_ray import make_batch_on_ray
 
-    return make_batch_on_ray(batch, folder, given, **place)
+    return make_batch_on_ray(batch, folder, partial(read_row, given), typer.echo, **place)
+
+
+def _device_of_rank(device: str) -> str:
+    """A launcher's processes share the GPUs; any other device is as it was given."""
+    rank = os.environ.get("LOCAL_RANK")
+    if rank is None or device != "auto":
+        return device
+    import torch
+
+    count = torch.cuda.device_count()
+    return f"cuda:{int(rank) % count}" if count else device
 
 
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:

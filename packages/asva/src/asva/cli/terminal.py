@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import typer
 
 
-def note(text: str, *, quiet: bool = False) -> None:
-    """Say something on stderr that is not a result; ``quiet`` is without colour, for what needs no attention."""
-    typer.secho(text, fg=None if quiet else "yellow", err=True)
+class Remarks(logging.Handler):
+    """What the libraries say by the logger `asva`, on stderr: warnings in yellow, errors in red."""
+
+    colours: ClassVar = {logging.WARNING: "yellow", logging.ERROR: "red"}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one remark."""
+        typer.secho(record.getMessage(), fg=self.colours.get(record.levelno), err=True)
+
+
+def show_remarks() -> None:
+    """Let the libraries' remarks be seen; once is enough."""
+    log = logging.getLogger("asva")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not any(isinstance(handler, Remarks) for handler in log.handlers):
+        log.addHandler(Remarks())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -22,8 +38,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
     Console(markup=False, highlight=False).print(drawn)
-
-
-def gigabytes(count: int) -> str:
-    """Bytes in words."""
-    return f"{count / 1e9:.2f} GB"

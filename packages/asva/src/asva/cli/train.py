@@ -72,8 +72,8 @@ def _train(
     fields: list[str] | None,
     device: str,
 ) -> None:
-    from asva.training import Run, RunError, load_recipe, make_task
-    from asva.training.checkpoint import checkpoints
+    from asva_train import Run, RunError, load_recipe, make_task
+    from asva_train.checkpoint import checkpoints
 
     resolved = load_recipe(recipe, _overrides(data, steps, fields))
     if resolved.task != task:
@@ -188,8 +188,8 @@ def assemble(
 
     Size, frame rate, radius and whatever else the training has decided are taken from it; --set overrules them.
     """
-    from asva.cli.terminal import note
-    from asva.training.assemble import assemble as put_together
+    from asva_pipelines.notes import note
+    from asva_train.assemble import assemble as put_together
 
     def on_trained(changed: dict[str, Any]) -> None:
         note("as in the training: " + ", ".join(f"{name} {value}" for name, value in sorted(changed.items())))

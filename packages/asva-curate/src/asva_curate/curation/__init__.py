@@ -1,0 +1,1 @@
+"""Curation: one decode of a file gives measurements, a recipe of thresholds gives what is kept and why."""

@@ -1,0 +1,187 @@
+"""Measurements and clips on disk: Parquet, so that thresholds can be moved without decoding again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asva_curate.curation.measurements import Measurements
+from asva_curate.curation.recipe import Recipe
+from asva_curate.curation.verdict import Verdict
+from asva_curate.curation.whole_set import count_reasons
+from asva_data import MediaError
+
+
+def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]) -> Path:
+    """Write measurements as one Parquet file, a thousand at a time, under a temporary name until it is whole."""
+    import pyarrow.parquet as pq
+
+    def write(part: Path) -> None:
+        rest = iter(measured)
+        with pq.ParquetWriter(part, _schema(), compression="zstd") as writer:
+            while batch := list(islice(rest, 1000)):
+                writer.write_table(_table(batch))
+
+    return _whole(Path(path), write)
+
+
+def read_measurements(path: str | os.PathLike) -> list[Measurements]:
+    """Read what `write_measurements` wrote.
+
+    Raises:
+        MediaError: If it is missing or something else.
+    """
+    return list(iter_measurements(path))
+
+
+def iter_measurements(path: str | os.PathLike) -> Iterator[Measurements]:
+    """As `read_measurements`, a thousand at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not Path(path).is_file():
+        raise MediaError(f"`path` must be a table of measurements, got no file {path}.")
+    try:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=1000):
+                yield from (Measurements.from_row(row) for row in batch.to_pylist())
+    except (pa.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise MediaError(f"`path` must be a table of measurements, got {path}: {reason}.") from error
+
+
+def _table(batch: Sequence[Measurements]) -> Any:
+    """Measurements as an Arrow table; arrays as they are, since numbers one by one take twenty times as long."""
+    import pyarrow as pa
+
+    named = [(name, curve) for item in batch for name, curve in sorted(item.curves.items())]
+    parts = {part: _lists([getattr(curve, part) for _, curve in named]) for part in ("begins", "ends", "values")}
+    names = pa.array([name for name, _ in named], pa.string())
+    curves = pa.StructArray.from_arrays([names, *parts.values()], ["name", *parts])
+    columns = []
+    for field in _schema():
+        values = [getattr(item, field.name) for item in batch]
+        if field.name == "curves":
+            columns.append(pa.ListArray.from_arrays(_offsets(values), curves))
+        elif pa.types.is_list(field.type):
+            columns.append(_lists(values, field.type.value_type.to_pandas_dtype()))
+        else:
+            columns.append(pa.array(values, field.type))
+    return pa.Table.from_arrays(columns, schema=_schema())
+
+
+def _lists(values: Sequence[np.ndarray], kind: type = np.float64) -> Any:
+    import pyarrow as pa
+
+    flat = np.concatenate([np.zeros(0, kind), *values]).astype(kind)
+    return pa.ListArray.from_arrays(_offsets(values), pa.array(flat))
+
+
+def _offsets(values: Sequence[Sized]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(np.cumsum([0, *map(len, values)]), pa.int32())
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    numbers = pa.list_(pa.float64())
+    curve = pa.struct([("name", pa.string()), ("begins", numbers), ("ends", numbers), ("values", numbers)])
+    text, real, whole = pa.string(), pa.float64(), pa.int64()
+    kinds = {
+        "path": text,
+        "label": text,
+        "failure": text,
+        "duration": real,
+        "sound_seconds": real,
+        "fps": real,
+        "height": whole,
+        "width": whole,
+        "num_frames": whole,
+        "codec": text,
+        "curves": pa.list_(curve),
+        "frame_times": numbers,
+        "frame_hashes": pa.list_(pa.uint64()),
+        "sound_prints": pa.list_(pa.uint32()),
+    }
+    return pa.schema(list(kinds.items()))
+
+
+def write_clips(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
+    """Write the clips that are kept as a table of id, start, end, label and path, as `prepare` reads it."""
+    rows = [
+        (Path(verdict.path).stem, f"{clip.start:.3f}", f"{clip.end:.3f}", verdict.label, verdict.path)
+        for verdict in verdicts
+        for clip in verdict.clips
+        if clip.kept
+    ]
+    return _text(Path(path), [("id", "start", "end", "label", "path"), *rows])
+
+
+def write_verdicts(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
+    """Write every file, window and clip with its reason, one row each."""
+    rows: list[tuple[str, ...]] = [("path", "label", "kind", "start", "end", "reason")]
+    for verdict in verdicts:
+        rows.append((verdict.path, verdict.label, "file", "", "", verdict.reason))
+        for kind, spans in (("window", verdict.windows), ("clip", verdict.clips)):
+            rows += [
+                (verdict.path, verdict.label, kind, f"{span.start:.3f}", f"{span.end:.3f}", span.reason)
+                for span in spans
+            ]
+    return _text(Path(path), rows)
+
+
+def write_results(
+    folder: str | os.PathLike, measured: Iterable[Measurements], verdicts: Sequence[Verdict], recipe: Recipe
+) -> dict[str, dict[str, int]]:
+    """Write all that a run leaves: measurements, reasons, clips, counts and the recipe.
+
+    Args:
+        folder: Where to; it must exist.
+        measured: Of every file.
+        verdicts: Of every file, settled.
+        recipe: What decided.
+
+    Returns:
+        The counts, see `count_reasons`.
+    """
+    import yaml
+
+    folder, counts = Path(folder), count_reasons(verdicts)
+    write_measurements(folder / "measurements.parquet", measured)
+    write_verdicts(folder / "reasons.csv", verdicts)
+    write_clips(folder / "clips.csv", verdicts)
+    texts = {
+        "recipe.yaml": yaml.safe_dump(recipe.record(), sort_keys=False, allow_unicode=True),
+        "counts.json": json.dumps(counts, indent=2, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        _whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+    return counts
+
+
+def _text(path: Path, rows: Iterable[Sequence[str]]) -> Path:
+    def write(part: Path) -> None:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    return _whole(path, write)
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        write(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

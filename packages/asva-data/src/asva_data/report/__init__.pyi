@@ -1,2 +1,0 @@
-from .summary import summarize as summarize
-from .writing import write_report as write_report

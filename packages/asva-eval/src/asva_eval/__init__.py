@@ -1,0 +1,5 @@
+"""Folders of clips to a report: protocols, observations, scores with intervals and chance levels."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,33 @@
+"""Public names of asva_eval, loaded when first used."""
+
+from .cutting import Cut as Cut
+from .cutting import cut_clip as cut_clip
+from .engine import Evaluation as Evaluation
+from .engine import evaluate as evaluate
+from .matching import MatchError as MatchError
+from .matching import Matching as Matching
+from .matching import match_folders as match_folders
+from .matching import read_manifest as read_manifest
+from .protocol import Protocol as Protocol
+from .protocol import ProtocolError as ProtocolError
+from .protocol import load_protocol as load_protocol
+from .protocol import protocol_names as protocol_names
+from .protocol import protocol_record as protocol_record
+from .report import write_report as write_report
+
+__all__ = [
+    "Cut",
+    "Evaluation",
+    "MatchError",
+    "Matching",
+    "Protocol",
+    "ProtocolError",
+    "cut_clip",
+    "evaluate",
+    "load_protocol",
+    "match_folders",
+    "protocol_names",
+    "protocol_record",
+    "read_manifest",
+    "write_report",
+]

@@ -1,0 +1,141 @@
+"""One clip of one file: the frames that networks see, all frames for motion, and the sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asva_data import MediaError, MediaInfo, clip_frames, clip_starts, iter_frames, probe
+
+if TYPE_CHECKING:
+    import torch
+
+    from asva_eval.protocol import Protocol
+
+MARGIN = 0.5
+"""Seconds decoded around a clip, for the frame nearest to its first moment and for the official walk past its end."""
+SLACK = 0.1
+"""Seconds that a file may be shorter than a clip, as containers and codecs round."""
+HEARD = 16000
+"""Hertz of the sound that networks hear."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """One clip of one file.
+
+    Attributes:
+        path: File.
+        start: Second of the file at which the clip begins; the official rule goes below 0 in short files.
+        seconds: Length.
+        frames: (t, h, w, 3) uint8, the frames of the protocol.
+        fps: Their rate.
+        moving: (n, h, w, 3) uint8, every frame of the file within the clip.
+        moving_fps: Their rate.
+        waveform: (s,) float32 mono sound of the clip at the file's rate, or None without a sound track.
+        sample_rate: Its rate, or None.
+        heard: (c, s') float32 at 16 kHz, as the networks hear it (scrambled by the official rule), or None.
+    """
+
+    path: Path
+    start: float
+    seconds: float
+    frames: np.ndarray
+    fps: float
+    moving: np.ndarray
+    moving_fps: float
+    waveform: np.ndarray | None
+    sample_rate: int | None
+    heard: torch.Tensor | None
+
+
+def shared_seconds(path: Path, info: MediaInfo | None = None) -> float:
+    """Seconds for which a file has both picture and sound, or picture if it is silent.
+
+    Raises:
+        MediaError: If the file cannot be read or does not say how long it is.
+    """
+    info = info or probe(path)
+    if info.duration is None:
+        raise MediaError(f"`path` must say how long it is, got {path}; convert it to MP4.")
+    return min(info.duration, info.sound_end) if info.has_sound and info.sound_end else info.duration
+
+
+def starts_of(path: Path, protocol: Protocol, *, clips: int | None = None, length: float | None = None) -> list[float]:
+    """Seconds at which the clips of a file begin.
+
+    Args:
+        path: File.
+        protocol: Whose clips.
+        clips: How many; None is the protocol's number, or one for a file that is not longer than a clip.
+        length: Seconds of the file that clips are taken from; None is all of it.
+
+    Raises:
+        MediaError: If the file is shorter than a clip and the protocol leaves such files out.
+    """
+    length = shared_seconds(path) if length is None else length
+    if protocol.short == "leave out" and length < protocol.seconds - SLACK:
+        raise MediaError(f"`path` must last {protocol.seconds:g} s, got {length:.2f} s: {path}.")
+    if clips is None:
+        clips = protocol.clips if length > protocol.seconds + SLACK else 1
+    starts = clip_starts(length, clips, clip_seconds=protocol.seconds)
+    return [float(start) if protocol.short == "repeat" else max(0.0, float(start)) for start in starts]
+
+
+def cut_clip(path: Path, start: float, protocol: Protocol, *, sound_from: Cut | None = None) -> Cut:
+    """Read one clip.
+
+    Args:
+        path: File.
+        start: Second at which it begins, see `starts_of`.
+        protocol: How frames and sound are taken.
+        sound_from: Clip whose sound is taken instead of the file's own.
+
+    Raises:
+        MediaError: If the file cannot be read or has fewer than two frames in the clip.
+        AudioError: If its sound cannot be read.
+    """
+    info = probe(path)
+    begin = max(0.0, start - MARGIN)
+    pictures = list(iter_frames(path, start=begin, duration=start - begin + protocol.seconds + MARGIN))
+    if not pictures:
+        raise MediaError(f"`path` must show something at {start:.2f} s, got {path}, which ends before.")
+    times = np.array([time for time, _ in pictures]) + begin
+    inside = [p for t, (_, p) in zip(times, pictures, strict=True) if -1e-3 <= t - start < protocol.seconds - 1e-3]
+    chosen = clip_frames(times, start, fps=protocol.fps, num_frames=protocol.num_frames, rule=protocol.frames)
+    if len(inside) < 2:
+        raise MediaError(
+            f"`path` must hold two frames or more in the clip at {start:.2f} s, got {len(inside)}: {path}."
+        )
+    sound = _sound(path, info, start, protocol) if sound_from is None else _taken_over(sound_from)
+    return Cut(
+        path=path,
+        start=start,
+        seconds=protocol.seconds,
+        frames=np.stack([pictures[i][1] for i in chosen]),
+        fps=protocol.fps,
+        moving=np.stack(inside),
+        moving_fps=info.fps,
+        **sound,
+    )
+
+
+def _taken_over(cut: Cut) -> dict:
+    return {name: getattr(cut, name) for name in ("waveform", "sample_rate", "heard")}
+
+
+def _sound(path: Path, info: MediaInfo, start: float, protocol: Protocol) -> dict:
+    if not info.has_sound:
+        return {"waveform": None, "sample_rate": None, "heard": None}
+    from asva_audio import Audio, fit, load_audio, resample
+
+    whole = load_audio(path, sample_rate=None, start=max(0.0, start), duration=protocol.seconds)
+    if protocol.stereo == "official":
+        options = {"mono": False, "start": start, "duration": protocol.seconds, "stereo": "official"}
+        heard = load_audio(path, sample_rate=HEARD, **options).waveform
+    else:
+        heard = fit(Audio(resample(whole.waveform, whole.sample_rate, HEARD), HEARD), protocol.seconds).waveform
+    return {"waveform": whole.waveform[0].numpy(), "sample_rate": whole.sample_rate, "heard": heard}

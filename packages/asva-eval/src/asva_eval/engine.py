@@ -1,0 +1,196 @@
+"""The evaluation from folders to tables: plan, measure with one or several processes, add up."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asva_eval.matching import MatchError, Matching, match_folders, read_manifest
+from asva_eval.measuring import REFERENCE, Measurer
+from asva_eval.plan import Plan, Task, make_plan
+from asva_eval.protocol import Protocol, load_protocol
+from asva_eval.records import MeasuredClip, Store, with_strangers
+from asva_eval.weights import Networks
+
+OnStep = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Folders that were measured.
+
+    Attributes:
+        protocol: The protocol.
+        plan: Clips, and what was left out.
+        store: Their records.
+        networks: Networks of the scores.
+        folders: Folder of each system, and of the reference.
+        shard: Which part of how many was measured; (0, 1) is all.
+    """
+
+    protocol: Protocol
+    plan: Plan
+    store: Store
+    networks: Networks
+    folders: dict[str, Path]
+    shard: tuple[int, int] = (0, 1)
+
+    def clips(self, system: str) -> list[MeasuredClip]:
+        """The clips of a system (or of "reference" itself) that could be read on both sides, with their strangers."""
+        found = []
+        for task in self.plan.tasks:
+            if system != REFERENCE and system not in task.generated:
+                continue
+            reference = self.store.load(REFERENCE, task.key, lean=True)
+            generated = reference if system == REFERENCE else self.store.load(system, task.key, lean=True)
+            if generated and reference and not generated.problem and not reference.problem:
+                found.append(MeasuredClip(task.key, task.video, task.class_name, task.text, generated, reference))
+        return with_strangers(found, self.protocol.num_strangers)
+
+    def broken(self) -> Iterator[tuple[str, str, str]]:
+        """(side, file, reason) of clips that could not be read."""
+        yield from self.plan.left_out
+        for task in self.plan.tasks:
+            for side in (REFERENCE, *task.generated):
+                record = self.store.load(side, task.key, lean=True)
+                if record is None:
+                    yield side, task.key, "not measured yet"
+                elif record.problem:
+                    yield side, task.key, record.problem
+
+    @property
+    def complete(self) -> bool:
+        """Whether every clip has its records."""
+        sides = ((side, task.key) for task in self.plan.tasks for side in (REFERENCE, *task.generated))
+        return all(self.store.path(side, key).is_file() for side, key in sides)
+
+
+def evaluate(
+    generated: Mapping[str, Path],
+    reference: Path,
+    output: Path,
+    *,
+    protocol: Protocol | str | Path = "asva-fixed",
+    weights: Mapping[str, Any] | None = None,
+    manifest: Path | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    shard: tuple[int, int] = (0, 1),
+    on_step: OnStep | None = None,
+) -> Evaluation:
+    """Measure the clips of one or several systems against true ones.
+
+    Records are written to ``output/clips`` as they come: what a run that was stopped, or one with fewer weights, has
+    left there is not measured again. `asva_eval.write_report` makes the report of the result.
+
+    Args:
+        generated: Folder of each system, by a name of letters, digits, ``._-``.
+        reference: Folder of the true files.
+        output: Folder to write to; made if it is missing.
+        protocol: A protocol, its name, or the path of its YAML file.
+        weights: Files of networks, or networks in memory, by name, see `asva_eval.weights.KINDS`.
+        manifest: Table that matches files, see `read_manifest`; by name if none.
+        device: Where networks run.
+        workers: Processes; the numbers do not depend on it. With several, a script needs the usual guard
+            ``if __name__ == "__main__":``.
+        shard: (i, n): only every n-th clip from the i-th on, for n machines that share the output folder.
+        on_step: Called with the stage, the steps done, and all of them.
+
+    Returns:
+        The evaluation, from which reports are made.
+
+    Raises:
+        MatchError: If folders, manifest and names do not fit.
+        ProtocolError: If the protocol cannot be read.
+        WeightsError: If weights are unknown or missing.
+        ValueError: If a number is out of range.
+    """
+    protocol = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
+    _check(generated, output, workers, shard)
+    networks = Networks(weights, device)
+    matchings = {name: _match(Path(folder), Path(reference), manifest) for name, folder in generated.items()}
+    say = on_step or (lambda stage, done, total: None)
+    plan = make_plan(matchings, Path(reference), protocol, lambda done, total: say("looking at files", done, total))
+    store = Store(Path(output) / "clips")
+    tasks = plan.tasks[shard[0] :: shard[1]]
+    _measure(tasks, Measurer(protocol, store, networks), workers, lambda done: say("measuring clips", done, len(tasks)))
+    folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
+    return Evaluation(protocol, plan, store, networks, folders, shard)
+
+
+def _match(generated: Path, reference: Path, manifest: Path | None) -> Matching:
+    return match_folders(generated, reference) if manifest is None else read_manifest(manifest, generated, reference)
+
+
+def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tuple[int, int]) -> None:
+    if not generated:
+        raise MatchError("`generated` must name at least one folder, got none.")
+    for name in generated:
+        if name == REFERENCE or not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
+            raise MatchError(
+                f"`generated` must be named with letters, digits and ._- and not '{REFERENCE}', got '{name}'."
+            )
+    if workers < 1:
+        raise ValueError(f"`workers` must be at least 1, got {workers}.")
+    if not 0 <= shard[0] < shard[1]:
+        raise ValueError(f"`shard` must be i/n with i from 0 to n - 1, got {shard[0]}/{shard[1]}.")
+    Path(output).mkdir(parents=True, exist_ok=True)
+
+
+def _measure(tasks: list[Task], measurer: Measurer, workers: int, on_clip: Callable[[int], None]) -> None:
+    if workers == 1 or len(tasks) < 2:
+        with _one_thread():
+            for done, task in enumerate(tasks, start=1):
+                measurer.measure(task)
+                on_clip(done)
+        return
+    networks = measurer.networks
+    settings = (measurer.protocol, measurer.store.root, networks.given, networks.device, networks.digests)
+    spawn = multiprocessing.get_context("spawn")  # decoders and devices do not survive a fork
+    with ProcessPoolExecutor(min(workers, len(tasks)), spawn, _begin, (settings, workers)) as pool:
+        futures = [pool.submit(_measure_one, task) for task in tasks]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                on_clip(done)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV on one thread, as in the workers: its sums depend on their number in the last digits."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+_MEASURER: dict[str, Any] = {}
+"""The measurer of a worker process."""
+
+
+def _begin(settings: tuple, workers: int) -> None:
+    import os
+
+    import cv2
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    cv2.setNumThreads(1)
+    protocol, root, given, device, digests = settings
+    _MEASURER["it"] = Measurer(protocol, Store(root), Networks(given, device, digests))
+
+
+def _measure_one(task: Task) -> None:
+    _MEASURER["it"].measure(task)

@@ -1,0 +1,212 @@
+"""What networks see and hear in a clip: features that scores of sets and of synchronization are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from asva_eval.observations import Observed, check_sound
+
+if TYPE_CHECKING:
+    import torch
+
+    from asva_eval.cutting import Cut
+
+WINDOW = 32000
+"""Samples at 16 kHz that ImageBind hears at once."""
+SHIFTS = 8
+"""Circular shifts of the sound that the classifier hears besides its own time."""
+SMALL_SHIFTS = 32
+"""The same for the small classifier, which scores every shift in one pass."""
+LIP_RATE = 25
+LIP_SEARCH = 15
+"""Frames that SyncNet's search moves the voice to either side."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Base of what networks find; the key names the settings."""
+
+    pair: ClassVar = False
+    needs: ClassVar = ()
+
+    @property
+    def key(self) -> str:
+        return repr(self)
+
+
+@dataclass(frozen=True)
+class FrameFeatures(Looked):
+    """Inception features of the frames."""
+
+    resize: str
+    skip_first: bool
+    needs: ClassVar = ("inception",)
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import fid_images
+
+        images = _video(cut, networks.device)[0][int(self.skip_first) :]
+        return _features(networks["inception"](fid_images(images, resize=self.resize)))
+
+
+@dataclass(frozen=True)
+class ClipFeatures(Looked):
+    """I3D logits of the clip."""
+
+    resize: str
+    needs: ClassVar = ("i3d",)
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import fvd_video
+
+        return _features(networks["i3d"](fvd_video(_video(cut, networks.device), resize=self.resize)))
+
+
+@dataclass(frozen=True)
+class JointFeatures(Looked):
+    """ImageBind's vectors of every frame and, if there is one, of the sound (the mean over windows of 2 s)."""
+
+    stereo: str
+    needs: ClassVar = ("imagebind",)
+
+    def observe(self, cut, reference, networks):
+        model = networks["imagebind"]
+        tensors = {"frames": _numpy(model.embed_video(_video(cut, networks.device))[0])}
+        try:
+            check_sound(cut)
+        except ValueError as error:
+            return Observed({"silent": str(error)}, tensors)
+        vectors = model.embed_audio(mels(cut, self.stereo).to(networks.device)).mean(dim=0)
+        return Observed({}, tensors | {"sound": _numpy(vectors / vectors.norm())})
+
+
+@dataclass(frozen=True)
+class SyncFeatures(Looked):
+    """The AVSync classifier's vectors of the frames, and of the sound at its own and at shifted times."""
+
+    stereo: str
+    needs: ClassVar = ("avsync",)
+
+    def observe(self, cut, reference, networks):
+        import torch
+
+        from asva_metrics import clip_video
+
+        check_sound(cut)
+        network, device = networks["avsync"], networks.device
+        steps = [0, *(round((k + 0.5) / SHIFTS * cut.heard.shape[-1]) for k in range(SHIFTS))]
+        heard = torch.cat([mels(cut, self.stereo, shift=step)[:1] for step in steps])
+        video = network.embed_video(clip_video(_video(cut, device)))
+        return Observed({}, {"video": _numpy(video[0]), "sounds": _numpy(network.embed_audio(heard.to(device)))})
+
+
+@dataclass(frozen=True)
+class SmallSyncFeatures(Looked):
+    """Vectors of every frame and every moment of the sound by the small classifier, and its scores by shift."""
+
+    needs: ClassVar = ("sync",)
+
+    def observe(self, cut, reference, networks):
+        import torch
+
+        from asva_audio import resample
+
+        check_sound(cut)
+        network, device = networks["sync"], networks.device
+        count = round(cut.seconds * network.config.fps)
+        places = np.round(np.arange(count) * cut.moving_fps / network.config.fps).astype(int)
+        moving = torch.from_numpy(cut.moving[np.minimum(places, len(cut.moving) - 1)]).permute(0, 3, 1, 2)[None]
+        mono = resample(torch.from_numpy(cut.waveform), cut.sample_rate, 16000)
+        waveform = torch.nn.functional.pad(mono, (0, max(0, round(cut.seconds * 16000) - len(mono))))[None]
+        audio, video = network.embed_audio(waveform.to(device)), network.embed_video(moving.to(device))
+        shifts = small_shifts(cut.seconds)
+        scores = network.profile(audio, video, torch.tensor(shifts, device=device))[0]
+        facts = {"shifts": shifts, "scores": [round(float(score), 6) for score in scores]}
+        return Observed(facts, {"video": _numpy(video), "sound": _numpy(audio)})
+
+
+@dataclass(frozen=True)
+class ImageFeatures(Looked):
+    """CLIP's vector of every frame."""
+
+    needs: ClassVar = ("clip",)
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import clip_video
+
+        model = networks["clip"]
+        size = model.config.vision_config.image_size
+        pixels = clip_video(_video(cut, networks.device), size=size, resize="crop")[0]
+        vectors = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
+        return Observed({}, {"frames": _numpy(vectors / vectors.norm(dim=-1, keepdim=True))})
+
+
+@dataclass(frozen=True)
+class WholeFeatures(Looked):
+    """VideoCLIP-XL's vector of the clip."""
+
+    needs: ClassVar = ("videoclip",)
+
+    def observe(self, cut, reference, networks):
+        return Observed({}, {"video": _numpy(networks["videoclip"].embed_video(_video(cut, networks.device))[0])})
+
+
+@dataclass(frozen=True)
+class LipVectors(Looked):
+    """SyncNet's vectors of the largest face at 25 frames per second and of the voice beside it."""
+
+    needs: ClassVar = ("syncnet", "faces")
+
+    def observe(self, cut, reference, networks):
+        import torch
+
+        from asva_audio import resample
+        from asva_metrics import face_crops, find_face_boxes, speech_mfcc
+
+        check_sound(cut)
+        places = np.round(np.arange(round(cut.seconds * LIP_RATE)) * cut.moving_fps / LIP_RATE).astype(int)
+        frames = cut.moving[np.minimum(places, len(cut.moving) - 1)]
+        boxes = find_face_boxes(frames, networks["faces"])
+        if np.isnan(boxes[:, 0]).mean() > 0.5:
+            raise ValueError("no face in most frames")
+        mono = resample(torch.from_numpy(cut.waveform), cut.sample_rate, 16000)
+        mfcc = torch.from_numpy(speech_mfcc(mono)).float().to(networks.device)
+        faces = torch.from_numpy(face_crops(frames, boxes)).to(networks.device)
+        lips, voice = networks["syncnet"].embed_track(faces, mfcc)
+        return Observed({}, {"lips": _numpy(lips), "voice": _numpy(voice)})
+
+
+def small_shifts(seconds: float) -> list[float]:
+    """Seconds by which the small classifier hears the sound later, the first one being none."""
+    return [seconds * k / SMALL_SHIFTS for k in range(SMALL_SHIFTS)]
+
+
+def mels(cut: Cut, stereo: str, *, shift: int = 0) -> torch.Tensor:
+    """(w, 1, 128, 204) of each 2 s of the sound, moved circularly by some samples; officially of the middle alone."""
+    import torch
+
+    from asva_audio import avsyncd_mel, imagebind_mel
+
+    heard = torch.roll(cut.heard, shift, dims=-1)
+    if stereo == "official":
+        return avsyncd_mel(heard)
+    heard = heard[0]
+    count = max(1, len(heard) // WINDOW)
+    return torch.cat([imagebind_mel(heard[i * WINDOW : (i + 1) * WINDOW]) for i in range(count)])
+
+
+def _video(cut: Cut, device: str) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(cut.frames).permute(0, 3, 1, 2)[None].to(device)
+
+
+def _features(values: torch.Tensor) -> Observed:
+    return Observed({}, {"features": _numpy(values)})
+
+
+def _numpy(values: torch.Tensor) -> np.ndarray:
+    return values.detach().float().cpu().numpy()

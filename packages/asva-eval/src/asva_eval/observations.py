@@ -1,0 +1,158 @@
+"""What is observed in a clip without any weights: motion, sound, and how far the pixels are from the true ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from asva_eval.cutting import Cut
+    from asva_eval.weights import Networks
+
+SILENT = 1e-4
+"""Peak below which a sound is silence (-80 dB of full scale)."""
+ENVELOPE_RATE = 100
+"""Values of the drawn loudness per second."""
+MOVES = 16
+"""Grey levels from its median in time by which a pixel of the true clip moves."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an observation found: small facts for the record, and tensors for statistics of sets."""
+
+    facts: dict[str, Any]
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Observation(Protocol):
+    """Something that is found in a clip once and kept, so that scores can be computed, and computed again, without it.
+
+    Attributes:
+        key: Name and settings; what was observed under an equal key is not observed again.
+        needs: Names of the weights it takes.
+        pair: Whether it looks at the true clip too.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+    pair: ClassVar[bool]
+
+    @property
+    def key(self) -> str: ...
+
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
+        """Look and listen.
+
+        Raises:
+            ValueError: If there is nothing to be found; the message is the reason that reports give.
+        """
+
+
+@dataclass(frozen=True)
+class Offline:
+    """Base of observations without weights and settings."""
+
+    needs: ClassVar = ()
+    pair: ClassVar = False
+
+    @property
+    def key(self) -> str:
+        return type(self).__name__
+
+
+class MotionCurve(Offline):
+    """Mean length of Farneback's flow into every frame, in pixels at the file's resolution and rate."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import flow_trajectory
+
+        curve = _rounded(flow_trajectory(cut.moving))
+        share = float(np.mean(curve[1:])) / min(cut.moving.shape[1:3])
+        return Observed({"fps": cut.moving_fps, "curve": curve, "amount": 100 * cut.moving_fps * share})
+
+
+class MotionChange(Offline):
+    """How much the motion changes at each frame, and the events that are seen in it."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import motion_change, seen_events
+
+        curve = motion_change(cut.moving)
+        events = seen_events(curve, cut.moving_fps)
+        return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "events": _rounded(events)})
+
+
+class SoundEvents(Offline):
+    """Onsets as AV-Align finds them, events as we do, and the loudness for the eye."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import heard_events, onset_times
+
+        check_sound(cut)
+        onsets, events = (find(cut.waveform, cut.sample_rate) for find in (onset_times, heard_events))
+        within = {name: _rounded(t[t < cut.seconds]) for name, t in (("onsets", onsets), ("events", events))}
+        return Observed(within | {"peak": float(np.abs(cut.waveform).max()), "envelope": _envelope(cut)})
+
+
+class LocalSignals(Offline):
+    """How each part of the picture changes, how the sound grows, and how well they fit at every shift of the sound."""
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import local_changes, local_sync_profile, sound_growth
+
+        check_sound(cut)
+        changes, growth = local_changes(cut.moving), sound_growth(cut.waveform, cut.sample_rate)
+        profile = local_sync_profile(changes, cut.moving_fps, growth)
+        drawn = {"shifts": _rounded(profile.shifts), "scores": _rounded(profile.scores)}
+        tensors = {"changes": np.asarray(changes, np.float32), "growth": np.asarray(growth, np.float32)}
+        return Observed({"fps": cut.moving_fps, "profile": drawn}, tensors)
+
+
+class PixelError(Offline):
+    """How far the frames are from the true ones in decibels, all of them and where the true clip moves."""
+
+    pair: ClassVar = True
+
+    def observe(self, cut, reference, networks):
+        from asva_metrics import moving_psnr, psnr
+
+        if cut.frames.shape != reference.frames.shape:
+            ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
+            raise ValueError(f"the sizes differ, {ours} and {theirs} pixels")
+        away = np.abs(reference.frames - np.median(reference.frames, axis=0, keepdims=True)).max(axis=-1)
+        moving = moving_psnr(cut.frames, reference.frames, away > MOVES)
+        whole = psnr(cut.frames, reference.frames)
+        return Observed({"all": _decibels(whole), "moving": _decibels(moving)})
+
+
+def check_sound(cut: Cut) -> None:
+    """Refuse a clip that cannot be heard.
+
+    Raises:
+        ValueError: If there is no sound track or only silence.
+    """
+    if cut.waveform is None:
+        raise ValueError("no sound track")
+    if np.abs(cut.waveform).max(initial=0.0) < SILENT:
+        raise ValueError("the sound is silent")
+
+
+def _decibels(value: float) -> float | str:
+    """A number, or in words why there is none."""
+    if np.isinf(value):
+        return "the frames equal the true ones"
+    return "nothing moves in the true clip" if np.isnan(value) else float(value)
+
+
+def _envelope(cut: Cut) -> dict[str, Any]:
+    count = round(cut.seconds * ENVELOPE_RATE)
+    edges = np.arange(count + 1) * cut.sample_rate // ENVELOPE_RATE
+    pieces = (cut.waveform[a:b] for a, b in pairwise(edges))
+    return {"rate": ENVELOPE_RATE, "peaks": [round(float(np.abs(piece).max(initial=0.0)), 4) for piece in pieces]}
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return np.round(np.asarray(values, dtype=np.float64), 9).tolist()

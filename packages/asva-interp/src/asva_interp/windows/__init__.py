@@ -1,0 +1,1 @@
+"""Windows of a network over a clip of any length."""

@@ -1,0 +1,5 @@
+"""Pages that people open in a browser: the demo, and the review of curated clips."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""The open-domain model: windows of audio tokens over a frozen DynamiCrafter."""

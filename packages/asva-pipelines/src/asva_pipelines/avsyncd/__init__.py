@@ -1,0 +1,1 @@
+"""AVSyncD: Stable Diffusion with sound and first-frame lookups."""

@@ -1,0 +1,174 @@
+"""What all pipelines share: frames in and out, the sound, networks ready for sampling."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor
+
+from asva_pipelines.inputs import Sound, read_sound
+from asva_pipelines.keyvid.tokens import both
+from asva_pipelines.settings import Settings
+from asva_unet import draw_noise
+from asva_unet.pixels import decode_latents, encode_pixels, latent_shape, quantise
+from asva_unet.stage import align_weights
+from asva_unet.tokens import image_tokens, text_tokens
+
+Callback = Callable[[str, int, int, Tensor], None]
+
+
+class VideoPipeline(DiffusionPipeline):
+    """A pipeline with a ``vae`` and a ``scheduler``, and ``num_frames``, ``fps`` and ``sample_rate`` in its config."""
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
+        """Read a folder or a hub id, as :meth:`diffusers.DiffusionPipeline.from_pretrained`.
+
+        A small model gives the same pixels, bit by bit, as the one that was saved.
+        """
+        pipeline = super().from_pretrained(*args, **kwargs)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                align_weights(part)
+        return pipeline
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        card: str = "",
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = "Upload the model",
+    ) -> str:
+        """Put the model on the hub, from where :meth:`from_pretrained` and ``--model owner/name`` read it.
+
+        Args:
+            repo_id: ``owner/name``.
+            card: Text of its README, see :func:`asva_pipelines.loading.cards.model_card`; without it that of the
+                folder it was read from, or one that says what is known.
+            private: Whether others may not see it.
+            token: Of the hub; without it the one that is stored.
+            commit_message: Of the upload.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            ValueError: If the name is not of that form.
+        """
+        from huggingface_hub import HfApi
+
+        from asva_pipelines.loading.cards import card_of
+
+        if repo_id.count("/") != 1 or not all(repo_id.split("/")):
+            raise ValueError(f"`repo_id` must be owner/name, got '{repo_id}'.")
+        api = HfApi(token=token)
+        with tempfile.TemporaryDirectory() as home:
+            self.save_pretrained(home, safe_serialization=True)
+            Path(home, "README.md").write_text(card or card_of(self, repo_id), encoding="utf-8")
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=home, commit_message=commit_message))
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """Networks in evaluation mode while sampling; on every way out as they were, and offloaded again."""
+        modules = [part for part in self.components.values() if isinstance(part, torch.nn.Module) and part.training]
+        for module in modules:
+            module.eval()
+        try:
+            yield
+        finally:
+            for module in modules:
+                module.train()
+            self.maybe_free_model_hooks()
+
+    @staticmethod
+    def _check_sounds(audios: list) -> None:
+        if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
+            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
+
+    def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
+        if audio is None:
+            return None
+        return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
+
+    def _count_frames(self, fps: float) -> int:
+        """Frames of a video as long as the configuration's, for pipelines that make any number of them.
+
+        Raises:
+            ValueError: If they are not a whole number.
+        """
+        count = self.config.num_frames / self.config.fps * fps
+        if not 1 <= count <= 1000 or abs(count - round(count)) > 1e-6:
+            seconds = self.config.num_frames / self.config.fps
+            raise ValueError(f"`fps` must give a whole number of frames, 1 to 1000, in {seconds:g} s, got {fps:g}.")
+        return round(count)
+
+    def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
+        """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
+        shape = latent_shape(self.vae, frames.shape[-2:])
+        noise = None
+        if settings.vae_sample == "sample":
+            noise = draw_noise((*frames.shape[:2], *shape), settings.generator, device=self._execution_device)
+        frames = frames.to(self._execution_device)
+        encoded = [
+            encode_pixels(self.vae, frames[:, place], None if noise is None else noise[:, place])
+            for place in range(frames.shape[1])
+        ]
+        return torch.stack(encoded, dim=1)
+
+    def _text_tokens(self, prompts: Sequence[str], lacks_text: bool) -> dict[bool, Tensor]:
+        """(b, n, d) of the prompts (True) and, if a branch lacks them, of no words (False)."""
+        return both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
+
+    def _image_tokens(self, pixels: Tensor, lacks_image: bool) -> dict[bool, Tensor]:
+        """(b, n, d) of pictures (b, 3, h, w) (True) and, if a branch lacks them, of mid grey (False)."""
+        nothing, device = torch.zeros_like(pixels[:1]), self._execution_device
+        return both(lambda seen: image_tokens(self.image_encoder, seen.to(device)), pixels, nothing, lacks_image)
+
+    def _first_latents(self, pixels: Tensor, settings: Settings) -> Tensor:
+        """Latents (b, 1, c, h, w) of the first frame: those given, or the picture's."""
+        given = settings.first_latents
+        if given is None:
+            return self._encode_frames(pixels[:, None], settings)
+        expected = (len(pixels), *latent_shape(self.vae, pixels.shape[-2:]))
+        if tuple(given.shape) != expected:
+            raise ValueError(f"`first_latents` must have shape {expected}, got {tuple(given.shape)}.")
+        return given[:, None].to(self._execution_device, torch.float32)
+
+    def _scheduler_for(self, unet: Any) -> Any:
+        """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
+        kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
+        rescale = self.config.get("dynamic_rescale", False)
+        if rescale and "dynamic_rescale" not in self.scheduler.config:
+            raise ValueError(
+                f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
+            )
+        return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
+
+    def _finish(self, latents: Tensor, settings: Settings, report: Callback | None) -> Any:
+        """Latents (b, t, c, h, w) as frames of the wanted type."""
+        if settings.output_type == "latent":
+            return latents.cpu()
+        return self._as_frames(
+            decode_latents(self.vae, latents, settings.decode_chunk_size, report), settings.output_type
+        )
+
+    @staticmethod
+    def _as_frames(pixels: Tensor, output_type: str) -> Any:
+        """Pixels (b, t, 3, h, w), about [-1, 1], as frames of the wanted type."""
+        if output_type == "pt":
+            return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
+        frames = quantise(pixels).permute(0, 1, 3, 4, 2).cpu().numpy()
+        if output_type == "np":
+            return frames
+        from PIL import Image
+
+        return [[Image.fromarray(frame) for frame in video] for video in frames]

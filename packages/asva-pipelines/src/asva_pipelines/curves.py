@@ -1,0 +1,137 @@
+"""Motion curves of files, measured in the picture or predicted from the sound, and the keyframes chosen from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asva_pipelines.loading.hub import Confirm
+from asva_pipelines.make.read_inputs import has_pictures, naming, read_sound
+from asva_pipelines.notes import note
+
+if TYPE_CHECKING:
+    from asva_audio import Audio
+
+FPS = 24.0
+WINDOW = 48  # frames of a video that get as many keyframes as a clip of the model
+STILL = 0.02  # pixels per frame, averaged over the picture: noise of the compression
+AT_ONCE = 32  # frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Motion over time.
+
+    Attributes:
+        values: (t,) one per frame.
+        fps: Frames per second.
+        window: Frames that share `num_keyframes` keyframes.
+        num_keyframes: Of the model; None where no model said it.
+        rule: To choose keyframes by if none is given.
+        audio: The sound for the plot, if there is one.
+    """
+
+    values: np.ndarray
+    fps: float
+    window: int
+    rule: str
+    num_keyframes: int = 12
+    audio: Audio | None = None
+
+
+def origin_of(source: Path) -> str:
+    """``motion`` for a file with pictures, ``sound`` otherwise."""
+    return "motion" if has_pictures(source) else "sound"
+
+
+def from_motion(source: Path, start: float, duration: float | None, model: str, confirm: Confirm = None) -> Curve:
+    """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i."""
+    del model, confirm
+    from asva_audio import AudioError, load_audio
+    from asva_data import MediaError, iter_frames
+    from asva_keyframe import motion_curve
+
+    pairs: list[float] = []
+    waiting: list[np.ndarray] = []
+    with naming("SOURCE"):
+        for _, frame in iter_frames(source, start=start, duration=duration, fps=FPS):
+            waiting.append(frame)
+            if len(waiting) > AT_ONCE:
+                pairs += motion_curve(np.stack(waiting)).tolist()
+                waiting = waiting[-1:]
+    if len(waiting) > 1:
+        pairs += motion_curve(np.stack(waiting)).tolist()
+    if len(pairs) < 2:
+        raise MediaError(f"`SOURCE` must hold at least three frames from {start:g} s on, got {source}.")
+    values = relative_motion(np.asarray(pairs))
+    if values.max() < 1:
+        note(f"Note: nothing moves in '{source}' from second {start:g} on. Choose another part with --start.")
+    try:
+        audio = load_audio(source, sample_rate=None, mono=False, start=start, duration=duration)
+    except AudioError:
+        audio = None
+    return Curve(values=values, fps=FPS, window=WINDOW, rule="even", audio=audio)
+
+
+def relative_motion(pairs: np.ndarray) -> np.ndarray:
+    """(t,) motion that leads to each frame, relative to the strongest, from that of each pair (t - 1,)."""
+    return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)
+
+
+def from_sound(source: Path, start: float, duration: float | None, model: str, confirm: Confirm = None) -> Curve:
+    """Motion that the model's localizer hears."""
+    from asva_audio import Track, imagebind_mel
+    from asva_interp import count_frames
+    from asva_keyframe import heard_curve
+    from asva_pipelines.loading.folders import method_of_model, model_settings
+    from asva_pipelines.loading.load import load_localizer
+    from asva_pipelines.loading.resolve import resolve_model
+
+    folder = resolve_model(model, confirm=confirm, on_progress=note)
+    settings = model_settings(folder, method_of_model(folder, "keyvid"))
+    audio = read_sound(source, start, duration, option="SOURCE")
+    track, window = Track.of(audio), settings["num_frames"]
+    values = heard_curve(
+        load_localizer(folder),
+        lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
+        track,
+        # what lies behind the end is heard as asva sample hears it, and cut off
+        count_frames(track.duration, settings["fps"]) + window,
+        window_size=window,
+        fps=Fraction(settings["fps"]).limit_denominator(1_000_000),
+        sample_rate=settings["sample_rate"],
+    )
+    return Curve(
+        values=values[:-window],
+        fps=settings["fps"],
+        window=window,
+        rule=settings["selection"],
+        num_keyframes=settings["num_keyframes"],
+        audio=audio,
+    )
+
+
+def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:
+    """Keyframes by a rule, as `asva sample` chooses them, or the frames nearest to the times given."""
+    from asva_interp import make_clip_plan
+    from asva_keyframe import keyframes_from_times, unrest
+    from asva_pipelines.long.compose import shared_frames
+    from asva_pipelines.long.keyframes import kept_keyframes, window_keyframes
+
+    if times is not None:
+        with naming("--keyframes", "times"):
+            return keyframes_from_times(times, len(curve.values), curve.fps)
+    plan = make_clip_plan(
+        len(curve.values) / curve.fps,
+        curve.fps,
+        native_fps=curve.fps,
+        window_size=curve.window,
+        overlaps=shared_frames(curve.window),
+        unrest=unrest(curve.values, curve.fps),
+    )
+    padded = np.pad(curve.values, (0, max(plan.padded_frames - len(curve.values), 0)))
+    return kept_keyframes(plan, window_keyframes(padded, plan, num, rule=rule, seed=seed))

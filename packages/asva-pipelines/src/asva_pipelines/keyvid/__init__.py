@@ -1,0 +1,1 @@
+"""KeyVID: keyframes found from sound, generated, interpolated."""

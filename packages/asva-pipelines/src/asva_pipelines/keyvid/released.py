@@ -1,0 +1,159 @@
+"""The released KeyVID: two checkpoints become one pipeline, and it becomes them again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asva_audio.released import IMAGEBIND, read_imagebind
+from asva_pipelines.loading.catalog import INTERP_CKPT, KEYFRAME_CKPT, KEYVID_LICENCE
+from asva_pipelines.loading.hub import openclip_files
+from asva_pipelines.loading.openclip import openclip_tokenizer
+from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, give_back_parts, read_stage
+from asva_weights import ModelError, read_checkpoint
+from asva_weights.checkpoint import weights_in
+from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+
+__all__ = ["KEYVID", "RELEASED_SETTINGS", "released_networks"]
+
+# What the original's scripts set (spec: KeyVID code, configs and generation.sh); weights do not carry it.
+RELEASED_SETTINGS: dict[str, Any] = {
+    "fps": 24,
+    "num_keyframes": 12,
+    "keyframe_fps": 6,
+    "height": 320,
+    "width": 512,
+    "alignment": "official",
+    "selection": "inference",
+    "dynamic_rescale": True,
+    "interp_fill": "zeros",
+    "interp_mask_channel": False,
+    "interp_noise": "official",
+    "interp_injection": True,
+    "vae_sample": "sample",
+    "num_inference_steps": 90,
+    "interp_num_inference_steps": 90,
+    "eta": 1.0,
+    "interp_audio_guidance_scale": 9.0,
+}
+_WHAT = "KeyVID checkpoint"
+_STRIDE = (10, 4)
+_SHARED = {name: name for name in ("vae", "text_encoder", "image_encoder")}
+# Both stages trained their own projector.
+_FIRST = {**_SHARED, "image_projector": "image_projector", "keyframe_unet": "unet"}
+_SECOND = {"interp_image_projector": "image_projector", "interp_unet": "unet"}
+
+
+def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
+    """Paths by their names on the hub, in a copy made with ``hf download --local-dir`` for example."""
+    if content is not None:
+        if any(".to_k_ap." in name for name in weights_in(content)):
+            raise ModelError(
+                f"'{source}' is one of KeyVID's two stages: pass the folder that holds '{KEYFRAME_CKPT}' and "
+                f"'{INTERP_CKPT}'."
+            )
+        return None
+    stages = {name: source / name for name in (KEYFRAME_CKPT, INTERP_CKPT)}
+    lacking = [name for name, path in stages.items() if not path.is_file()]
+    if len(lacking) == len(stages):
+        return None
+    if lacking:
+        raise ModelError(f"Folder '{source}' lacks '{lacking[0]}': copy it there under that name.")
+    imagebind = given.get(IMAGEBIND, source / IMAGEBIND)
+    beside = {IMAGEBIND: imagebind} if imagebind.is_file() else {}
+    return stages | beside | openclip_files(source)
+
+
+def _read(files: Files, say: Say) -> Release:
+    whole, stages = {}, {}
+    for name in (KEYFRAME_CKPT, INTERP_CKPT):
+        whole[name], stages[name] = read_stage(files[name], _WHAT)
+    for name in differing(stages[KEYFRAME_CKPT], stages[INTERP_CKPT], tuple(_SHARED)):
+        say(f"Note: the two checkpoints hold different weights of the {name}; the first one's are used.")
+    networks = released_networks(files, stages)
+    return Release(
+        networks=networks,
+        originals=whole,
+        finish=lambda folder, say: _finish(folder, networks, files, say),
+    )
+
+
+def released_networks(files: Files, stages: dict[str, Parts]) -> dict[str, Any]:
+    """Every network of both stages, its weights still on disk.
+
+    Raises:
+        ModelError: If a weight is missing or unknown, or its shape does not fit.
+    """
+    with blame(files[KEYFRAME_CKPT], _WHAT):
+        first = stages[KEYFRAME_CKPT]
+        check_schedule(first["schedule"])
+        encoder = read_imagebind(_imagebind(files, first), stride=_STRIDE)
+        num_frames = encoder.grid[1]
+        networks = {"audio_encoder": encoder, **build_parts(first, _FIRST, num_frames=num_frames)}
+    with blame(files[INTERP_CKPT], _WHAT):
+        check_schedule(stages[INTERP_CKPT]["schedule"])
+        return networks | build_parts(stages[INTERP_CKPT], _SECOND, num_frames=num_frames)
+
+
+def _imagebind(files: Files, first: Parts) -> State:
+    """ImageBind of the checkpoint itself, or of ``imagebind_huge.pth``."""
+    if first["audio_encoder"]:
+        return first["audio_encoder"]
+    if IMAGEBIND not in files:
+        raise ModelError(f"it holds no ImageBind, put '{IMAGEBIND}' (CC BY-NC-SA 4.0) into the same folder.")
+    return read_checkpoint(files[IMAGEBIND])
+
+
+def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
+    from asva_audio import invert_imagebind_audio
+    from asva_unet.components import PREFIXES
+
+    yield from give_back_parts(networks, {KEYFRAME_CKPT: _FIRST, INTERP_CKPT: {**_SHARED, **_SECOND}})
+    tower = invert_imagebind_audio(networks["audio_encoder"].state_dict(), prefix=PREFIXES["audio_encoder"])
+    for name in names:
+        yield name, tower
+
+
+def _finish(folder: Path, networks: Networks, files: Files, say: Say) -> dict[str, Any]:
+    from asva_pipelines.keyvid.pipeline import KeyVIDPipeline
+    from asva_unet import make_scheduler
+
+    length = networks["text_encoder"].config.max_position_embeddings
+    others = {
+        "tokenizer": openclip_tokenizer(files, length),
+        "scheduler": make_scheduler("ddim", dynamic_rescale=True),
+    }
+    for name, part in others.items():
+        part.save_pretrained(folder / name)
+    localizer = _copy_localizer(folder, say)
+    num_frames = networks["image_projector"].config.num_frames
+    pipeline = KeyVIDPipeline(**networks, **others, localizer=localizer, **RELEASED_SETTINGS, num_frames=num_frames)
+    pipeline.save_config(folder)
+    return {"localizer": None if localizer is None else "not KeyVID's (unreleased): the one that asva was given"}
+
+
+def _copy_localizer(folder: Path, say: Say) -> Any:
+    """KeyVID's localizer is unreleased: copy the bundled model's."""
+    from asva_pipelines.loading.load import load_localizer
+    from asva_pipelines.loading.resolve import tiny_folder
+
+    source = tiny_folder() / "localizer"
+    if not source.is_dir():
+        say("Note: there is no localizer: give `--keyframes` or `--uniform` with this model.")
+        return None
+    say("Note: KeyVID's localizer was not released; the bundled one is taken.")
+    shutil.copytree(source, folder / "localizer")
+    return load_localizer(folder)
+
+
+KEYVID = Family(
+    name="keyvid",
+    title="KeyVID",
+    wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`",
+    licence=KEYVID_LICENCE,
+    find=_find,
+    read=_read,
+    give_back=_give_back,
+)

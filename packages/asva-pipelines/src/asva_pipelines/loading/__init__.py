@@ -1,0 +1,1 @@
+"""Models by name: find, check, convert once, cache, load."""

@@ -1,0 +1,61 @@
+"""The families of released models, and which of them a file or folder is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from asva_audio.released import BEATS, IMAGEBIND_AUDIO
+from asva_pipelines.audio_window.released import DYNAMICRAFTER
+from asva_pipelines.avsyncd.released import AVSYNCD
+from asva_pipelines.keyvid.released import KEYVID
+from asva_pipelines.mtv.released import MTV
+from asva_weights import ModelError
+from asva_weights.checkpoint import read_content
+from asva_weights.release import Family, Files
+
+__all__ = ["FAMILIES", "PIPELINES", "family_of", "find_family"]
+
+PIPELINES = (KEYVID, DYNAMICRAFTER, AVSYNCD, MTV)
+ENCODERS = (IMAGEBIND_AUDIO, BEATS)
+FAMILIES = (*PIPELINES, *ENCODERS)
+
+
+def family_of(name: str) -> Family:
+    """The family of a name."""
+    return next(family for family in FAMILIES if family.name == name)
+
+
+def find_family(source: Path, given: Mapping[str, Path] | None = None) -> tuple[Family, Files]:
+    """Tell which family of released models a file or folder is.
+
+    An encoder beside a model is one of its parts: KeyVID and AVSyncD take ImageBind from there.
+
+    Args:
+        source: A folder with files under their released names, or a single file.
+        given: Files that stand elsewhere, by their names.
+
+    Returns:
+        The family, and its files by their released names.
+
+    Raises:
+        ModelError: If it is of no family or of several, or a file is missing.
+    """
+    given = {name: Path(path) for name, path in (given or {}).items()}
+    if source.is_file():
+        content = read_content(source)
+    elif source.is_dir():
+        content = None
+        if (source / "model_index.json").is_file():
+            raise ModelError(f"Folder '{source}' is a model of this project's form already: pass it as `--model`.")
+    else:
+        raise ModelError(f"'{source}' does not exist: pass a folder with released files, or one file.")
+    for group in (PIPELINES, ENCODERS):
+        found = [(family, files) for family in group if (files := family.find(source, content, given)) is not None]
+        if len(found) > 1:
+            names = " and ".join(family.title for family, _ in found)
+            raise ModelError(f"Folder '{source}' holds {names}: pass one of the files, or a folder of its own.")
+        if found:
+            return found[0]
+    wanted = "; ".join(f"{family.title}: {family.wants}" for family in FAMILIES)
+    raise ModelError(f"'{source}' holds no model: neither `model_index.json` nor released files. Known are {wanted}.")

@@ -1,0 +1,155 @@
+"""Released files: in a folder, in the hub's cache, or on the hub after a confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from asva_pipelines.loading.catalog import HUB_MODELS, TOKENIZER_FILES
+from asva_weights import DownloadPlan, ModelError, RemoteFile
+
+__all__ = ["cached_files", "cached_folder", "download", "openclip_files", "snapshot"]
+
+# Weights of a model lie in the folders of its parts; beside them there may be others, in other precisions.
+_WANTED = ["*.json", "*/*.safetensors", "*.txt"]
+_UNWANTED = ["*.fp16.*", "*.non_ema.*"]
+Confirm = Callable[[DownloadPlan], bool] | None
+
+
+def openclip_files(folder: Path) -> dict[str, Path]:
+    """OpenCLIP's tokenizer, in the folder itself, in its ``tokenizer``, or in the hub's cache.
+
+    Raises:
+        ModelError: If one of the files is missing.
+    """
+    return {file.path: _tokenizer_file(folder, file) for file in TOKENIZER_FILES}
+
+
+def _tokenizer_file(folder: Path, file: RemoteFile) -> Path:
+    for path in (folder / "tokenizer" / file.path, folder / file.path, _cached(file)):
+        if path is not None and path.is_file():
+            return path
+    raise ModelError(
+        f"Folder '{folder}' lacks the tokenizer's '{file.path}': copy it there from {file.repo} "
+        f"({file.gigabytes * 1000:.1f} MB, licence {file.licence})."
+    )
+
+
+def cached_files(model: str) -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
+    """Look the released files of a named model up in the hub's cache: those found, those missing."""
+    found: dict[str, Path] = {}
+    missing: list[RemoteFile] = []
+    for file in HUB_MODELS[model]:
+        path = _cached(file)
+        if path is None:
+            missing.append(file)
+        else:
+            found[file.path] = path
+    return found, tuple(missing)
+
+
+def cached_folder(repo: str, path: str) -> Path | None:
+    """Folder of a hub model in the hub's cache, if the file of that path below it is there."""
+    file = _cached(RemoteFile(repo=repo, path=path, gigabytes=0.0, licence=""))
+    return None if file is None else file.parents[path.count("/")]
+
+
+def _cached(file: RemoteFile) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(file.repo, file.path)
+    return Path(path) if isinstance(path, str) else None
+
+
+def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
+    """Fetch the released files that the hub's cache lacks, if the user agrees.
+
+    Raises:
+        ModelError: If nobody agreed, or the hub cannot be reached.
+    """
+    from huggingface_hub import hf_hub_download
+
+    _agree(plan, confirm)
+    try:
+        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in HUB_MODELS[plan.model]}
+    except _hub_errors() as error:
+        raise _unreachable(plan.model, error) from error
+
+
+def snapshot(repo: str, confirm: Confirm) -> Path:
+    """Folder of a hub model in this project's form: from the cache, or downloaded if the user agrees.
+
+    Raises:
+        ModelError: If the model cannot be had, or is not one of this project's form.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        folder = _fetch(repo, confirm)
+    except _hub_errors() as error:
+        raise _unreachable(repo, error) from error
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(f"Hub model '{repo}' has no `model_index.json`: it is not a model of this form.")
+    return folder
+
+
+def _fetch(repo: str, confirm: Confirm) -> Path:
+    from huggingface_hub import snapshot_download
+
+    if confirm is None:
+        raise ModelError(f"Model '{repo}' is not on this machine: download it first, or agree to the download.")
+    try:
+        _agree(DownloadPlan(model=repo, files=_listing(repo)), confirm)
+        return Path(snapshot_download(repo, allow_patterns=_WANTED, ignore_patterns=_UNWANTED))
+    except ModelError:
+        raise
+    except _hub_errors() as error:
+        raise _unreachable(repo, error) from error
+
+
+def _listing(repo: str) -> tuple[RemoteFile, ...]:
+    """Weights of a hub model with sizes and the licence that its card names."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import filter_repo_objects
+
+    info = HfApi().model_info(repo, files_metadata=True)
+    licence = (info.card_data or {}).get("license") or "not stated"
+    weights = filter_repo_objects(
+        info.siblings or [],
+        allow_patterns="*/*.safetensors",
+        ignore_patterns=_UNWANTED,
+        key=lambda file: file.rfilename,
+    )
+    return tuple(
+        RemoteFile(repo=repo, path=file.rfilename, gigabytes=(file.size or 0) / 1e9, licence=str(licence))
+        for file in weights
+    )
+
+
+def _hub_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises; a broken connection is an error of the HTTP library that it happens to use."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (OSError, ValueError, *HfHubHTTPError.__bases__)
+
+
+def _agree(plan: DownloadPlan, confirm: Confirm) -> None:
+    if confirm is not None and confirm(plan):
+        return
+    # Whoever was asked has seen the list already.
+    listed = "" if confirm is not None else f" ({'; '.join(str(file) for file in plan.files)})"
+    raise ModelError(
+        f"Model '{plan.model}' needs a download of {plan.gigabytes:.1f} GB that was not agreed to{listed}. "
+        f"Pass `--yes`, or put the files in the hub's cache."
+    )
+
+
+def _unreachable(model: str, error: Exception) -> ModelError:
+    reason = str(error).strip().split("\n")[0]
+    return ModelError(
+        f"Model '{model}' could not be downloaded ({reason}): check the name and the connection, "
+        f"or pass a folder that holds the files."
+    )

@@ -1,0 +1,1 @@
+"""One request becomes one video with its record."""

@@ -1,0 +1,53 @@
+"""How a run is done so that it fits into memory: chosen, and said, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from asva_pipelines.make.plan import Plan
+from asva_pipelines.notes import gigabytes, note
+
+if TYPE_CHECKING:
+    from asva_pipelines.memory.choice import Choice
+
+
+def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
+    """The plan with its precision and offload decided, and what it needs, for the hungrier of its two models.
+
+    Args:
+        plan: With ``auto`` in it, perhaps.
+        num_frames: Of the video, where the method makes all of it at once.
+
+    Raises:
+        ModelError: If nothing fits; it names a setting that would.
+    """
+    from asva_pipelines.loading.citations import say_credit
+    from asva_pipelines.memory.choice import choose
+
+    request, arguments = plan.request, dict(plan.arguments)
+    size = {"height": arguments["height"], "width": arguments["width"]}
+    told = {name: value for name, value in arguments.items() if isinstance(value, int | float) and name not in size}
+    choice = None
+    for folder, further in ((plan.folder, {"num_frames": num_frames, "arguments": told}), (plan.interpolator, {})):
+        if folder is None:
+            continue
+        say_credit(folder, note)
+        place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
+        found = choose(folder, None if folder is plan.interpolator else plan.method.name, **size, **place, **further)
+        request = replace(request, dtype=found.dtype, offload=found.offload)
+        if choice is None or found.prediction.peak > choice.prediction.peak:
+            choice = found
+    if choice is None:
+        return plan
+    needed, free = gigabytes(choice.prediction.peak), gigabytes(choice.free)
+    note(f"predicted peak memory: {needed} of {free} that are free; {choice}", quiet=True)
+    if choice.decode_chunk_size == 1:
+        arguments["decode_chunk_size"] = 1
+    return replace(plan, request=request, arguments=arguments, choice=choice)
+
+
+def spare(pipeline: Any, choice: Choice | None) -> None:
+    """Let a loaded pipeline work as was chosen."""
+    if choice is not None and choice.tiling:
+        pipeline.vae.enable_tiling()

@@ -1,0 +1,1 @@
+"""MTV: speech, effects and music steer a video transformer."""

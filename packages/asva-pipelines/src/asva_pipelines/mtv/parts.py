@@ -1,0 +1,52 @@
+"""Parts of MTV models, read by the class that their folder names."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from asva_pipelines.loading.folders import damage_named
+from asva_weights import ModelError
+
+# A class of another name is never imported, whatever a folder says.
+LIBRARIES = {
+    "AutoencoderKLCogVideoX": "diffusers",
+    "CogVideoXTransformer3DModel": "diffusers",
+    "T5EncoderModel": "transformers",
+    "CLIPTextModel": "transformers",
+    "Wav2Vec2Model": "transformers",
+    "MTVTransformer3DModel": "asva_dit",
+    "PatchVideoAutoencoder": "asva_pipelines.mtv.vae",
+    "LogMelFrames": "asva_pipelines.mtv.sound",
+}
+
+
+def part_class(name: str) -> type:
+    """The class of a name, imported when asked for."""
+    return getattr(import_module(LIBRARIES[name]), name)
+
+
+def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A part of a model folder, its weights in ``dtype`` however they are stored.
+
+    Raises:
+        ModelError: If the folder does not hold it, or something else, or what it holds is damaged.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
+    with damage_named(folder):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        kind = config.get("_class_name") or (config.get("architectures") or [""])[0]
+    if kind not in (*LIBRARIES, "Wav2Vec2ForCTC"):
+        raise ModelError(f"`{name}` must be one of {', '.join(LIBRARIES)}, got {kind or 'no class'} in {folder}.")
+    with damage_named(folder):
+        if kind == "Wav2Vec2ForCTC":
+            from asva_audio import load_wav2vec
+
+            return load_wav2vec(folder)
+        return part_class(kind).from_pretrained(folder, dtype=dtype, local_files_only=True)

@@ -1,0 +1,401 @@
+"""MTV: words, three tracks of sound and frames at any time become a video of any length (MTV, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLCogVideoX
+from torch import Tensor
+from transformers import CLIPTextModel, T5EncoderModel, Wav2Vec2Model
+
+from asva_dit import (
+    MTVDPMScheduler,
+    MTVGuidance,
+    MTVTransformer3DModel,
+    WindowPlan,
+    denoise,
+    latent_frames,
+    plan_windows,
+    rotary_embedding,
+)
+from asva_pipelines.base import Callback, VideoPipeline
+from asva_pipelines.inputs import Sound, as_batch
+from asva_pipelines.mtv.frames import fill_slots, read_given
+from asva_pipelines.mtv.latents import decode_video, encode_video, spatial_factor
+from asva_pipelines.mtv.sound import LogMelFrames, hear_tracks
+from asva_pipelines.mtv.text import MTVPrompt, prompt_embeds
+from asva_pipelines.mtv.tracks import TRACKS, Tracks, read_tracks
+from asva_pipelines.mtv.vae import PatchVideoAutoencoder
+from asva_pipelines.output import MTVOutput
+from asva_pipelines.settings import Settings
+from asva_unet import draw_noise
+
+PREDICTIONS = ("v_prediction", "residual")
+
+
+class MTVPipeline(VideoPipeline):
+    """Words, speech, effects and music become a video (MTV, figure 3).
+
+    The sound is given as tracks, or as a mix that is taken apart. A clip longer than one window is made window by
+    window, each taking over the last frames of the one before, and is exact to the frame.
+
+    Args:
+        vae: Video to latents and back: ``AutoencoderKLCogVideoX``, or ``PatchVideoAutoencoder`` of the small model.
+        tokenizer: Of the prompt.
+        text_encoder: ``T5EncoderModel``, or ``CLIPTextModel`` of the small model.
+        audio_encoder: ``Wav2Vec2Model``, or ``LogMelFrames`` of the small model.
+        transformer: CogVideoX with MTV's control.
+        scheduler: Of :func:`asva_dit.make_scheduler`.
+        num_frames: Frames of a window, 4k + 1, and of a video unless the call says otherwise.
+        overlap: Frames that a window takes over, 4k + 1, or 0.
+        fps: Frames per second.
+        height: Of the video, in pixels, unless the call says otherwise.
+        width: Of the video, in pixels, unless the call says otherwise.
+        sample_rate: Hertz that the audio encoder hears.
+        prediction_type: ``"v_prediction"`` as released, or ``"residual"``: what to add to the first frame standing
+            still.
+        num_inference_steps: Steps.
+        text_guidance_scale: 1 is none; as released one scale of 3.5 for text and sound.
+        audio_guidance_scale: 1 is none.
+    """
+
+    model_cpu_offload_seq = "text_encoder->audio_encoder->transformer->vae"
+
+    def __init__(
+        self,
+        vae: AutoencoderKLCogVideoX | PatchVideoAutoencoder,
+        tokenizer: Any,
+        text_encoder: T5EncoderModel | CLIPTextModel,
+        audio_encoder: Wav2Vec2Model | LogMelFrames,
+        transformer: MTVTransformer3DModel,
+        scheduler: MTVDPMScheduler,
+        num_frames: int = 49,
+        overlap: int = 5,
+        fps: int | float = 24,
+        height: int = 480,
+        width: int = 720,
+        sample_rate: int = 16000,
+        prediction_type: str = "v_prediction",
+        num_inference_steps: int = 20,
+        text_guidance_scale: int | float = 3.5,
+        audio_guidance_scale: int | float = 3.5,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__()
+        modules = ("vae", "tokenizer", "text_encoder", "audio_encoder", "transformer", "scheduler")
+        self.register_modules(**{name: given.pop(name) for name in modules})
+        latent_frames(num_frames)
+        if prediction_type not in PREDICTIONS:
+            raise ValueError(f"`prediction_type` must be one of {', '.join(PREDICTIONS)}, got {prediction_type}.")
+        self.register_to_config(**given)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | MTVPrompt | Sequence[str | MTVPrompt] = "",
+        audio: Any = None,
+        *,
+        speech: Any = None,
+        effects: Any = None,
+        music: Any = None,
+        image: Any = None,
+        frames: Mapping[float, Any] | Sequence[Mapping[float, Any] | None] | None = None,
+        demixer: Any = None,
+        sample_rate: int | None = None,
+        num_frames: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        text_guidance_scale: float | None = None,
+        audio_guidance_scale: float | None = None,
+        silence: str = "zeros",
+        speech_scale: float = 1.0,
+        effects_scale: float = 1.0,
+        music_scale: float = 1.0,
+        planner: str = "exact",
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        no_audio: bool = False,
+        batched_guidance: bool = False,
+        output_type: str = "np",
+        callback_on_step_end: Callback | None = None,
+    ) -> MTVOutput:
+        """Make one video, or one for each entry of the given lists.
+
+        What is None is taken from the model's configuration.
+
+        Args:
+            prompt: What is seen, in MTV's template (:class:`MTVPrompt`) or in free words; or a list.
+            audio: The mix: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list.
+            speech, effects, music: Tracks, each as `audio`. With `audio` too, what they leave of it goes to a track
+                that is not given, or to the effects; without, tracks that are not given are silent.
+            image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
+            frames: Pictures by their seconds, anywhere in the clip; or a list of such.
+            demixer: Takes a mix apart, see :class:`asva_audio.Demixer`; masks by default, which are approximate.
+            sample_rate: Of sounds in hertz where they are given as samples.
+            num_frames: Frames of the video, any number.
+            height: Pixels.
+            width: Pixels.
+            num_inference_steps: Steps.
+            text_guidance_scale: 1 is none.
+            audio_guidance_scale: 1 is none.
+            silence: What the weaker side of the guidance hears: `"zeros"` as published, or `"off"`, the network with
+                its audio layers left out.
+            speech_scale, effects_scale, music_scale: How much each track adds; 0 leaves its layers out.
+            planner: `"exact"`, or `"official"`, which loses the ends of many lengths.
+            generator: CPU generator, or one per sample. The same one gives the same video.
+            no_audio: Leave the sound out (a control).
+            batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+            output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"` (one window).
+            callback_on_step_end: ``callback(stage, step, num_steps, latents)`` with stage `"frames"` or `"decode"`.
+
+        Returns:
+            The video, and how its sound was taken apart.
+
+        Raises:
+            ValueError: If an argument cannot be used.
+        """
+        settings = Settings(self, {name: value for name, value in locals().items() if name != "frames"})
+        plan = plan_windows(settings.num_frames, self.config.num_frames, self.config.overlap, planner=planner)
+        guidance = MTVGuidance(settings.text_guidance_scale, settings.audio_guidance_scale, silence)
+        mixes, speeches, strikes, chords, images, given, prompts, single = as_batch(
+            audio=audio, speech=speech, effects=effects, music=music, image=image, frames=frames, prompt=prompt
+        )
+        size = (settings.height, settings.width)
+        self._check(settings, plan, size, len(prompts))
+        seconds = settings.num_frames / settings.fps
+        tracks = [
+            read_tracks(mix, dict(zip(TRACKS, parts, strict=True)), sample_rate, demixer)
+            for mix, *parts in zip(mixes, speeches, strikes, chords, strict=True)
+        ]
+        self._check_sounds(tracks)
+        pictures = [
+            read_given(picture, at, settings.num_frames, settings.fps, size)
+            for picture, at in zip(images, given, strict=True)
+        ]
+        words = [entry.format() if isinstance(entry, MTVPrompt) else entry for entry in prompts]
+        with self._ready():
+            texts = self._texts(words)
+            heard = None if no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
+            network = MTVNetwork(self, texts, settings, guidance)
+            segments = self._windows(network, heard, pictures, plan, size, guidance, settings)
+        sounds = [_sound(entry, seconds) for entry in tracks]
+        return MTVOutput.of(
+            sounds,
+            settings.fps,
+            single=single,
+            frames=segments if output_type == "latent" else self._joined(segments, plan, output_type),
+            demixed_by=[None if entry is None else entry.how for entry in tracks],
+            windows=[plan.windows] * len(tracks),
+            given_frames=[sorted(entry) for entry in pictures],
+        )
+
+    def _check(self, settings: Settings, plan: WindowPlan, size: tuple[int, int], samples: int) -> None:
+        """Refuse what would fail later."""
+        config = self.transformer.config
+        multiple = spatial_factor(self.vae) * config.patch_size
+        for name, value in zip(("height", "width"), size, strict=True):
+            if not isinstance(value, int) or value < 1 or value % multiple:
+                raise ValueError(f"`{name}` must be a positive multiple of {multiple}, got {value}.")
+        if config.use_learned_positional_embeddings:
+            own = tuple(side * spatial_factor(self.vae) for side in (config.sample_height, config.sample_width))
+            if size != own:
+                raise ValueError(
+                    f"`height` and `width` must be {own[0]} and {own[1]}, for which the base has learned positions, "
+                    f"got {size[0]} and {size[1]}."
+                )
+        if not isinstance(settings.num_inference_steps, int) or not 1 <= settings.num_inference_steps <= 1000:
+            raise ValueError(f"`num_inference_steps` must be from 1 to 1000, got {settings.num_inference_steps}.")
+        if settings.output_type not in ("np", "pt", "pil", "latent"):
+            raise ValueError(f"`output_type` must be np, pt, pil or latent, got {settings.output_type}.")
+        if settings.output_type == "latent" and len(plan.windows) > 1:
+            raise ValueError(f"`output_type` must not be latent where there are {len(plan.windows)} windows.")
+        if not isinstance(settings.generator, torch.Generator) and len(settings.generator) != samples:
+            raise ValueError(
+                f"`generator` must be one or as many as samples ({samples}), got {len(settings.generator)}."
+            )
+
+    def _texts(self, words: list[str]) -> dict[str, Tensor]:
+        """Text tokens of each branch: zeros where the text is left out."""
+        length = self.transformer.config.max_text_seq_length
+        embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length)
+        return {"none": torch.zeros_like(embeds), "text": embeds, "full": embeds}
+
+    def _hear(self, tracks: list[Tracks], settings: Settings, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
+        """Features of all clips around every frame that a window has."""
+        mono = [entry.mono(seconds) for entry in tracks]
+        sounds = {name: torch.cat([entry[name] for entry in mono]).to(self._execution_device) for name in TRACKS}
+        padded = max(plan.padded_frames, plan.windows[-1][1])
+        window = self.transformer.config.audio_window
+        return hear_tracks(self.audio_encoder, sounds, settings.num_frames, padded, fps=settings.fps, window=window)
+
+    def _windows(
+        self,
+        network: MTVNetwork,
+        heard: dict[str, Tensor] | None,
+        pictures: list[dict[int, Tensor]],
+        plan: WindowPlan,
+        size: tuple[int, int],
+        guidance: MTVGuidance,
+        settings: Settings,
+    ) -> Any:
+        """Pixels (b, t, 3, h, w) of each window in turn, or the latents of the only one."""
+        factor, device = spatial_factor(self.vae), self._execution_device
+        slots = latent_frames(self.config.num_frames)
+        shape = (slots, self.vae.config.latent_channels, size[0] // factor, size[1] // factor)
+        segments: list[Tensor] = []
+        report = settings.report("frames")
+        for number, window in enumerate(plan.windows):
+            before = segments[-1][:, -plan.overlap :] if segments and plan.overlap else None
+            filled = [
+                fill_slots(self.vae, given, window, None if before is None else before[place], shape, device)
+                for place, given in enumerate(pictures)
+            ]
+            clean, mask = (torch.cat(part) for part in zip(*filled, strict=True))
+            network.enter(heard, window, clean, mask, self._reference(clean, mask, before, pictures, window))
+            noise = draw_noise((len(pictures), *shape), settings.generator, device=device)
+            latents = denoise(
+                network,
+                noise,
+                network.scheduler,
+                num_inference_steps=settings.num_inference_steps,
+                guidance=guidance,
+                clean_latents=clean,
+                clean_frame_mask=mask,
+                generator=_generators(settings.generator),
+                batched=settings.batched_guidance,
+                callback_on_step_end=_progress(report, number, len(plan.windows), settings.num_inference_steps),
+            )
+            if settings.output_type == "latent":
+                return latents.cpu()
+            segments.append(decode_video(self.vae, latents, settings.report("decode")).cpu())
+        return segments
+
+    def _reference(
+        self,
+        clean: Tensor,
+        mask: Tensor,
+        before: Tensor | None,
+        pictures: list[dict[int, Tensor]],
+        window: tuple[int, int],
+    ) -> Tensor | None:
+        """Latents of each clip's first frame standing still, zeros where it is not given; None where not needed."""
+        if self.config.prediction_type != "residual":
+            return None
+        reference = torch.zeros_like(clean)
+        for place, given in enumerate(pictures):
+            first = given.get(window[0]) if before is None else before[place, 0]
+            if first is not None and bool(mask[place, 0]):
+                still = first.to(clean.device).expand(1, window[1] - window[0], -1, -1, -1)
+                reference[place] = encode_video(self.vae, still)[0].float()
+        return reference
+
+    def _joined(self, segments: list[Tensor], plan: WindowPlan, output_type: str) -> Any:
+        clips = [plan.join([segment[place] for segment in segments]) for place in range(len(segments[0]))]
+        return self._as_frames(torch.stack(clips), output_type)
+
+
+class MTVNetwork:
+    """``predict`` of :func:`asva_dit.denoise`: velocity of the named branches, whatever the network answers.
+
+    Args:
+        pipeline: Its networks and configuration.
+        texts: Text tokens by branch.
+        settings: Of the call.
+        guidance: What the branches hear.
+    """
+
+    def __init__(
+        self, pipeline: MTVPipeline, texts: dict[str, Tensor], settings: Settings, guidance: MTVGuidance
+    ) -> None:
+        self.transformer, self.guidance = pipeline.transformer, guidance
+        self.dtype = self.transformer.dtype  # asked once: diffusers walks through all modules for it
+        self.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
+        self.texts = {name: text.to(self.dtype) for name, text in texts.items()}
+        self.scales = {f"{name}_scale": getattr(settings, f"{name}_scale") for name in TRACKS}
+        self.heard: dict[str, Any] = {}
+
+    def enter(
+        self,
+        heard: dict[str, Tensor] | None,
+        window: tuple[int, int],
+        clean: Tensor,
+        mask: Tensor,
+        reference: Tensor | None,
+    ) -> None:
+        """Turn to a window: its sound is encoded once, not at every step."""
+        _wake(self.transformer)
+        self.mask, self.reference = mask, reference
+        self.rotary = rotary_embedding(
+            self.transformer, clean.shape[1], clean.shape[3], clean.shape[4], device=clean.device
+        )
+        self.heard = {"off": None, "given": None, "zeros": None}
+        if heard is None:
+            return
+        cut = {name: track[:, window[0] : window[1]].to(clean.device, self.dtype) for name, track in heard.items()}
+        if self.transformer.config.num_speakers > 1:
+            speech = cut["speech_embeds"]
+            cut["speech_embeds"] = torch.stack([speech, torch.zeros_like(speech)], dim=1)
+        self.heard["given"] = self.transformer.encode_audio(**cut)
+        if self.guidance.silence == "zeros":
+            nothing = {name: torch.zeros_like(track) for name, track in cut.items()}
+            self.heard["zeros"] = self.transformer.encode_audio(**nothing)
+
+    def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
+        """Answer for the named branches, laid one behind the other along the batch."""
+        answers = [
+            self._branch(part, when, name)
+            for part, when, name in zip(
+                sample.chunk(len(branches)), timestep.chunk(len(branches)), branches, strict=True
+            )
+        ]
+        return torch.cat(answers)
+
+    def _branch(self, sample: Tensor, timestep: Tensor, name: str) -> Tensor:
+        answer = self.transformer(
+            sample.to(self.dtype),
+            self.texts[name],
+            timestep,
+            image_rotary_emb=self.rotary,
+            audio=self.heard[self.guidance.hears(name)],
+            clean_frame_mask=self.mask if self.mask.any() else None,
+            return_dict=False,
+            **self.scales,
+        )[0].float()
+        return answer if self.reference is None else self._velocity(answer + self.reference, sample, timestep)
+
+    def _velocity(self, clean: Tensor, sample: Tensor, timestep: Tensor) -> Tensor:
+        """The velocity that a prediction of the clean latents stands for."""
+        level = self.scheduler.alphas_cumprod.to(sample.device)[timestep].view(-1, 1, 1, 1, 1).float()
+        return (level.sqrt() * sample - clean) / (1 - level).clamp(min=1e-8).sqrt()
+
+
+def _wake(network: Any) -> None:
+    """Bring an offloaded network to its device: hooks only know of `forward`."""
+    hook = getattr(network, "_hf_hook", None)
+    if hook is not None:
+        hook.pre_forward(network)
+
+
+def _sound(tracks: Tracks | None, seconds: float) -> Sound | None:
+    if tracks is None:
+        return None
+    mix = tracks.mix(seconds)
+    return Sound(mix, tracks.stems.sample_rate, mix.mean(0))
+
+
+def _progress(report: Any, number: int, windows: int, steps: int) -> Any:
+    if report is None:
+        return None
+
+    def on_step(index: int, timestep: Tensor, latents: Tensor) -> None:
+        del timestep
+        report(number * steps + index, windows * steps, latents)
+
+    return on_step
+
+
+def _generators(generator: Any) -> Any:
+    """One generator, or a list of one for each sample, as the scheduler takes them."""
+    return generator if isinstance(generator, torch.Generator) else list(generator)

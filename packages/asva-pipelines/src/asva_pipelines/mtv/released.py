@@ -1,0 +1,115 @@
+"""The released MTV: one checkpoint becomes a pipeline on CogVideoX's and wav2vec's folders, and it becomes it again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asva_pipelines.loading.catalog import COGVIDEOX, MTV_CKPT, MTV_LICENCE, WAV2VEC
+from asva_weights import ModelError
+from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+
+__all__ = ["MTV", "RELEASED_SETTINGS"]
+
+# What the original's sampling scripts set; weights do not carry it.
+RELEASED_SETTINGS: dict[str, Any] = {
+    "num_frames": 49,
+    "overlap": 5,
+    "fps": 24,
+    "height": 480,
+    "width": 720,
+    "num_inference_steps": 20,
+    "text_guidance_scale": 3.5,
+    "audio_guidance_scale": 3.5,
+}
+_MARK = "transformer.audio_proj.proj1.weight"
+_PREFIX = "model.diffusion_model."
+_KEPT = (".json", ".safetensors", ".txt", ".model")
+_BESIDE = {"vae": COGVIDEOX, "text_encoder": COGVIDEOX, "tokenizer": COGVIDEOX, "audio_encoder": WAV2VEC}
+
+
+def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
+    if content is not None:
+        module = content.get("module", content)
+        return _with_folders({MTV_CKPT: source}, source.parent, given) if _PREFIX + _MARK in module else None
+    found = sorted(path for path in (source / MTV_CKPT, *source.glob(f"*/{MTV_CKPT}")) if path.is_file())
+    if len(found) > 1:
+        names = ", ".join(str(path.relative_to(source)) for path in found)
+        raise ModelError(f"Folder '{source}' holds {len(found)} checkpoints of MTV ({names}): pass one of them.")
+    return _with_folders({MTV_CKPT: found[0]}, source, given) if found else None
+
+
+def _with_folders(files: Files, home: Path, given: Files) -> Files:
+    """Files of the base and of wav2vec 2.0, in folders beside the checkpoint or where the user says."""
+    for part, name in _BESIDE.items():
+        folder = given.get(name, home / name)
+        place = folder if name == WAV2VEC else folder / part
+        found = sorted(path for path in place.glob("*") if path.suffix in _KEPT and path.is_file())
+        if not found:
+            option = "--cogvideox" if name == COGVIDEOX else "--wav2vec"
+            raise ModelError(
+                f"MTV needs '{name}', and '{place}' holds nothing: put it there, or name it with `{option}`."
+            )
+        files |= {f"{name}/{part}/{path.name}": path for path in found}
+    return files
+
+
+def _read(files: Files, say: Say) -> Release:
+    from asva_dit import load_mtv_checkpoint, read_mtv_checkpoint
+
+    path = files[MTV_CKPT]
+    with blame(path, "MTV checkpoint"):
+        transformer = load_mtv_checkpoint(path).eval()
+        state = {_PREFIX + name: tensor for name, tensor in read_mtv_checkpoint(path).items()}
+    return Release(
+        networks={"transformer": transformer},
+        originals={MTV_CKPT: state},
+        finish=lambda folder, say: _finish(folder, files, transformer, say),
+    )
+
+
+def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
+    from asva_dit import restore_mtv
+
+    restored = restore_mtv(networks["transformer"].state_dict())
+    yield names[0], {_PREFIX + name: tensor for name, tensor in restored.items()}
+
+
+def _finish(folder: Path, files: Files, transformer: torch.nn.Module, say: Say) -> dict[str, Any]:
+    """Copy the other parts as they are, and write how it samples."""
+    from asva_dit import make_scheduler
+    from asva_pipelines.mtv.parts import read_part
+    from asva_pipelines.mtv.pipeline import MTVPipeline
+
+    for part, name in _BESIDE.items():
+        say(f"copying {part} of {name}")
+        (folder / part).mkdir()
+        for path in (path for key, path in files.items() if key.startswith(f"{name}/{part}/")):
+            shutil.copy(path, folder / part / path.name)
+    from transformers import AutoTokenizer
+
+    scheduler = make_scheduler()
+    scheduler.save_pretrained(folder / "scheduler")
+    parts = {part: read_part(part, folder / part) for part in _BESIDE if part != "tokenizer"}
+    if not type(parts["audio_encoder"]).__name__.startswith("Wav2Vec2"):
+        raise ModelError(f"'{WAV2VEC}' must hold wav2vec 2.0, got {type(parts['audio_encoder']).__name__}.")
+    parts["audio_encoder"].save_pretrained(folder / "audio_encoder")
+    parts["tokenizer"] = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    pipeline = MTVPipeline(transformer=transformer, scheduler=scheduler, **parts, **RELEASED_SETTINGS)
+    pipeline.save_config(folder)
+    return {"model": f"MTV, {transformer.config.num_speakers} speaker(s)"}
+
+
+MTV = Family(
+    name="mtv",
+    title="MTV",
+    wants=f"`{MTV_CKPT}`, with the folders `{COGVIDEOX}` and `{WAV2VEC}` beside",
+    licence=MTV_LICENCE,
+    find=_find,
+    read=_read,
+    give_back=_give_back,
+)

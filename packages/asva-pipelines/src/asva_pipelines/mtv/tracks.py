@@ -1,0 +1,85 @@
+"""The three tracks of a clip from what the user has: tracks, a mix, or both (MTV, section 4.1, demixing)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from asva_audio import Audio, Demixer, GivenStems, MaskDemixer, Stems, fit, load_audio, resample
+from asva_pipelines.inputs import _samples
+from asva_pipelines.mtv.sound import SAMPLE_RATE, level_tracks
+
+TRACKS = ("speech", "effects", "music")
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """The sound of a clip.
+
+    Attributes:
+        stems: The tracks.
+        how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"`` or a demixer's name.
+    """
+
+    stems: Stems
+    how: str
+
+    @property
+    def approximate(self) -> bool:
+        """Whether masks took the sound apart, which is not exact."""
+        return self.how == "masks"
+
+    def mono(self, seconds: float) -> dict[str, Tensor]:
+        """(1, s) of each track as MTV hears it: mono, 16 kHz, at its peak, cut or padded to the seconds."""
+        stems = self.stems
+        heard = {}
+        for name, waveform in stems.items():
+            one = resample(waveform.mean(0, keepdim=True), stems.sample_rate, SAMPLE_RATE)
+            heard[name] = fit(Audio(one, SAMPLE_RATE), seconds).waveform
+        return {name: sound for name, sound in level_tracks(Stems(**heard, sample_rate=SAMPLE_RATE)).items()}
+
+    def mix(self, seconds: float) -> Tensor:
+        """(c, s) the sound of the video, cut or padded to the seconds."""
+        return fit(Audio(self.stems.mix, self.stems.sample_rate), seconds).waveform
+
+
+def read_tracks(
+    audio: Any, given: dict[str, Any], sample_rate: int | None, demixer: Demixer | None = None
+) -> Tracks | None:
+    """The tracks of one clip; None without any sound.
+
+    Args:
+        audio: The mix: a path, an :class:`asva_audio.Audio`, or samples (s,) or (c, s); or None.
+        given: Tracks by name, each as `audio`; those that are None are not known.
+        sample_rate: Of samples in hertz.
+        demixer: Takes the mix apart where no track is given; masks by default.
+
+    Raises:
+        ValueError: If tracks differ in length, rate or channels, or one is empty or cannot be read.
+    """
+    sounds = {}
+    for name, sound in given.items():
+        if sound is not None:
+            try:
+                sounds[name] = _read(sound, sample_rate)
+            except ValueError as error:
+                raise type(error)(str(error).replace("`audio`", f"`{name}`").replace("`path`", f"`{name}`")) from error
+    if audio is None:
+        return Tracks(Stems.of(**sounds), "given") if sounds else None
+    mix = _read(audio, sample_rate)
+    if sounds:
+        if len(sounds) < len(TRACKS):
+            rest = next(name for name in ("effects", "music", "speech") if name not in sounds)
+            return Tracks(GivenStems(**sounds, rest=rest)(mix.waveform, mix.sample_rate), f"given, the rest to {rest}")
+        return Tracks(GivenStems(**sounds, rest="effects")(mix.waveform, mix.sample_rate), "given, the rest to effects")
+    name = "masks" if demixer is None else type(demixer).__name__
+    return Tracks((demixer or MaskDemixer())(mix.waveform, mix.sample_rate), name)
+
+
+def _read(sound: Any, sample_rate: int | None) -> Audio:
+    if isinstance(sound, str | os.PathLike):
+        return load_audio(sound, sample_rate=None, mono=False)
+    return _samples(sound, sample_rate)

@@ -1,0 +1,1 @@
+"""The control that hears nothing: the picture, still."""

@@ -1,0 +1,626 @@
+"""Released files of DynamiCrafter, AVSyncD, ImageBind and BEATs, small and random: told apart, converted, and back."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model, restore_model
+from asva_pipelines.loading import hub
+from asva_pipelines.loading.families import find_family
+from asva_weights import ModelError
+
+WIDTH = 64
+CHECKPOINT, UNET_BIN = "model.ckpt", "modules/unet/diffusion_pytorch_model.bin"
+TOWER = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 1}
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path, monkeypatch):
+    """No test looks at, or writes to, the caches of the user."""
+    monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hub, "_cached", lambda file: None)
+
+
+def randomised(network):
+    """Weights that nothing else has, and the same ones every time."""
+    generator = torch.Generator().manual_seed(len(list(network.parameters())))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            gain = float("norm" in name and name.endswith("weight"))
+            parameter.copy_(gain + 0.05 * torch.randn(parameter.shape, generator=generator))
+    return network
+
+
+def vae():
+    from diffusers import AutoencoderKL
+
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    return randomised(AutoencoderKL(block_out_channels=(32, 32), latent_channels=4, **blocks))
+
+
+def text_encoder(length=9):
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    ids = {"pad_token_id": 0, "bos_token_id": 298, "eos_token_id": 299}
+    config = CLIPTextConfig(vocab_size=300, max_position_embeddings=length, hidden_act="gelu", **ids, **TOWER)
+    return randomised(CLIPTextModel(config))
+
+
+def write_tokenizer(folder):
+    from transformers import CLIPTokenizer
+
+    folder.mkdir(exist_ok=True)
+    tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
+    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
+    lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
+
+
+def dynamicrafter_state():
+    """Every key that a full-size file has, but for layers that are fewer."""
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    from asva_unet import ImageResampler, KeyVIDUNet, join_checkpoint, make_scheduler, restore_component
+    from asva_unet.components import SCHEDULE
+
+    unet = {"block_out_channels": (32, 64), "layers_per_block": 1, "attention_levels": (True, False)}
+    sound = {"audio_cross_attention": False, "frame_index_embedding": False}
+    projector = {"dim": 64, "embedding_dim": WIDTH, "output_dim": WIDTH, "depth": 1, "heads": 1, "ff_mult": 2}
+    made = {
+        "unet": KeyVIDUNet(**unet, **sound, attention_head_dim=16, cross_attention_dim=WIDTH),
+        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, hidden_act="gelu", **TOWER)),
+        "image_projector": ImageResampler(16, 2, **projector),
+    }
+    parts = {name: restore_component(name, randomised(network)) for name, network in made.items()}
+    text = restore_component("text_encoder", text_encoder())
+    last = {name.replace(".0.", ".1.", 1): value + 1 for name, value in text.items() if "transformer." in name}
+    remains = {"text_projection": torch.ones(WIDTH, WIDTH), "logit_scale": torch.tensor(4.6)}
+    embedder = {
+        "token_embedding.weight": torch.zeros(300, WIDTH),
+        "positional_embedding": torch.zeros(9, WIDTH),
+        "ln_final.weight": torch.zeros(WIDTH),
+        "ln_final.bias": torch.zeros(WIDTH),
+        "visual.proj": torch.zeros(WIDTH, WIDTH),
+    }
+    schedule = {name: torch.zeros(1000) for name in SCHEDULE} | {"scale_arr": torch.linspace(1, 0.7, 1400)}
+    schedule["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
+    parts |= {
+        "vae": restore_component("vae", vae()),
+        "text_encoder": text | last | remains,
+        "image_encoder": parts["image_encoder"] | embedder | remains,
+        "schedule": schedule,
+    }
+    return join_checkpoint(parts)
+
+
+def imagebind_state():
+    from asva_audio import ImageBindAudioEncoder, invert_imagebind_audio
+
+    tower = ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, stride=(10, 10))
+    rest = {
+        "modality_trunks.vision.blocks.0.norm_1.weight": torch.rand(4, generator=torch.Generator().manual_seed(1)),
+        "modality_heads.audio.0.weight": torch.ones(WIDTH),
+        "modality_postprocessors.audio.1.log_logit_scale": torch.tensor(3.0),
+    }
+    return invert_imagebind_audio(randomised(tower).state_dict(), rest=rest)
+
+
+def beats_content():
+    from asva_audio import BEATsEncoder, invert_beats
+
+    small = {"hidden_size": 16, "embed_dim": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    encoder = randomised(BEATsEncoder(**small, intermediate_size=32, conv_pos=8, conv_pos_groups=2))
+    content = invert_beats(encoder.config, encoder.state_dict())
+    content["cfg"] |= {"dropout": 0.1, "finetuned_model": True, "predictor_class": 527, "input_patch_size": 16}
+    content["model"]["predictor.weight"] = torch.ones(3, 16)
+    return content
+
+
+def write_stable_diffusion(folder, *, old=True):
+    """As the hub has it: names of long ago in pickles, or today's in safetensors."""
+    from diffusers import PNDMScheduler
+
+    vae().save_pretrained(folder / "vae")
+    text_encoder().save_pretrained(folder / "text_encoder")
+    write_tokenizer(folder / "tokenizer")
+    PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    ).save_pretrained(folder / "scheduler")
+    if old:
+        renames = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+        path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+        state = load_file(path)
+        for new, name in renames.items():
+            state = {key.replace(new, name) if "attentions" in key else key: x for key, x in state.items()}
+        torch.save(state, path.with_suffix(".bin"))
+        path.unlink()
+        path = folder / "text_encoder" / "model.safetensors"
+        state = {f"text_model.{key}": x for key, x in load_file(path).items()}
+        state["text_model.embeddings.position_ids"] = torch.arange(9)[None]
+        torch.save(state, path.with_name("pytorch_model.bin"))
+        path.unlink()
+
+
+def write_unet(folder, *, audio=True):
+    from asva_unet import AVSyncDUNet, save_avsyncd_unet
+
+    unet = AVSyncDUNet(
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        norm_num_groups=8,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=2,
+        audio_cross_attention_dim=WIDTH,
+        audio=audio,
+    )
+    save_avsyncd_unet(randomised(unet), folder)
+
+
+def write_avsyncd(folder, *, binary=True, own_encoder=False):
+    """One checkpoint with what it needs beside."""
+    unet = folder / "modules" / "unet"
+    write_unet(unet)
+    if binary:
+        path = unet / "diffusion_pytorch_model.safetensors"
+        torch.save(load_file(path), path.with_suffix(".bin"))
+        path.unlink()
+    if own_encoder:
+        from asva_audio import convert_imagebind_audio, invert_avsyncd_audio
+
+        state = imagebind_state()
+        rest = {name: x for name, x in state.items() if "heads.audio" in name or "postprocessors.audio" in name}
+        home = folder / "modules" / "audio_encoder"
+        home.mkdir()
+        (home / "config.json").write_text('{"n_segment": 12}', encoding="utf-8")
+        save_file(
+            invert_avsyncd_audio(convert_imagebind_audio(state), rest), home / "diffusion_pytorch_model.safetensors"
+        )
+    torch.save(imagebind_state(), folder / "imagebind_huge.pth")
+    write_stable_diffusion(folder / "stable-diffusion-v1-5")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """A folder for each family, with files under their released names."""
+    home = tmp_path_factory.mktemp("released")
+    write_tokenizer(home / "dynamicrafter")
+    torch.save({"state_dict": dynamicrafter_state(), "epoch": 3}, home / "dynamicrafter" / CHECKPOINT)
+    write_avsyncd(home / "avsyncd")
+    for name in ("imagebind", "beats"):
+        (home / name).mkdir()
+    torch.save(imagebind_state(), home / "imagebind" / "imagebind_huge.pth")
+    torch.save(beats_content(), home / "beats" / "BEATs_iter3.pt")
+    return home
+
+
+FILES = {
+    "dynamicrafter": CHECKPOINT,
+    "avsyncd": UNET_BIN,
+    "imagebind": "imagebind_huge.pth",
+    "beats": "BEATs_iter3.pt",
+}
+
+
+def contents(path):
+    """Weights, and what stands beside them."""
+    if path.suffix == ".safetensors":
+        return load_file(path), None
+    content = torch.load(path, weights_only=True)
+    return content.get("state_dict", content.get("model", content)), content.get("cfg")
+
+
+def assert_same_file(first, second):
+    (ours, settings), (theirs, their_settings) = contents(first), contents(second)
+    assert list(ours) == list(theirs) and settings == their_settings
+    for name, tensor in ours.items():
+        assert tensor.dtype == theirs[name].dtype and torch.equal(tensor, theirs[name]), name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_is_told_apart(sources, name):
+    family, files = find_family(sources / name)
+    assert family.name == name and FILES[name] in files
+
+
+@pytest.mark.parametrize("name", ["dynamicrafter", "imagebind", "beats"])
+def test_a_file_of_another_name_is_told_apart(sources, tmp_path, name):
+    write_tokenizer(tmp_path)
+    other = tmp_path / f"other{Path(FILES[name]).suffix}"
+    other.symlink_to(sources / name / FILES[name])
+    assert find_family(other)[0].name == name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_there_and_back(sources, tmp_path, name):
+    said = []
+    family = convert_model(sources / name, tmp_path / "ours", on_progress=said.append)
+    assert family.licence in said[0]
+    record = json.loads((tmp_path / "ours" / "source.json").read_text(encoding="utf-8"))
+    assert record["family"] == name and record["files"][FILES[name]]["licence"]
+    restore_model(tmp_path / "ours", tmp_path / "theirs")
+    for path in (path for path in (tmp_path / "theirs").rglob("*") if path.is_file()):
+        source = sources / name / path.relative_to(tmp_path / "theirs")
+        if path.suffix == ".json":
+            assert path.read_text(encoding="utf-8") == source.read_text(encoding="utf-8")
+        else:
+            assert_same_file(path, source)
+            assert path.stat().st_size < 1.1 * source.stat().st_size + 5000
+    assert (tmp_path / "theirs" / FILES[name]).is_file()
+    again = {"given": {"stable-diffusion-v1-5": sources / name / "stable-diffusion-v1-5"}} if name == "avsyncd" else {}
+    if name == "avsyncd":
+        again["given"]["imagebind_huge.pth"] = sources / name / "imagebind_huge.pth"
+    if name == "dynamicrafter":
+        write_tokenizer(tmp_path / "theirs")
+    convert_model(tmp_path / "theirs", tmp_path / "again", **again)
+    for path in (tmp_path / "ours").rglob("*.safetensors"):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "ours")).read_bytes()
+
+
+def test_safetensors_and_the_encoder_of_the_checkpoint_come_back(tmp_path):
+    write_avsyncd(tmp_path / "theirs", binary=False, own_encoder=True)
+    convert_model(tmp_path / "theirs", tmp_path / "ours")
+    written = restore_model(tmp_path / "ours", tmp_path / "back")
+    names = {str(path.relative_to(tmp_path / "back")) for path in written}
+    assert names == {
+        f"modules/{part}/{name}"
+        for part in ("unet", "audio_encoder")
+        for name in ("config.json", "diffusion_pytorch_model.safetensors")
+    }
+    for name in names:
+        if name.endswith(".safetensors"):
+            assert_same_file(tmp_path / "back" / name, tmp_path / "theirs" / name)
+
+
+def test_a_single_file_comes_back_under_the_name_given(sources, tmp_path):
+    convert_model(sources / "beats" / "BEATs_iter3.pt", tmp_path / "beats")
+    assert restore_model(tmp_path / "beats", tmp_path / "again.pt") == [tmp_path / "again.pt"]
+    assert_same_file(tmp_path / "again.pt", sources / "beats" / "BEATs_iter3.pt")
+    assert {path.name for path in tmp_path.iterdir()} == {"beats", "again.pt"}
+
+
+def test_half_precision_comes_back_as_it_was(sources, tmp_path):
+    state = {name: x.half() for name, x in imagebind_state().items()}
+    torch.save(state, tmp_path / "imagebind_huge.pth")
+    convert_model(tmp_path / "imagebind_huge.pth", tmp_path / "ours")
+    restore_model(tmp_path / "ours", tmp_path / "back")
+    assert_same_file(tmp_path / "back" / "imagebind_huge.pth", tmp_path / "imagebind_huge.pth")
+
+
+def test_encoders_load_with_their_class(sources, tmp_path):
+    from asva_audio import BEATsEncoder, ImageBindAudioEncoder
+
+    convert_model(sources / "imagebind", tmp_path / "imagebind")
+    encoder = ImageBindAudioEncoder.from_pretrained(tmp_path / "imagebind")
+    name = "modality_preprocessors.audio.cls_token"
+    assert encoder.grid == (12, 19) and torch.equal(encoder.class_embedding, imagebind_state()[name])
+    convert_model(sources / "beats", tmp_path / "beats")
+    encoder = BEATsEncoder.from_pretrained(tmp_path / "beats")
+    assert torch.equal(encoder.norm.weight, beats_content()["model"]["encoder.layer_norm.weight"])
+
+
+def sampled(pipeline):
+    import numpy as np
+
+    picture = np.zeros((32, 32, 3), np.uint8)
+    generator = torch.Generator().manual_seed(0)
+    sound = 0.1 * torch.randn(32000, generator=generator)
+    size = {"height": 32, "width": 32, "num_inference_steps": 1}
+    return pipeline(picture, sound, "a hammer", sample_rate=16000, generator=generator, **size)
+
+
+def test_avsyncd_is_a_pipeline_as_released(sources):
+    from asva_pipelines import AVSyncDPipeline
+    from asva_unet import AVSyncDPNDMScheduler
+
+    folder = resolve_model(sources / "avsyncd")
+    pipeline = load_pipeline(folder, device="cpu")
+    assert type(pipeline) is AVSyncDPipeline and type(pipeline.scheduler) is AVSyncDPNDMScheduler
+    config = pipeline.config
+    assert (config.num_frames, config.fps, config.height, config.width) == (12, 6, 256, 256)
+    assert (config.num_inference_steps, config.audio_guidance_scale, config.text_guidance_scale) == (50, 4.0, 1.0)
+    assert pipeline.scheduler.config.skip_prk_steps and pipeline.scheduler.config.steps_offset == 1
+    original = torch.load(sources / "avsyncd" / UNET_BIN, weights_only=True)
+    assert all(torch.equal(x, original[name]) for name, x in pipeline.unet.state_dict().items())
+    for ours, theirs in ((pipeline.vae, vae()), (pipeline.text_encoder, text_encoder())):
+        assert all(torch.equal(x, theirs.state_dict()[name]) for name, x in ours.state_dict().items())
+    tower = imagebind_state()["modality_trunks.audio.blocks.0.norm_1.weight"]
+    assert pipeline.audio_encoder.grid == (12, 19)
+    assert torch.equal(pipeline.audio_encoder.blocks[0].norm1.weight, tower)
+    assert sampled(pipeline).frames.shape == (12, 32, 32, 3)
+    assert resolve_model(sources / "avsyncd") == folder and not (folder / "original").exists()
+    assert len(list(cache_folder().iterdir())) == 1
+
+
+def test_dynamicrafter_is_a_pipeline_without_sound(sources):
+    from asva_pipelines import AudioWindowPipeline
+
+    pipeline = load_pipeline(resolve_model(sources / "dynamicrafter"), device="cpu")
+    assert type(pipeline) is AudioWindowPipeline and pipeline.taps is None and pipeline.imagebind is None
+    config = pipeline.config
+    assert (config.num_frames, config.fps, config.height, config.width) == (16, 24, 320, 512)
+    assert (config.num_inference_steps, config.eta, config.guidance_rescale) == (50, 1.0, 0.7)
+    assert config.text_guidance_scale == config.image_guidance_scale == 7.5 and config.dynamic_rescale
+    assert pipeline.tokenizer.pad_token_id == 0
+    assert sampled(pipeline).frames.shape == (16, 32, 32, 3)
+
+
+def test_the_name_of_the_folder_tells_the_interpolator_and_the_flat_pictures(sources, tmp_path):
+    said = []
+    (tmp_path / "DynamiCrafter_512_Interp").symlink_to(sources / "dynamicrafter")
+    convert_model(tmp_path / "DynamiCrafter_512_Interp", tmp_path / "a", on_progress=said.append)
+    assert (
+        json.loads((tmp_path / "a" / "source.json").read_text(encoding="utf-8"))["model"] == "DynamiCrafter_512_Interp"
+    )
+    assert json.loads((tmp_path / "a" / "model_index.json").read_text(encoding="utf-8"))["fps"] == 5
+    assert any("DynamiCrafter_512_Interp, by the name" in line for line in said)
+    (tmp_path / "thegreatesthits_audio-cond_cfg").symlink_to(sources / "avsyncd")
+    convert_model(tmp_path / "thegreatesthits_audio-cond_cfg", tmp_path / "b")
+    assert json.loads((tmp_path / "b" / "model_index.json").read_text(encoding="utf-8"))["height"] == 128
+
+
+def test_i2vd_needs_no_ears(sources, tmp_path):
+    write_unet(tmp_path / "i2vd" / "unet", audio=False)
+    given = {"stable-diffusion-v1-5": sources / "avsyncd" / "stable-diffusion-v1-5"}
+    convert_model(tmp_path / "i2vd", tmp_path / "ours", given=given)
+    assert load_pipeline(tmp_path / "ours", device="cpu").audio_encoder is None
+    assert json.loads((tmp_path / "ours" / "source.json").read_text(encoding="utf-8"))["model"] == "I2VD"
+
+
+def test_the_checkpoint_below_its_training_folder(sources, tmp_path):
+    home = tmp_path / "avsync15_audio-cond_cfg"
+    (home / "ckpts").mkdir(parents=True)
+    (home / "ckpts" / "checkpoint-37000").symlink_to(sources / "avsyncd")
+    for name in ("imagebind_huge.pth", "stable-diffusion-v1-5"):
+        (home / name).symlink_to(sources / "avsyncd" / name)
+    assert find_family(home)[0].name == "avsyncd"
+    (home / "ckpts" / "checkpoint-24000").symlink_to(sources / "avsyncd")
+    with pytest.raises(ModelError, match=r"holds 2 checkpoints of AVSyncD \(checkpoint-24000, checkpoint-37000\)"):
+        find_family(home)
+
+
+def test_ears_of_the_checkpoint_or_none(tmp_path):
+    write_avsyncd(tmp_path / "theirs", own_encoder=True)
+    convert_model(tmp_path / "theirs", tmp_path / "huge")
+    (tmp_path / "theirs" / "imagebind_huge.pth").unlink()
+    said = []
+    convert_model(tmp_path / "theirs", tmp_path / "own", on_progress=said.append)
+    assert any("it was frozen in training" in line for line in said)
+    weights = "audio_encoder/diffusion_pytorch_model.safetensors"
+    assert (tmp_path / "huge" / weights).read_bytes() == (tmp_path / "own" / weights).read_bytes()
+    for path in (tmp_path / "theirs" / "modules" / "audio_encoder").iterdir():
+        path.unlink()
+    with pytest.raises(ModelError, match=r"put 'imagebind_huge\.pth' .*no commercial use.*--imagebind"):
+        convert_model(tmp_path / "theirs", tmp_path / "none")
+
+
+def linked(source, folder):
+    """Links to the released files, to be replaced one by one."""
+    for path in source.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    return folder
+
+
+def change(path, edit):
+    """Replace a linked file by an edited copy."""
+    content = torch.load(path, weights_only=True)
+    edit(content.get("state_dict", content.get("model", content)))
+    path.unlink()
+    torch.save(content, path)
+
+
+KEYS = {
+    "dynamicrafter": ("model.diffusion_model.", "out.0.weight"),
+    "avsyncd": ("", "conv_in.conv_temp.weight"),
+    "imagebind": ("modality_trunks.audio.", "blocks.0.norm_1.weight"),
+    "beats": ("encoder.", "layers.1.fc1.weight"),
+}
+
+
+@pytest.mark.parametrize("fault", ["missing", "extra", "shape"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_key_is_named(sources, tmp_path, name, fault):
+    prefix, key = KEYS[name]
+    edits = {
+        "missing": lambda state: state.pop(prefix + key),
+        "extra": lambda state: state.update({prefix + "surprise": torch.ones(1)}),
+        "shape": lambda state: state.update({prefix + key: torch.ones(5, 7)}),
+    }
+    folder = linked(sources / name, tmp_path / "theirs")
+    change(folder / FILES[name], edits[fault])
+    with pytest.raises(ModelError) as caught:
+        convert_model(folder, tmp_path / "ours")
+    text = str(caught.value)
+    assert str(folder / FILES[name]) in text and "\n" not in text
+    named = {"missing": key, "extra": "surprise", "shape": r"(5, 7)"}[fault]
+    assert named in text, text
+    assert {path.name for path in tmp_path.iterdir()} == {"theirs"}
+
+
+@pytest.mark.parametrize("part", ["vae", "text_encoder"])
+def test_a_wrong_key_of_stable_diffusion_is_named(sources, tmp_path, part):
+    folder = linked(sources / "avsyncd", tmp_path / "theirs")
+    path = next((folder / "stable-diffusion-v1-5" / part).glob("*.bin"))
+    change(path, lambda state: state.update({"surprise": torch.ones(1)}))
+    with pytest.raises(ModelError, match=f"'{path}' is not a whole {part} of Stable Diffusion 1.5: .*surprise"):
+        convert_model(folder, tmp_path / "ours")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_code_in_a_file_never_runs(asva, sources, tmp_path, name):
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'pwned'}",)
+
+    folder = linked(sources / name, tmp_path / "theirs")
+    content = torch.load(folder / FILES[name], weights_only=True)
+    (folder / FILES[name]).unlink()
+    torch.save(content | {"hook": Evil()}, folder / FILES[name])
+    for source in (folder, folder / FILES[name]):
+        ran = asva("models", "convert", source, "ours")
+        assert ran.code == 1 and "would run code" in ran.complaint and str(folder / FILES[name]) in ran.complaint
+    assert {path.name for path in tmp_path.iterdir()} == {"theirs"}
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", "cut"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file(sources, tmp_path, name, content):
+    folder = linked(sources / name, tmp_path / "theirs")
+    path = folder / FILES[name]
+    content = path.read_bytes()[:3000] if content == "cut" else content
+    path.unlink()
+    path.write_bytes(content)
+    for source in (folder, path):
+        with pytest.raises(ModelError, match=r"damaged|not loaded"):
+            convert_model(source, tmp_path / "ours")
+
+
+def test_folders_that_cannot_be_converted(sources, tmp_path):
+    with pytest.raises(ModelError, match="does not exist"):
+        find_family(tmp_path / "nowhere")
+    (tmp_path / "model_index.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match="model of this project's form already"):
+        find_family(tmp_path)
+    torch.save({"weight": torch.ones(2)}, tmp_path / "a.pt")
+    with pytest.raises(ModelError, match=r"'.*a\.pt' holds no model.*KeyVID: .*BEATs: "):
+        find_family(tmp_path / "a.pt")
+    with pytest.raises(ModelError, match="is AVSyncD's U-Net: pass its folder"):
+        find_family(sources / "avsyncd" / UNET_BIN)
+
+
+def test_a_folder_of_several_models(sources, tmp_path):
+    for name in ("dynamicrafter", "avsyncd"):
+        linked(sources / name, tmp_path / "both")
+    with pytest.raises(ModelError, match="holds DynamiCrafter 512 and AVSyncD: pass one of the files"):
+        find_family(tmp_path / "both")
+    torch.save({}, tmp_path / "BEATs_iter3.pt")
+    torch.save({}, tmp_path / "BEATs_iter3_plus.pt")
+    with pytest.raises(ModelError, match="holds 2 BEATs files"):
+        find_family(tmp_path)
+
+
+def test_dynamicrafter_of_256_pixels_is_another_model(sources, tmp_path):
+    def edit(state):
+        for name in [name for name in state if ".fps_embedding." in name]:
+            state[name.replace("fps_embedding", "framestride_embed")] = state.pop(name)
+
+    folder = linked(sources / "dynamicrafter", tmp_path / "theirs")
+    change(folder / CHECKPOINT, edit)
+    with pytest.raises(ModelError, match="got the 256 model"):
+        convert_model(folder, tmp_path / "ours")
+
+
+def test_avsyncd_without_stable_diffusion(sources, tmp_path):
+    folder = linked(sources / "avsyncd", tmp_path / "theirs")
+    (folder / "stable-diffusion-v1-5" / "vae" / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"lacks 'vae/config\.json'"):
+        convert_model(folder, tmp_path / "ours")
+    (folder / "stable-diffusion-v1-5").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match=r"put the folder there .*OpenRAIL-M.*--stable-diffusion"):
+        convert_model(folder, tmp_path / "ours")
+
+
+def test_an_encoder_is_no_model(sources):
+    with pytest.raises(ModelError, match="holds BEATs, which makes no video by itself"):
+        resolve_model(sources / "beats")
+
+
+def test_avsyncd_by_name_says_where_its_files_are(asva):
+    with pytest.raises(ModelError) as caught:
+        resolve_model("avsyncd")
+    words = ("Google Drive", "no hub id", "lzhangbj/ASVA", "modules/unet", "stable-diffusion-v1-5/", "imagebind_huge")
+    assert all(word in str(caught.value) for word in words)
+    ran = asva("models", "info", "avsyncd")
+    assert ran.code == 0 and all(licence in ran.out for licence in ("OpenRAIL-M", "CC BY-NC-SA 4.0", "MIT"))
+
+
+@pytest.mark.parametrize("name", ["dynamicrafter", "dynamicrafter-interp", "Doubiiu/DynamiCrafter_512"])
+def test_dynamicrafter_is_never_downloaded_unasked(name):
+    with pytest.raises(ModelError, match=r"10\.4 GB that was not agreed to .*Apache-2\.0"):
+        resolve_model(name)
+
+
+def test_dynamicrafter_in_the_hub_cache(sources, monkeypatch):
+    monkeypatch.setattr(hub, "_cached", lambda file: sources / "dynamicrafter" / file.path)
+    assert resolve_model("dynamicrafter").parent == cache_folder()
+
+
+def test_the_command_there_and_back(asva, sources, tmp_path):
+    given = [
+        option
+        for name, file in (("imagebind", "imagebind_huge.pth"), ("stable-diffusion", "stable-diffusion-v1-5"))
+        for option in (f"--{name}", sources / "avsyncd" / file)
+    ]
+    ran = asva("models", "convert", sources / "avsyncd" / "modules", "ours", *given)
+    assert ran.code == 0 and "asva sample --model ours" in ran.out, ran.err
+    assert "OpenRAIL-M" in ran.err and "CC BY-NC-SA 4.0" in ran.err
+    ran = asva("models", "info", "ours")
+    assert ran.code == 0 and "converted from the released avsyncd" in ran.out and "unet" in ran.out
+    ran = asva("models", "convert", "--back", "ours", "theirs")
+    assert ran.code == 0 and UNET_BIN in ran.out, ran.err
+    assert_same_file(tmp_path / "theirs" / UNET_BIN, sources / "avsyncd" / UNET_BIN)
+    for words in (("ours", "theirs"), ("--back", "ours", "theirs")):
+        ran = asva("models", "convert", *words)
+        assert ran.code == 2 and "'theirs' exists" in ran.complaint
+
+
+def test_the_command_says_what_has_no_way_back(asva, sources, tmp_path):
+    ran = asva("models", "convert", "--lean", sources / "beats" / "BEATs_iter3.pt", "ours")
+    assert ran.code == 0 and "BEATs in ours" in ran.out and not (tmp_path / "ours" / "original").exists()
+    ran = asva("models", "info", "ours")
+    assert ran.code == 0 and "released beats\nlicence: MIT" in ran.out
+    ran = asva("models", "convert", "--back", "ours", "theirs")
+    assert ran.code == 1 and "without `--lean`" in ran.complaint
+    ran = asva("models", "convert", "--back", sources / "beats", "theirs")
+    assert ran.code == 1 and "was not written by `asva models convert`" in ran.complaint
+    ran = asva("models", "convert", "--back", "--lean", "ours", "theirs")
+    assert ran.code == 2 and "takes no other option" in ran.complaint
+    ran = asva("models", "convert", "nowhere", "theirs")
+    assert ran.code == 1 and "'nowhere' does not exist" in ran.complaint
+    assert {path.name for path in tmp_path.iterdir()} == {"ours"}
+
+
+def test_a_damaged_folder_does_not_come_back(sources, tmp_path):
+    convert_model(sources / "beats", tmp_path / "ours")
+    kept = next((tmp_path / "ours" / "original").glob("*.safetensors"))
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:20])
+    with pytest.raises(ModelError, match="original' is damaged"):
+        restore_model(tmp_path / "ours", tmp_path / "theirs")
+    kept.unlink()
+    with pytest.raises(ModelError, match=r"lacks 1 weights of 'BEATs_iter3.pt', predictor\.weight"):
+        restore_model(tmp_path / "ours", tmp_path / "theirs")
+    (tmp_path / "ours" / "diffusion_pytorch_model.safetensors").write_bytes(whole)
+    with pytest.raises(ModelError, match="is damaged"):
+        restore_model(tmp_path / "ours", tmp_path / "theirs")
+    assert {path.name for path in tmp_path.iterdir()} == {"ours"}
+
+
+def test_a_class_that_is_no_part_of_a_model_is_not_imported(sources, tmp_path):
+    convert_model(sources / "beats", tmp_path / "ours")
+    config = tmp_path / "ours" / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace("BEATsEncoder", "Unpickler"), encoding="utf-8")
+    with pytest.raises(ModelError, match="holds Unpickler, which is no part of a released model"):
+        restore_model(tmp_path / "ours", tmp_path / "theirs")
+
+
+def test_a_disk_too_small_is_said_before(sources, tmp_path, monkeypatch):
+    from shutil import disk_usage
+
+    convert_model(sources / "beats", tmp_path / "ours")
+    small = disk_usage("/")._replace(free=10)
+    monkeypatch.setattr("asva_weights.storage.shutil.disk_usage", lambda path: small)
+    for act in (lambda: convert_model(sources / "imagebind", tmp_path / "b"), lambda: restore_model("ours", "c")):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ModelError, match=r"has 0\.0 GB free"):
+            act()
+    assert {path.name for path in tmp_path.iterdir()} == {"ours"}

@@ -1,0 +1,322 @@
+"""Released KeyVID files, small and random but in the original's layout: found, checked, converted once, sampled."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from asva_audio import invert_imagebind_audio
+from asva_data import read_video
+from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model, restore_model
+from asva_pipelines.loading import catalog, hub
+from asva_pipelines.loading.families import find_family
+from asva_weights import ModelError
+
+WIDTH = 64
+
+
+def networks():
+    """Small networks of the released kind, with random weights everywhere."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
+
+    from asva_audio import ImageBindAudioEncoder
+    from asva_unet import ImageResampler, KeyVIDUNet
+
+    tower = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 1}
+    unet = {
+        "block_out_channels": (32, 64),
+        "layers_per_block": 1,
+        "attention_levels": (True, False),
+        "attention_head_dim": 16,
+        "cross_attention_dim": WIDTH,
+        "audio_embed_dim": WIDTH,
+    }
+    projector = {"dim": 64, "embedding_dim": WIDTH, "output_dim": WIDTH, "depth": 1, "heads": 1, "ff_mult": 2}
+    made = {
+        "vae": AutoencoderKL(
+            block_out_channels=(32, 32),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+        ),
+        "text_encoder": CLIPTextModel(
+            CLIPTextConfig(vocab_size=300, max_position_embeddings=9, hidden_act="gelu", **tower)
+        ),
+        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, hidden_act="gelu", **tower)),
+        "image_projector": ImageResampler(48, 2, **projector),
+        "audio_encoder": ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1),
+        "keyframe": KeyVIDUNet(**unet),
+        "interp": KeyVIDUNet(**unet, frame_index_embedding=False),
+        "interp_projector": ImageResampler(48, 2, **projector),
+    }
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for network in made.values():
+            for parameter in network.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return made
+
+
+def original(made, stage):
+    """The state dict of one released file: every key that a full-size one has, but for layers that are fewer."""
+    from asva_audio import invert_imagebind_audio
+    from asva_unet import join_checkpoint, make_scheduler, restore_component
+    from asva_unet.components import SCHEDULE
+
+    text = restore_component("text_encoder", made["text_encoder"])
+    last = {name.replace(".0.", ".1.", 1): value for name, value in text.items() if name.startswith("transformer.")}
+    remains = {"text_projection": torch.zeros(WIDTH, WIDTH), "logit_scale": torch.zeros(())}
+    embedder = remains | {
+        "token_embedding.weight": torch.zeros(300, WIDTH),
+        "positional_embedding": torch.zeros(9, WIDTH),
+        "ln_final.weight": torch.zeros(WIDTH),
+        "ln_final.bias": torch.zeros(WIDTH),
+        "visual.proj": torch.zeros(WIDTH, WIDTH),
+    }
+    other = {
+        "modality_trunks.vision.blocks.0.norm_1.weight": torch.zeros(4),
+        "modality_heads.audio.0.weight": torch.ones(4),
+    }
+    schedule = {name: torch.zeros(1000) for name in SCHEDULE} | {"scale_arr": torch.zeros(1400)}
+    schedule["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
+    projector = made["image_projector" if stage == "keyframe" else "interp_projector"]
+    return join_checkpoint(
+        {
+            "unet": restore_component("unet", made[stage]),
+            "vae": restore_component("vae", made["vae"]),
+            "text_encoder": text | last | remains,
+            "image_encoder": restore_component("image_encoder", made["image_encoder"], embedder),
+            "image_projector": restore_component("image_projector", projector),
+            "audio_encoder": invert_imagebind_audio(made["audio_encoder"].state_dict(), rest=other),
+            "audio_projector": {"latents": torch.zeros(1, 4, 4)},
+            "schedule": schedule,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def made():
+    return networks()
+
+
+@pytest.fixture(scope="module")
+def released(made, tmp_path_factory):
+    """A folder with the hub's file names."""
+    folder = tmp_path_factory.mktemp("KeyVID")
+    for name, stage in ((catalog.KEYFRAME_CKPT, "keyframe"), (catalog.INTERP_CKPT, "interp")):
+        (folder / name).parent.mkdir()
+        torch.save(
+            {"state_dict": original(made, stage), "epoch": 859, "pytorch-lightning_version": "1.8"}, folder / name
+        )
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
+    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
+    lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path, monkeypatch, small_model):
+    """Caches of this test's own; the bundled model is the small one, for its localizer."""
+    monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hub, "_cached", lambda file: None)
+    monkeypatch.setattr("asva_pipelines.loading.resolve.tiny_folder", lambda: small_model)
+
+
+def test_a_folder_with_the_released_files_makes_a_video(asva, released, inputs, monkeypatch):
+    words = (
+        "sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", released, "--size",
+        "32x32", "--steps", 2, "--interp-steps", 1, "--overwrite", "--prompt", "a hammer on a nail",
+    )  # fmt: skip
+    ran = asva(*words)
+    assert ran.code == 0, ran.err
+    assert "this is done once" in ran.err and "localizer was not released" in ran.err
+    frames = read_video("out.mp4").frames
+    assert frames.shape == (48, 32, 32, 3)
+    record = json.loads(open("out.json", encoding="utf-8").read())
+    assert "unreleased" in record["model"]["localizer"]
+    assert record["settings"]["alignment"] == "official" and record["settings"]["eta"] == 1.0
+
+    monkeypatch.setattr("asva_pipelines.loading.convert.convert_files", lambda *a, **k: pytest.fail("converted twice"))
+    again = asva(*words)
+    assert again.code == 0 and "done once" not in again.err
+    assert (read_video("out.mp4").frames == frames).all()
+    assert len(list(cache_folder().iterdir())) == 1
+
+
+def test_every_weight_arrives(made, released):
+    folder = resolve_model(released)
+    pipeline = load_pipeline(folder, device="cpu")
+    pairs = {
+        "keyframe_unet": "keyframe", "interp_unet": "interp", "image_projector": "image_projector",
+        "interp_image_projector": "interp_projector", "vae": "vae", "text_encoder": "text_encoder",
+        "image_encoder": "image_encoder", "audio_encoder": "audio_encoder",
+    }  # fmt: skip
+    for ours, theirs in pairs.items():
+        torch.testing.assert_close(
+            dict(getattr(pipeline, ours).state_dict()), dict(made[theirs].state_dict()), rtol=0, atol=0
+        )
+    assert pipeline.tokenizer.pad_token_id == 0 and pipeline.config.dynamic_rescale
+    assert pipeline.config.num_frames == 48 and pipeline.scheduler.config.dynamic_rescale
+    assert json.loads((folder / "source.json").read_text(encoding="utf-8"))["files"][catalog.KEYFRAME_CKPT]["licence"]
+
+
+def test_files_in_the_hub_cache_are_found(released, monkeypatch):
+    monkeypatch.setattr(hub, "_cached", lambda file: released / file.path)
+    assert resolve_model("keyvid").parent == cache_folder()
+
+
+def test_imagebind_of_its_own_file(made, released, tmp_path):
+    """A first checkpoint without ImageBind takes the tower of `imagebind_huge.pth`, positions resized."""
+    from asva_audio import ImageBindAudioEncoder, invert_imagebind_audio
+
+    folder = copy(released, tmp_path / "KeyVID")
+    change(folder / catalog.KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
+    with pytest.raises(ModelError, match=f"put '{catalog.IMAGEBIND}'"):
+        resolve_model(folder)
+    huge = ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, stride=(10, 10))
+    torch.save(invert_imagebind_audio(huge.state_dict()), folder / catalog.IMAGEBIND)
+    encoder = load_pipeline(resolve_model(folder), device="cpu").audio_encoder
+    assert encoder.grid == (12, 48)
+    torch.testing.assert_close(encoder.positions[:, 0], huge.positions[:, 0])
+
+
+def copy(released, folder):
+    """Links to the released files, to be replaced one by one."""
+    for path in released.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(released)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    return folder
+
+
+def change(path, edit):
+    """Replace a linked checkpoint by an edited copy."""
+    content = torch.load(path, weights_only=True)
+    edit(content["state_dict"])
+    path.unlink()
+    torch.save(content, path)
+
+
+UNET = "model.diffusion_model."
+NORM = "input_blocks.1.0.in_layers.0.weight"
+EDITS = {
+    "lacks": (NORM, lambda s: s.pop(UNET + NORM)),
+    "extra": ("surprise", lambda s: s.update({UNET + "surprise": torch.ones(1)})),
+    "shape": ("post_quant_conv.bias", lambda s: s.update({"first_stage_model.post_quant_conv.bias": torch.ones(9)})),
+    "schedule": ("noise schedule", lambda s: s.update({"alphas_cumprod": torch.ones(1000)})),
+    "other": ("lacks", lambda s: s.pop(UNET + "input_blocks.0.0.weight")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_a_wrong_checkpoint_is_named(asva, released, inputs, tmp_path, case):
+    words, edit = EDITS[case]
+    folder = copy(released, tmp_path / "KeyVID")
+    change(folder / catalog.KEYFRAME_CKPT, edit)
+    refused(asva, inputs, folder, words)
+
+
+def test_a_checkpoint_that_would_run_code(asva, released, inputs, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'pwned'}",)
+
+    folder = copy(released, tmp_path / "KeyVID")
+    (folder / catalog.INTERP_CKPT).unlink()
+    torch.save({"state_dict": {"a": torch.ones(1)}, "x": Evil()}, folder / catalog.INTERP_CKPT)
+    refused(asva, inputs, folder, "would run code")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_checkpoint_that_was_cut_short(asva, released, inputs, tmp_path):
+    folder = copy(released, tmp_path / "KeyVID")
+    whole = (folder / catalog.INTERP_CKPT).read_bytes()
+    (folder / catalog.INTERP_CKPT).unlink()
+    (folder / catalog.INTERP_CKPT).write_bytes(whole[: len(whole) // 2])
+    refused(asva, inputs, folder, "damaged")
+
+
+def refused(asva, inputs, folder, words):
+    """One line that names file and fault; no video, and nothing half-converted in the cache."""
+    ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", folder)
+    assert ran.code == 1
+    assert words in ran.complaint and str(folder) in ran.complaint, ran.err
+    assert "Traceback" not in ran.err and "Unexpected" not in ran.err
+    assert not cache_folder().exists() or list(cache_folder().iterdir()) == []
+    assert not os.path.exists("out.mp4")
+
+
+@pytest.mark.parametrize("accident", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_accident_during_conversion_leaves_nothing(asva, released, inputs, monkeypatch, accident):
+    def fail(*args, **kwargs):
+        raise accident
+
+    monkeypatch.setattr("asva_pipelines.loading.convert._write_source", fail)
+    ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", released)
+    assert ran.code == (130 if accident is KeyboardInterrupt else 1)
+    assert list(cache_folder().iterdir()) == []
+
+
+def test_a_disk_too_small_is_said_before(released, monkeypatch):
+    from shutil import disk_usage
+
+    small = disk_usage("/")._replace(free=10)
+    monkeypatch.setattr("asva_weights.storage.shutil.disk_usage", lambda path: small)
+    with pytest.raises(ModelError, match="set ASVA_CACHE"):
+        resolve_model(released)
+
+
+def test_there_and_back(released, tmp_path):
+    """Every key and value of both files, though the folder holds what they share only once."""
+    convert_model(released, tmp_path / "ours")
+    restore_model(tmp_path / "ours", tmp_path / "theirs")
+    for name in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT):
+        again, state = (
+            torch.load(home / name, weights_only=True)["state_dict"] for home in (tmp_path / "theirs", released)
+        )
+        assert list(again) == list(state)
+        assert all(torch.equal(tensor, state[key]) for key, tensor in again.items())
+    kept = {path.name for path in (tmp_path / "ours" / "original").iterdir()}
+    assert kept == {"files.json", "common-00.safetensors"}
+
+
+def test_what_only_one_file_holds_comes_back(made, released, tmp_path):
+    """Frozen parts that differ in the second file, and a first file without ImageBind."""
+    folder = copy(released, tmp_path / "theirs")
+    name = "first_stage_model.post_quant_conv.bias"
+    change(folder / catalog.INTERP_CKPT, lambda state: state.update({name: torch.ones(4)}))
+    change(folder / catalog.KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
+    torch.save(invert_imagebind_audio(made["audio_encoder"].state_dict()), folder / catalog.IMAGEBIND)
+    said = []
+    convert_model(folder, tmp_path / "ours", on_progress=said.append)
+    assert any("different weights of the vae" in line for line in said)
+    restore_model(tmp_path / "ours", tmp_path / "again")
+    first, second = (
+        torch.load(tmp_path / "again" / stage, weights_only=True)["state_dict"]
+        for stage in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT)
+    )
+    assert torch.equal(second[name], torch.ones(4)) and not torch.equal(first[name], torch.ones(4))
+    assert not any("imagebind" in key for key in first) and any("imagebind" in key for key in second)
+
+
+def test_one_stage_alone_is_no_source(released):
+    with pytest.raises(ModelError, match="one of KeyVID's two stages: pass the folder"):
+        find_family(released / catalog.INTERP_CKPT)
+
+
+def test_convert_command(asva, released, tmp_path):
+    ran = asva("models", "convert", released, "converted")
+    assert ran.code == 0 and "asva sample --model converted" in ran.out
+    assert (tmp_path / "converted" / "model_index.json").is_file()
+    assert asva("models", "info", "converted").code == 0
+    ran = asva("models", "convert", released, "converted")
+    assert ran.code == 2 and "'converted' exists" in ran.complaint
+    ran = asva("models", "convert", tmp_path, "other")
+    assert ran.code == 1 and "holds no model" in ran.complaint

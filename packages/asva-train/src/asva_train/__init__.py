@@ -1,0 +1,5 @@
+"""Training of every method from one recipe file; it resumes exactly."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

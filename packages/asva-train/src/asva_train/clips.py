@@ -1,0 +1,187 @@
+"""Clips as every training sees them, from the synthetic world or from a folder of videos with sound."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from asva_train.draws import generator_at
+from asva_train.fields import DataRecipe
+from asva_train.shots import choose_shots, endless_draws, epoch_place
+from asva_train.sound_noise import NoisySounds
+
+SAMPLE_RATE = 16000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingClip:
+    """One clip as every training sees it.
+
+    Attributes:
+        frames: (t, h, w, 3) uint8.
+        waveform: (s,) float32 at 16 kHz, as long as the frames.
+        caption: What the clip shows.
+        motion_curve: (t,) motion score of each frame.
+        class_index: Index of the sound's class, -1 if it is not known.
+        moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
+        visible: Indices of the classes that can be seen.
+        stems: (3, s) speech, effects and music, where they are known (MTV).
+    """
+
+    frames: np.ndarray
+    waveform: np.ndarray
+    caption: str
+    motion_curve: np.ndarray
+    class_index: int
+    moving: np.ndarray
+    visible: tuple[int, ...]
+    stems: np.ndarray | None = None
+
+
+class ClipSource(Protocol):
+    """Clips in the order of a run: any of them can be made without those before.
+
+    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
+    """
+
+    class_names: tuple[str, ...]
+    num_clips: int | None
+
+    def __getitem__(self, index: int) -> TrainingClip: ...
+
+    def class_at(self, index: int) -> int:
+        """Class index of a clip, without making the clip."""
+
+
+class SyntheticClips:
+    """Clips of the synthetic world: without end, or some of each class that come again in an order of their own."""
+
+    def __init__(self, recipe: DataRecipe):
+        from asva_data import synthetic
+
+        self.recipe = recipe
+        if recipe.height != recipe.width:
+            raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
+        self.world = synthetic.SyntheticWorld(
+            recipe.seed,
+            size=recipe.height,
+            num_frames=recipe.num_frames,
+            fps=recipe.fps,
+            classes=recipe.classes or None,
+            two_objects=recipe.two_objects,
+        )
+        self.class_names = tuple(synthetic.CLASSES)
+        self.chosen = None
+        if recipe.shots is not None:
+            draws = endless_draws(recipe.shots_seed, self.world.class_of)
+            self.chosen = choose_shots(draws, self.world.classes, recipe.shots)
+        self.num_clips = None if self.chosen is None else len(self.chosen)
+
+    def __getitem__(self, index: int) -> TrainingClip:
+        clip = self.world[self._place(index)]
+        return TrainingClip(
+            frames=clip.frames,
+            waveform=clip.waveform[0],
+            caption=clip.caption,
+            motion_curve=motion_at(self.recipe, clip.motion_score, len(clip.frames)),
+            class_index=self.class_names.index(clip.class_name),
+            moving=clip.mask,
+            visible=tuple(self.class_names.index(thing["class"]) for thing in clip.scene["objects"]),
+        )
+
+    def class_at(self, index: int) -> int:
+        return self.class_names.index(self.world.class_of(self._place(index)))
+
+    def _place(self, index: int) -> int:
+        if self.chosen is None:
+            return index
+        return self.chosen[epoch_place(index, len(self.chosen), self.recipe.seed)[1]]
+
+
+class FolderClips:
+    """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own."""
+
+    def __init__(self, recipe: DataRecipe):
+        from asva_audio import load_audio
+        from asva_data import VideoFolder
+
+        if recipe.root is None:
+            raise ValueError("`data.root` must be a folder of videos, got none. Give it with --data.")
+        self.recipe = recipe
+        self.folder = VideoFolder(
+            recipe.root,
+            num_frames=recipe.num_frames,
+            fps=recipe.fps,
+            size=(recipe.height, recipe.width),
+            framing=recipe.framing,
+            motion_scores=recipe.motion_scores,
+            load_audio=partial(load_audio, sample_rate=SAMPLE_RATE, stereo=recipe.stereo),
+            seed=recipe.seed,
+        )
+        self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
+        if recipe.shots is not None:
+            self.folder.entries = self._shots(recipe)
+        self.num_clips = len(self.folder)
+
+    def _shots(self, recipe: DataRecipe) -> list:
+        entries = self.folder.entries
+        order = torch.randperm(len(entries), generator=generator_at(recipe.shots_seed, 5)).tolist()
+        candidates = ((place, entries[place].path.parent.name) for place in order)
+        return [entries[place] for place in sorted(choose_shots(candidates, self.class_names, recipe.shots))]
+
+    def __getitem__(self, index: int) -> TrainingClip:
+        epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
+        self.folder.set_epoch(epoch)
+        return self.clip_of(self.folder[place], index)
+
+    def clip_of(self, sample: dict, index: int) -> TrainingClip:
+        """The clip of a piece of the folder that comes at ``index`` of the run."""
+        from asva_keyframe import motion_curve
+
+        frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
+            frames = np.ascontiguousarray(frames[:, :, ::-1])
+        score = sample.get("motion_score")
+        pairs = motion_curve(frames) if score is None else score[1:].numpy()
+        class_index = self.class_names.index(Path(sample["path"]).parent.name)
+        return TrainingClip(
+            frames=frames,
+            waveform=sample["waveform"][0].numpy(),
+            caption=sample["caption"],
+            motion_curve=motion_at(self.recipe, pairs, len(frames)),
+            class_index=class_index,
+            moving=np.ones(frames.shape[:3], bool),
+            visible=(class_index,),
+        )
+
+    def class_at(self, index: int) -> int:
+        place = epoch_place(index, len(self.folder), self.recipe.seed)[1]
+        return self.class_names.index(self.folder.entries[place].path.parent.name)
+
+
+def motion_at(recipe: DataRecipe, curve: np.ndarray, num_frames: int) -> np.ndarray:
+    """Motion from each frame to the next, counted as the recipe says, (num_frames,) float32."""
+    pairs = np.asarray(curve, np.float32)[: num_frames - 1]
+    return np.r_[pairs, pairs[-1:]] if recipe.motion_at == "start" else np.r_[pairs[:1], pairs]
+
+
+def clip_source(recipe: DataRecipe) -> ClipSource:
+    """The clips that a recipe names.
+
+    Raises:
+        ValueError: If there are none, or fewer of a class than the recipe wants.
+    """
+    if recipe.kind == "tracks":
+        from asva_train.mtv_clips import TrackClips
+
+        return TrackClips(recipe)
+    if recipe.kind == "latents":
+        from asva_train.stored_clips import StoredClips
+
+        return StoredClips(recipe)
+    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+    noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
+    return NoisySounds(source, recipe) if noisy else source

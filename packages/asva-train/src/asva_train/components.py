@@ -1,0 +1,119 @@
+"""Components of a model folder: built at random, read, and written one by one."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from asva_train.loop import RunError
+
+_CLASSES = {
+    "vae": ("diffusers", "AutoencoderKL"),
+    "text_encoder": ("transformers", "CLIPTextModel"),
+    "image_encoder": ("transformers", "CLIPVisionModel"),
+    "image_projector": ("asva_unet", "ImageResampler"),
+    "audio_encoder": ("asva_audio", "ImageBindAudioEncoder"),
+    "localizer": ("asva_keyframe", "MotionLocalizer"),
+    "keyframe_unet": ("asva_unet", "KeyVIDUNet"),
+    "interp_unet": ("asva_unet", "KeyVIDUNet"),
+    "avsyncd_unet": ("asva_unet", "AVSyncDUNet"),
+    "i2vd_unet": ("asva_unet", "AVSyncDUNet"),
+    "audio_window_unet": ("asva_unet", "KeyVIDUNet"),
+    "imagebind": ("asva_audio", "ImageBindAudioEncoder"),
+    "beats": ("asva_audio", "BEATsEncoder"),
+    "taps": ("asva_audio", "MultiFeatureEncoder"),
+    "mtv_transformer": ("asva_dit", "MTVTransformer3DModel"),
+    "sync": ("asva_metrics", "AVSyncClassifier"),
+    "small_sync": ("asva_metrics", "SmallSyncClassifier"),
+}
+# What a component is called in models that are put together, or in those of another family.
+_OTHER_NAMES = {
+    "avsyncd_unet": "unet",
+    "i2vd_unet": "unet",
+    "audio_window_unet": "unet",
+    "imagebind": "audio_encoder",
+    "mtv_transformer": "transformer",
+}
+_CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
+
+
+def component_class(name: str) -> type:
+    """The class of a component, imported when asked for."""
+    from importlib import import_module
+
+    module, class_name = _CLASSES[name]
+    return getattr(import_module(module), class_name)
+
+
+def build_component(name: str, config: dict[str, Any], seed: int) -> nn.Module:
+    """A component with random weights that follow ``seed``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if name in _CONFIGS:
+            import transformers
+
+            return component_class(name)(getattr(transformers, _CONFIGS[name])(**config))
+        return component_class(name)(**config)
+
+
+def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A component of a model folder, its weights in ``dtype`` however they are stored.
+
+    Raises:
+        RunError: If the folder does not hold it.
+        ModelError: If what it holds is damaged.
+    """
+    from asva_pipelines.loading.folders import damage_named
+
+    if not (folder / "config.json").is_file():
+        raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
+    with damage_named(folder):
+        return component_class(name).from_pretrained(folder, dtype=dtype)
+
+
+def find_component(name: str, folders: Iterable[Path | None]) -> Path:
+    """The folder of a component: the first of ``folders`` that holds it.
+
+    Raises:
+        RunError: If none does.
+    """
+    searched = [folder for folder in folders if folder is not None]
+    for folder in searched:
+        for called in filter(None, (name, _OTHER_NAMES.get(name))):
+            if (folder / called / "config.json").is_file():
+                return folder / called
+    where = " or ".join(str(folder / name) for folder in searched)
+    raise RunError(f"`{name}` must be in {where}, found nothing there. Train or convert it first.")
+
+
+def start_from(component: nn.Module, source: nn.Module) -> None:
+    """Copy the weights of ``source``; input channels that it lacks start at zero.
+
+    Raises:
+        RunError: If a weight is missing or its shape differs otherwise.
+    """
+    state, wanted = source.state_dict(), component.state_dict()
+    for name, tensor in wanted.items():
+        given = state.get(name)
+        if (
+            given is not None
+            and given.shape != tensor.shape
+            and given.shape[:1] + given.shape[2:] == (tensor.shape[:1] + tensor.shape[2:])
+        ):
+            state[name] = torch.zeros_like(tensor)
+            state[name][:, : given.shape[1]] = given
+    try:
+        component.load_state_dict(state)
+    except RuntimeError as error:
+        raise RunError(f"`init` must fit the network: {' '.join(str(error).split())[:300]}") from error
+
+
+def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int):
+    """A ``CLIPTokenizer`` with a small vocabulary of its own, learned from captions."""
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer().train_new_from_iterator(captions, vocab_size, show_progress=False)
+    tokenizer.model_max_length = max_length
+    return tokenizer

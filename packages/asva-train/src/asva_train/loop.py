@@ -1,0 +1,255 @@
+"""The training loop: any task, one or many processes, stopped and continued without a trace."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from asva_train.clips import ClipSource
+from asva_train.draws import generator_at, layer_draws
+from asva_train.fields import LoopRecipe
+from asva_train.optimizer import make_optimizer
+from asva_train.previews import log_previews
+from asva_train.recipe import Recipe, RecipeError, recipe_of_record, recipe_record
+from asva_train.run_order import RunClips, RunOrder, run_loader
+
+logger = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """What a training is about: a module whose forward pass gives the loss.
+
+    ``view`` turns a clip into a sample and must be picklable; ``previews`` gives short videos (t, h, w, 3) uint8 by
+    name; ``export`` writes the trained components into a model folder.
+    """
+
+    recipe: Recipe
+    source: ClipSource
+    view: Callable
+    module: nn.Module
+
+    def previews(self) -> dict[str, Tensor]: ...
+
+    def export(self, folder: Path) -> None: ...
+
+
+class RunError(ValueError):
+    """A run that cannot start or go on as asked."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run reports after a step."""
+
+    step: int
+    max_steps: int
+    losses: dict[str, float]
+
+
+def with_steps(recipe: LoopRecipe, num_clips: int | None, num_processes: int) -> LoopRecipe:
+    """The same with ``max_steps``: those of its epochs, or its own if they are fewer.
+
+    Raises:
+        RunError: If the recipe has neither, or epochs of clips without end.
+    """
+    if recipe.epochs is None:
+        if recipe.max_steps is None:
+            raise RunError("`loop.max_steps` or `loop.epochs` must be given, got neither.")
+        return recipe
+    if num_clips is None:
+        raise RunError(
+            f"`loop.epochs` must be null where clips have no end, got {recipe.epochs}. Set `loop.max_steps`, or "
+            "`data.shots` for clips that come again."
+        )
+    batch = recipe.batch_size * recipe.gradient_accumulation_steps * num_processes
+    steps = math.ceil(recipe.epochs * num_clips / batch)
+    return replace(recipe, max_steps=steps if recipe.max_steps is None else min(steps, recipe.max_steps))
+
+
+def learning_rate(recipe: LoopRecipe, step: int) -> float:
+    """Learning rate of a step: linear warm-up, then constant or a cosine to a hundredth of the peak."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    if recipe.schedule == "constant":
+        return recipe.learning_rate * warm
+    done = min(1.0, step / max(1, recipe.max_steps))
+    return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class Run:
+    """One training run in a model folder: ``<folder>/training/<task>`` holds checkpoints, logs and the recipe."""
+
+    def __init__(self, task: Task, folder: Path, *, device: str = "auto"):
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+        from accelerate.utils import DistributedDataParallelKwargs
+
+        self.task, self.folder = task, Path(folder)
+        self.home = self.folder / "training" / task.recipe.task
+        # One process may train several parts; accelerate would keep the precision of the first.
+        AcceleratorState._reset_state()
+        self.accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=task.recipe.loop.mixed_precision,
+            log_with="tensorboard",
+            project_dir=self.home,
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+        self.recipe = with_steps(task.recipe.loop, task.source.num_clips, self.accelerator.num_processes)
+        parameters = [p for p in task.module.parameters() if p.requires_grad]
+        self.num_trainable = sum(p.numel() for p in parameters)
+        logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
+        optimizer = make_optimizer(self.recipe, parameters)
+        self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
+        self.parameters, self.ema = parameters, self._averaged(parameters)
+        self.step = 0
+
+    def _averaged(self, parameters: list[nn.Parameter]):
+        from diffusers.training_utils import EMAModel
+
+        if self.recipe.ema_decay is None:
+            return None
+        return EMAModel(parameters, decay=self.recipe.ema_decay, use_ema_warmup=True, foreach=True)
+
+    def resume(self) -> int:
+        """Go on from the newest checkpoint.
+
+        Returns:
+            Steps done already; 0 if there is no checkpoint.
+
+        Raises:
+            RunError: If the checkpoint comes from another recipe or another number of processes.
+        """
+        found = checkpoints(self.home)
+        if not found:
+            return 0
+        weights, states, record = load_checkpoint(found[-1])
+        self._check(record, found[-1])
+        self.task.module.load_state_dict(weights)
+        self.optimizer.load_state_dict(states["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(states["ema"])
+            self.ema.to(self.accelerator.device)
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(states["scaler"])
+        self.step = record["step"]
+        return self.step
+
+    def _check(self, record: dict, path: Path) -> None:
+        if not self._same_recipe(record["recipe"]):
+            raise RunError(
+                f"`recipe` must be the one that {path} was made with. Use another folder for another recipe."
+            )
+        if record["num_processes"] != self.accelerator.num_processes:
+            raise RunError(
+                f"`num_processes` must be {record['num_processes']} to go on from {path}, "
+                f"got {self.accelerator.num_processes}."
+            )
+
+    def _same_recipe(self, record: dict) -> bool:
+        try:
+            return recipe_record(recipe_of_record(record)) == recipe_record(self.task.recipe)
+        except RecipeError:
+            return False
+
+    def save(self) -> None:
+        """Write a checkpoint (main process only)."""
+        if not self.accelerator.is_main_process:
+            return
+        states = {
+            "optimizer": self.optimizer.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
+        }
+        record = {"num_processes": self.accelerator.num_processes, "recipe": recipe_record(self.task.recipe)}
+        save_checkpoint(self.home, self.step, self.task.module.state_dict(), states, record)
+
+    def train(self, on_step: Callable[[Progress], None] | None = None) -> None:
+        """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights."""
+        recipe, data = self.recipe, self.task.recipe.data
+        micro = recipe.gradient_accumulation_steps
+        order = RunOrder(
+            self.step * micro,
+            recipe.max_steps * micro,
+            recipe.batch_size,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
+        )
+        batches = iter(run_loader(RunClips(data, self.task.view), order, data.workers))
+        self.accelerator.init_trackers("log")
+        while self.step < recipe.max_steps:
+            losses = self._step([next(batches) for _ in range(micro)])
+            self.step += 1
+            self._report(losses, on_step)
+        self.export()
+        self.accelerator.end_training()
+
+    def _step(self, batches: list[dict]) -> dict[str, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.step)
+        for micro_step, batch in enumerate(batches):
+            place = (self.recipe.seed, 2, self.step, micro_step, self.accelerator.process_index)
+            last = micro_step == len(batches) - 1
+            with layer_draws(*place, 1), self._sync(last):
+                losses = self.module(_to(batch, self.accelerator.device), generator_at(*place))
+                self.accelerator.backward(losses["loss"] / len(batches))
+        if self.recipe.max_grad_norm is not None:
+            self.accelerator.clip_grad_norm_(self.parameters, self.recipe.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.ema is not None:
+            self.ema.step(self.parameters)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _sync(self, last: bool):
+        from contextlib import nullcontext
+
+        return nullcontext() if last else self.accelerator.no_sync(self.module)
+
+    def _report(self, losses: dict[str, Tensor], on_step: Callable[[Progress], None] | None) -> None:
+        recipe, done = self.recipe, self.step == self.recipe.max_steps
+        if done or self.step % recipe.log_every == 0:
+            values = {name: float(value) for name, value in losses.items()}
+            if not math.isfinite(values["loss"]):
+                raise RunError(f"`loss` must be finite, got {values['loss']} at step {self.step}. Lower the rate.")
+            self.accelerator.log({**values, "learning_rate": learning_rate(recipe, self.step - 1)}, step=self.step)
+            if on_step is not None:
+                on_step(Progress(self.step, recipe.max_steps, values))
+        if done or self.step % recipe.save_every == 0:
+            self.save()
+        if self.accelerator.is_main_process and (done or self.step % recipe.preview_every == 0):
+            with self.averaged_weights():
+                log_previews(self.accelerator, self.task.previews(), self.step, self.home / "previews")
+
+    def averaged_weights(self):
+        """Context in which the module holds the averaged weights."""
+        from contextlib import contextmanager
+
+        @contextmanager
+        def swapped():
+            self.ema.store(self.parameters)
+            self.ema.copy_to(self.parameters)
+            try:
+                yield
+            finally:
+                self.ema.restore(self.parameters)
+
+        from contextlib import nullcontext
+
+        return nullcontext() if self.ema is None else swapped()
+
+    def export(self) -> None:
+        """Write the trained components into the model folder (main process only)."""
+        if self.accelerator.is_main_process:
+            with self.averaged_weights():
+                self.task.export(self.folder)
+        self.accelerator.wait_for_everyone()
+
+
+def _to(batch: dict, device: torch.device) -> dict:
+    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}

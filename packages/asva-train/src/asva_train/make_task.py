@@ -1,0 +1,38 @@
+"""The task that a recipe names."""
+
+from pathlib import Path
+
+from asva_train.loop import RunError, Task
+from asva_train.recipe import Recipe
+from asva_train.tasks.audio_window import AudioWindowTask
+from asva_train.tasks.avsyncd import AVSyncDTask
+from asva_train.tasks.keyvid import KeyVIDTask
+from asva_train.tasks.localizer import LocalizerTask
+from asva_train.tasks.mtv import MTVTask
+from asva_train.tasks.sync import SyncTask
+from asva_train.tasks.vae import VAETask
+from asva_train.token_sets import tokens_of_recipe
+
+_TASKS = {
+    "vae": VAETask,
+    "localizer": LocalizerTask,
+    "keyframe": KeyVIDTask,
+    "interp": KeyVIDTask,
+    "avsyncd": AVSyncDTask,
+    "i2vd": AVSyncDTask,
+    "audio-window": AudioWindowTask,
+    "mtv": MTVTask,
+    "sync": SyncTask,
+}
+
+
+def make_task(recipe: Recipe, folder: Path) -> Task:
+    """The task of a recipe on a model folder.
+
+    Raises:
+        RunError: If the folder lacks a component that the task needs, or clips are stored as tokens and the task needs
+            the videos themselves.
+    """
+    if recipe.data.kind == "latents" and tokens_of_recipe(recipe) is None:
+        raise RunError(f"`data.kind` must not be latents to train {recipe.task}, which needs the videos themselves.")
+    return _TASKS[recipe.task](recipe, Path(folder))

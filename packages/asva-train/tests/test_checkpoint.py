@@ -1,0 +1,48 @@
+"""Checkpoints: whole or absent, the newest few stay, loading runs no code."""
+
+import pickle
+
+import pytest
+import torch
+
+from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+
+
+def _save(folder, step):
+    return save_checkpoint(folder, step, {"w": torch.full((2,), float(step))}, {"optimizer": {"lr": 0.1}}, {"tag": "x"})
+
+
+def test_what_is_saved_comes_back(tmp_path):
+    weights, states, record = load_checkpoint(_save(tmp_path, 3))
+    assert weights["w"].tolist() == [3.0, 3.0]
+    assert states == {"optimizer": {"lr": 0.1}}
+    assert record == {"step": 3, "tag": "x"}
+
+
+def test_the_newest_two_stay(tmp_path):
+    for step in (1, 2, 3):
+        _save(tmp_path, step)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000002", "step-00000003"]
+
+
+def test_a_write_that_stops_half_way_leaves_the_older_one(tmp_path, monkeypatch):
+    _save(tmp_path, 1)
+    monkeypatch.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    with pytest.raises(OSError, match="space"):
+        _save(tmp_path, 2)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000001"]
+    monkeypatch.undo()
+    _save(tmp_path, 2)
+    assert len(checkpoints(tmp_path)) == 2
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "evil"), "w"))
+
+    path = _save(tmp_path, 1)
+    (path / "optimizer.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(pickle.UnpicklingError):
+        load_checkpoint(path)
+    assert not (tmp_path / "evil").exists()

@@ -1,0 +1,270 @@
+"""``asva train mtv``: what learns, what is given, what is dropped; exact to resume, and a pipeline at its end."""
+
+import json
+import shutil
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from asva_dit.masks import PATTERNS, draw_masks
+from asva_pipelines.mtv.parts import read_part
+from asva_train import Run, RunError, load_recipe, make_task
+from asva_train.assemble import assemble
+from asva_train.draws import generator_at
+from asva_train.mtv_clips import stems_of
+from asva_train.mtv_parts import second_speaker
+from asva_train.run_order import collate
+
+NETWORK = {
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "in_channels": 8,
+    "out_channels": 8,
+    "time_embed_dim": 16,
+    "text_embed_dim": 16,
+    "num_layers": 1,
+    "sample_width": 4,
+    "sample_height": 4,
+    "max_text_seq_length": 24,
+    "use_rotary_positional_embeddings": True,
+}
+CONTROL = {
+    "audio_layers": 2,
+    "audio_channels": 8,
+    "audio_hidden_dim": 16,
+    "audio_tokens": 2,
+    "audio_dim": 16,
+    "interaction_layers": 1,
+    "interaction_heads": 2,
+}
+SMALL = {
+    "data": {"kind": "tracks", "height": 32, "width": 32, "num_frames": 25, "fps": 24, "workers": 0},
+    "loop.max_steps": 2,
+    "loop.batch_size": 1,
+    "loop.log_every": 1,
+    "loop.ema_decay": None,
+    "loop.save_every": 1,
+    "models": {
+        "mtv_transformer": NETWORK | CONTROL,
+        "vae": {"patch_size": 8, "latent_channels": 8},
+        "audio_encoder": {"fps": 24, "num_hidden_layers": 2, "hidden_size": 8},
+        "text_encoder": {
+            "vocab_size": 300,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 24,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        },
+    },
+}
+
+
+def recipe_of(**changes):
+    return load_recipe(
+        "tiny-mtv", deepcopy(SMALL) | {name.replace("__", "."): value for name, value in changes.items()}
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_clips():
+    """A fit of the patches on few clips, for speed."""
+    import asva_train.tasks.mtv as module
+
+    kept, module._FITTED = module._FITTED, 2
+    yield
+    module._FITTED = kept
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model folder after two steps."""
+    folder = tmp_path_factory.mktemp("mtv") / "run"
+    Run(make_task(recipe_of(), folder), folder, device="cpu").train()
+    return folder
+
+
+def batch_of(task, *indices):
+    return collate([task.view(task.source[index], generator_at(0)) for index in indices])
+
+
+def weights(folder):
+    return read_part("mtv_transformer", folder / "mtv_transformer").state_dict()
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained / "tokenizer", folder / "tokenizer")  # learning one twice may number words otherwise
+    run = Run(make_task(recipe_of(), folder), folder, device="cpu")
+
+    def stop(progress):
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.train(stop)
+    again = Run(make_task(recipe_of(), folder), folder, device="cpu")
+    assert again.resume() == 1
+    again.train()
+    first, second = weights(trained), weights(folder)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_parts_become_a_pipeline(trained, tmp_path):
+    settings = {"family": "mtv", "num_frames": 25, "height": 32, "width": 32, "fps": 24, "num_inference_steps": 1}
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump(settings | {"prediction_type": "residual"}), encoding="utf-8")
+    from asva_pipelines import load_pipeline
+
+    model = assemble(trained, tmp_path / "model", path, dtype=torch.float32)
+    pipeline = load_pipeline(model, device="cpu")
+    task = make_task(recipe_of(), trained)
+    clip = task.source[0]
+    tracks = dict(zip(("speech", "effects", "music"), torch.as_tensor(clip.stems)[:, None], strict=True))
+    out = pipeline(clip.caption, **tracks, image=clip.frames[0], sample_rate=16000, num_frames=30)
+    assert out.frames.shape == (30, 32, 32, 3)
+
+
+def test_the_preview_is_what_the_pipeline_sees_first(trained):
+    preview = make_task(recipe_of(), trained).previews()["mtv"]
+    assert preview.shape == (25, 64, 32, 3) and preview.dtype == torch.uint8
+
+
+def test_training_hears_what_the_pipeline_hears(trained):
+    from asva_pipelines.mtv.tracks import read_tracks
+
+    task = make_task(recipe_of(), trained)
+    clip = task.source[3]
+    given = dict(zip(("speech", "effects", "music"), torch.as_tensor(clip.stems)[:, None], strict=True))
+    heard = read_tracks(None, given, 16000).mono(25 / 24)
+    for place, name in enumerate(given):
+        np.testing.assert_allclose(stems_of(clip, "separate")[place], heard[name][0], atol=1e-6)
+
+
+def test_the_mix_in_all_tracks_is_an_ablation(trained):
+    clip = make_task(recipe_of(), trained).source[0]
+    mixed = stems_of(clip, "mix")
+    shapes = [track / np.abs(track).max() for track in mixed]
+    np.testing.assert_allclose(shapes[0], shapes[1], atol=1e-5)
+    assert mixed.shape == clip.stems.shape
+
+
+@pytest.mark.parametrize(
+    ("learns", "attention", "others"), [("control", 0, 0), ("attention", 1, 0), ("everything", 1, 1)]
+)
+def test_what_learns(trained, learns, attention, others):
+    task = make_task(recipe_of(learns=learns), trained)
+    moves = {name: weight.requires_grad for name, weight in task.module.unet.named_parameters()}
+    assert all(moves[name] for name in moves if name.startswith("control.") or ".control." in name)
+    assert moves["transformer_blocks.0.attn1.to_q.weight"] == bool(attention)
+    assert moves["proj_out.weight"] == moves["transformer_blocks.0.ff.net.2.weight"] == bool(others)
+
+
+def test_given_frames_count_only_where_the_recipe_says(trained):
+    losses = {}
+    for given_loss in (True, False):
+        task = make_task(recipe_of(given_loss=given_loss, frame_masks={"first": 1.0}), trained)
+        question = task.module.question(
+            batch_of(task, 0), dict.fromkeys(("text", "audio"), torch.zeros(1, dtype=torch.bool)), generator_at(1)
+        )
+        assert question.given.tolist() == [[True] + [False] * 6]
+        noise = torch.randn(question.latents.shape, generator=generator_at(2))
+        losses[given_loss] = task.module.losses(question, torch.tensor([999]), noise)
+        clean = task.module.encode(batch_of(task, 0)["frames"], generator_at(3))
+        torch.testing.assert_close(question.latents, clean)
+    assert losses[True]["loss"] != losses[False]["loss"]
+
+
+def test_v_prediction_is_the_published_target(trained):
+    task = make_task(recipe_of(prediction_type="v_prediction"), trained)
+    clean, noise = torch.ones(1, 2, 1, 1, 1), 2 * torch.ones(1, 2, 1, 1, 1)
+    target, weight = task.module.target(clean, noise, clean, torch.tensor(0.36).view(1, 1, 1, 1, 1))
+    torch.testing.assert_close(target, torch.full_like(clean, 0.6 * 2 - 0.8))
+    assert (weight == 1).all() and float(task.module.alphas_cumprod[-1]) == 0.0
+
+
+def test_dropped_conditions_are_zeros(trained):
+    task = make_task(recipe_of(), trained)
+    lost, kept = torch.tensor([True]), torch.tensor([False])
+    assert (task.module.text(["a drum"], lost) == 0).all() and (task.module.text(["a drum"], kept) != 0).any()
+    stems = batch_of(task, 0)["stems"]
+    assert all((part == 0).all() for part in task.module.audio(stems, lost, 25).values())
+    assert all((part != 0).any() for part in task.module.audio(stems, kept, 25).values())
+
+
+def test_masks_are_drawn_as_often_as_asked():
+    shares = {"first": 0.4, "interleaved": 0.3}
+    masks = draw_masks(shares, 2000, 13, torch.Generator().manual_seed(0))
+    first, interleaved = masks.sum(1) == 1, masks.sum(1) == 7
+    assert masks[first][:, 0].all() and masks[interleaved][:, ::2].all()
+    assert abs(first.float().mean() - 0.4) < 0.04 and abs(interleaved.float().mean() - 0.3) < 0.04
+    for name in PATTERNS:
+        mask = draw_masks({name: 1.0}, 1, 13, torch.Generator().manual_seed(1))[0]
+        assert 0 < mask.sum() < 13, name
+
+
+def test_a_base_is_given_a_control_that_says_nothing_yet(trained, tmp_path):
+    from diffusers import CogVideoXTransformer3DModel
+
+    base = CogVideoXTransformer3DModel(**NETWORK)
+    base.save_pretrained(tmp_path / "cogvideox")
+    models = {name: config for name, config in SMALL["models"].items() if name != "mtv_transformer"}
+    changes = {"models": models, "init.mtv_transformer": str(tmp_path / "cogvideox"), "control": CONTROL}
+    task = make_task(recipe_of(**changes, learns="attention"), tmp_path / "run")
+    network = task.module.unet
+    assert torch.equal(network.proj_out.weight, base.proj_out.weight) and network.config.audio_dim == 16
+    task.export(tmp_path / "out")
+    assert (tmp_path / "out" / "control.safetensors").is_file()
+    grown = make_task(
+        recipe_of(
+            **(changes | {"init.mtv_transformer": str(tmp_path / "out" / "mtv_transformer")}),
+            **{"control.num_speakers": 2},
+        ),
+        tmp_path / "run",
+    )
+    loss = grown.module(batch_of(grown, 0), generator_at(0))["loss"]
+    assert grown.module.unet.config.num_speakers == 2 and torch.isfinite(loss)
+
+
+def test_a_second_speaker_starts_as_the_first(trained):
+    one = read_part("mtv_transformer", trained / "mtv_transformer")
+    two = second_speaker(one)
+    block = two.transformer_blocks[0].control
+    assert torch.equal(block.speech[0].to_q.weight, block.speech[1].to_q.weight)
+    assert not any(parameter.is_meta for parameter in two.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"data__num_frames": 24}, r"`num_frames` must be 4k \+ 1 .*got 24"),
+        ({"frame_masks": {"middle": 0.1}}, "`frame_masks` must be shares of first"),
+        ({"frame_masks": {"first": 0.9, "last": 0.2}}, "that sum to at most 1"),
+        ({"data__width": 64}, "`height` must equal `width`"),
+    ],
+)
+def test_bad_recipes(trained, changes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make_task(recipe_of(**changes), trained)
+
+
+def test_parts_that_are_not_there(tmp_path):
+    with pytest.raises(RunError, match="`vae` must be in"):
+        read_part("vae", tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "Popen"}), encoding="utf-8")
+    with pytest.raises(RunError, match=r"must be one of .*got Popen"):
+        read_part("vae", tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["face", "single", "multiple", "sound-event", "mood"])
+def test_the_five_stages_are_recipes(stage):
+    recipe = load_recipe(f"mtv-{stage}", {"data.root": "videos"})
+    assert recipe.stage == stage and recipe.prediction_type == "v_prediction" and recipe.learns == "attention"
+    assert (recipe.loop.max_steps, recipe.loop.learning_rate, recipe.loop.max_grad_norm) == (40000, 1e-5, 0.1)
+    assert recipe.dropout == {"text": 0.1, "audio": 0.05} and recipe.frame_masks["first"] == 0.22
+    assert recipe.control.get("num_speakers", 1) == (2 if stage == "multiple" else 1)

@@ -1,0 +1,175 @@
+"""Runs: the loss falls, a stopped run goes on exactly, killed or not, with one process or two."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from asva_train import Run, RunError, load_recipe, make_task
+from asva_train.checkpoint import checkpoints
+from asva_train.loop import learning_rate
+
+SMALL = {
+    "data.height": 32,
+    "data.width": 32,
+    "data.workers": 0,
+    "loop.max_steps": 6,
+    "loop.warmup_steps": 0,
+    "loop.batch_size": 2,
+    "loop.log_every": 1,
+    "loop.save_every": 2,
+    "loop.preview_every": 100,
+    "loop.mixed_precision": "no",
+    "model.block_out_channels": [16, 16],
+    "model.down_block_types": ["DownEncoderBlock2D"] * 2,
+    "model.up_block_types": ["UpDecoderBlock2D"] * 2,
+}
+SCRIPT = """
+import sys, yaml
+from pathlib import Path
+from asva_train import Run, load_recipe, make_task
+folder, overrides = Path(sys.argv[1]), yaml.safe_load(sys.argv[2])
+run = Run(make_task(load_recipe("tiny-vae", overrides), folder), folder, device="cpu")
+run.resume()
+print("ready", flush=True)
+run.train()
+"""
+
+
+def _run(folder, **overrides):
+    return Run(make_task(load_recipe("tiny-vae", SMALL | overrides), folder), folder, device="cpu")
+
+
+def _weights(folder):
+    return load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    seen, run = [], _run(folder)
+    before = _loss(run)
+    run.train(seen.append)
+    return folder, seen, (before, _loss(run))
+
+
+@torch.no_grad()
+def _loss(run):
+    """Loss of clips that stay the same."""
+    batch = {"frames": run.task._clips(2)[:, ::12], "moving": torch.zeros(2, 4, 32, 32)}
+    return run.task.module(batch, torch.Generator().manual_seed(0))["loss"].item()
+
+
+def test_a_run_reports_saves_and_exports(undisturbed):
+    folder, seen, (before, after) = undisturbed
+    assert [progress.step for progress in seen] == [1, 2, 3, 4, 5, 6]
+    assert after < 0.95 * before
+    assert [path.name for path in checkpoints(folder / "training" / "vae")] == ["step-00000004", "step-00000006"]
+    assert list((folder / "training" / "vae" / "previews").glob("*.mp4"))
+    assert any((folder / "training" / "vae").rglob("events.out.tfevents*"))
+
+
+class Stop(Exception):
+    """Ends a run in the middle."""
+
+
+def _stop_at_five(progress):
+    if progress.step == 5:
+        raise Stop
+
+
+def test_a_resumed_run_ends_with_the_same_weights(undisturbed, tmp_path):
+    with pytest.raises(Stop):
+        _run(tmp_path).train(_stop_at_five)
+    again = _run(tmp_path)
+    assert again.resume() == 4
+    again.train()
+    for name, tensor in _weights(undisturbed[0]).items():
+        assert torch.equal(tensor, _weights(tmp_path)[name]), name
+
+
+def test_a_resumed_run_with_muon_ends_with_the_same_weights(tmp_path):
+    _run(tmp_path / "whole", **{"loop.optimizer": "muon"}).train()
+    with pytest.raises(Stop):
+        _run(tmp_path / "parts", **{"loop.optimizer": "muon"}).train(_stop_at_five)
+    again = _run(tmp_path / "parts", **{"loop.optimizer": "muon"})
+    assert again.resume() == 4
+    again.train()
+    for name, tensor in _weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, _weights(tmp_path / "parts")[name]), name
+
+
+def _start(script, folder, *launcher, **overrides):
+    script.write_text(SCRIPT, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(script), str(folder), json.dumps(SMALL | overrides)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_a_killed_run_ends_with_the_same_weights(undisturbed, tmp_path):
+    process = _start(tmp_path / "script.py", tmp_path, **{"loop.save_every": 1})
+    while not checkpoints(tmp_path / "training" / "vae") and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = _run(tmp_path, **{"loop.save_every": 1})
+    assert 0 < again.resume() <= 6
+    again.train()
+    for name, tensor in _weights(undisturbed[0]).items():
+        assert torch.equal(tensor, _weights(tmp_path)[name]), name
+
+
+def test_two_processes_train_as_one_with_twice_the_batch(undisturbed, tmp_path):
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = _start(tmp_path / "script.py", tmp_path / "two", *torchrun, **{"loop.batch_size": 1, "kl_weight": 0.0})
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    states = torch.load(
+        checkpoints(tmp_path / "two" / "training" / "vae")[-1] / "optimizer.pt", map_location="cpu", weights_only=True
+    )
+    assert states["optimizer"]["state"][0]["step"] == 6
+    assert _weights(tmp_path / "two").keys() == _weights(undisturbed[0]).keys()
+
+
+def test_another_recipe_may_not_go_on(undisturbed):
+    with pytest.raises(RunError, match="recipe"):
+        _run(undisturbed[0], **{"loop.learning_rate": 0.5}).resume()
+
+
+def _keep_gradients(vae, kept, *_):
+    kept.update({name: p.grad.clone() for name, p in vae.named_parameters() if "decoder" in name})
+
+
+def test_accumulated_gradients_equal_one_large_batch(tmp_path):
+    small = {"loop.max_steps": 1, "loop.ema_decay": None, "loop.max_grad_norm": None, "kl_weight": 0.0}
+    runs = [_run(tmp_path / "a", **small, **{"loop.batch_size": 4})]
+    runs += [_run(tmp_path / "b", **small, **{"loop.batch_size": 2, "loop.gradient_accumulation_steps": 2})]
+    gradients = []
+    for run in runs:
+        # The posterior's noise is drawn per micro step; without it both runs see the same numbers.
+        run.task.module.vae.quant_conv.weight.data[16:] = 0
+        run.task.module.vae.quant_conv.bias.data[16:] = -30
+        kept = {}
+        run.optimizer.optimizer.register_step_pre_hook(partial(_keep_gradients, run.task.vae, kept))
+        run.train()
+        gradients.append(kept)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    recipe = load_recipe("tiny-vae", {"loop.warmup_steps": 10, "loop.max_steps": 100, "loop.learning_rate": 1.0}).loop
+    rates = [learning_rate(recipe, step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9], rel=0.02)
+    assert rates[100] == pytest.approx(0.01)

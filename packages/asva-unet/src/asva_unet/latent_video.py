@@ -1,0 +1,104 @@
+"""Checkpoints of KeyVID and DynamiCrafter as networks of ours: shapes read off, every key checked, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asva_unet import shapes
+from asva_weights import ModelError, read_checkpoint
+from asva_weights.release import Networks, State, blame
+
+__all__ = ["build", "build_parts", "check_schedule", "differing", "give_back_parts", "read_stage"]
+
+Parts = dict[str, dict[str, Tensor]]
+
+
+def read_stage(path: Path, what: str) -> tuple[State, Parts]:
+    """One checkpoint, whole and by parts, memory-mapped.
+
+    Raises:
+        ModelError: If it is damaged, would run code, or holds a weight that is not of these models.
+    """
+    from asva_unet.components import split_checkpoint
+
+    state = read_checkpoint(path)
+    with blame(path, what):
+        return state, split_checkpoint(state)
+
+
+def build_parts(parts: Parts, names: Mapping[str, str], *, num_frames: int) -> dict[str, Any]:
+    """Networks by our names, from the parts that the mapping names.
+
+    Raises:
+        ValueError: If a weight is missing or unknown, or its shape does not fit.
+    """
+    facts = {"image_projector": {"num_frames": num_frames}}
+    return {ours: build(part, parts[part], **facts.get(part, {})) for ours, part in names.items()}
+
+
+def build(name: str, original: dict[str, Tensor], **facts: Any) -> Any:
+    """One network of the shapes found, holding the memory-mapped weights."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
+
+    from asva_unet.components import load_component
+    from asva_unet.image_resampler import ImageResampler
+    from asva_unet.unet import KeyVIDUNet
+
+    makers = {
+        "unet": lambda: KeyVIDUNet(**shapes.unet_config(original)),
+        "vae": lambda: AutoencoderKL(**shapes.vae_config(original)),
+        "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**shapes.text_config(original))),
+        "image_encoder": lambda: CLIPVisionModel(CLIPVisionConfig(**shapes.vision_config(original))),
+        "image_projector": lambda: ImageResampler(**shapes.resampler_config(original, **facts)),
+    }
+    with torch.device("meta"):
+        network = makers[name]()
+    load_component(name, original, network)
+    return network.eval()
+
+
+def give_back_parts(networks: Networks, files: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, State]]:
+    """The inverse of :func:`build_parts`: a network that several files hold is inverted once.
+
+    Args:
+        networks: By our names.
+        files: Name of each file -> our names, and the parts that they are there.
+    """
+    from asva_unet.components import join_checkpoint, restore_component
+
+    for ours in dict.fromkeys(name for names in files.values() for name in names):
+        part = next(names[ours] for names in files.values() if ours in names)
+        piece = join_checkpoint({part: restore_component(part, networks[ours])})
+        for file, names in files.items():
+            if ours in names:
+                yield file, piece
+
+
+def check_schedule(schedule: Mapping[str, Tensor]) -> None:
+    """The noise schedule is not learned, but another one would mean another model.
+
+    Raises:
+        ModelError: If it is another one.
+    """
+    from asva_unet.schedulers import make_scheduler
+
+    expected = make_scheduler("ddim").alphas_cumprod
+    given = schedule.get("alphas_cumprod")
+    if given is None or given.shape != expected.shape or not torch.allclose(given.float(), expected, atol=1e-6):
+        raise ModelError("the noise schedule (`alphas_cumprod`) is missing or is not the one of these models.")
+
+
+def differing(first: Parts, second: Parts, names: Sequence[str]) -> list[str]:
+    """Names of the parts that two checkpoints do not share."""
+    return [
+        name
+        for name in names
+        if first[name].keys() != second[name].keys()
+        or not all(torch.equal(first[name][key], second[name][key]) for key in first[name])
+    ]

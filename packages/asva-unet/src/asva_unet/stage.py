@@ -1,0 +1,84 @@
+"""One diffusion stage: a U-Net, its conditions encoded once, and the sampling loop."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from asva_unet.conditions import UNetConditions
+
+View = tuple[int, int]
+
+
+class Tokens(Protocol):
+    """Text, image and sound of the clips, from which the conditions of any branch and any frames are made."""
+
+    def to(self, dtype: torch.dtype) -> Tokens:
+        """The same in another precision."""
+
+    def conditions(self, unet: Any, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
+        """Keys and values of one guidance branch for the frames (b, k) of one stage."""
+
+
+class StageNetwork:
+    """``predict`` of :func:`asva_unet.denoise`: every branch's conditions are encoded once and used at every step.
+
+    Args:
+        unet: The stage's network.
+        tokens: Text, image and sound of the clips.
+        stage: `"keyframe"` or `"interp"`.
+        frame_indices: (b, t) places of the stage's frames in the clip.
+        fps: Frame rate that the network is told.
+    """
+
+    def __init__(self, unet: Any, tokens: Tokens, stage: str, frame_indices: Tensor, fps: float) -> None:
+        self.unet, self.tokens, self.stage = unet, tokens, stage
+        self.frame_indices, self.fps = frame_indices, int(fps)
+        self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
+        self._encoded: dict[tuple[tuple[str, ...], View], UNetConditions] = {}
+
+    def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...], view: View | None = None) -> Tensor:
+        """Answer for the named branches, laid one behind the other along the batch; `view` is a window of frames."""
+        view = view or (0, self.frame_indices.shape[1])
+        answer = self.unet(
+            sample.to(self.dtype),
+            timestep,
+            fps=torch.full((len(sample),), self.fps, device=sample.device),
+            frame_indices=self.frame_indices[:, slice(*view)].repeat(len(branches), 1),
+            conditions=self._conditions(branches, view),
+            return_dict=False,
+        )
+        return answer[0].float()
+
+    def _conditions(self, branches: tuple[str, ...], view: View) -> UNetConditions:
+        if (branches, view) not in self._encoded:
+            indices = self.frame_indices[:, slice(*view)]
+            onload(self.unet)
+            tokens = self.tokens.to(self.dtype)
+            self._encoded[branches, view] = UNetConditions.cat(
+                [tokens.conditions(self.unet, branch, indices, self.stage) for branch in branches]
+            )
+        return self._encoded[branches, view]
+
+
+def align_weights(network: torch.nn.Module) -> None:
+    """Copy weights that do not start at a multiple of 64 bytes, for networks up to a gigabyte on the CPU.
+
+    Memory-mapped files give such addresses; matrix kernels then sum in another order, which is seen in the last bits.
+    """
+    weights = list(network.parameters())
+    if sum(weight.numel() * weight.element_size() for weight in weights) > 2**30:
+        return
+    for weight in weights:
+        if weight.device.type == "cpu" and weight.data_ptr() % 64:
+            weight.data = weight.data.clone()
+
+
+def onload(network: Any) -> None:
+    """Bring an offloaded network, or what it holds besides layers, to its device: hooks only know of `forward`."""
+    for module in network.modules():
+        hook = getattr(module, "_hf_hook", None)
+        if hook is not None and hasattr(module, "encode_conditions"):
+            hook.pre_forward(module)

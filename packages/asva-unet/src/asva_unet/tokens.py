@@ -1,0 +1,29 @@
+"""Tokens of words and pictures, as the U-Nets look at them (KeyVID, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from asva_unet.openclip import clip_image_pixels
+
+
+def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str]) -> Tensor:
+    """(b, n, d) hidden states of the prompts, padded or cut to the tokenizer's length."""
+    length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
+    ids = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return text_encoder(ids.input_ids.to(text_encoder.device)).last_hidden_state
+
+
+def image_tokens(image_encoder: Any, pixels: Tensor) -> Tensor:
+    """(b, n, d) tokens of pictures (b, 3, h, w) in [-1, 1]: the tower's last block, without its final norm."""
+    squares = clip_image_pixels(pixels, image_encoder.config.image_size)
+    return image_encoder(squares.to(image_encoder.dtype)).last_hidden_state
+
+
+def project(image_projector: Any, tokens: Tensor) -> Tensor:
+    """(b, t, q, d) tokens of each frame, t = 1 where all frames share them, from a picture's (b, n, d)."""
+    frames = image_projector(tokens.to(image_projector.dtype))
+    return frames.unflatten(1, (image_projector.config.num_frames, -1))

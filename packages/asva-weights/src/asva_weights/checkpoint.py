@@ -1,0 +1,104 @@
+"""Checkpoint files as their trainers left them: memory-mapped, and never allowed to run code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from asva_weights.errors import ConversionError
+
+_INERT_HOMES = ("omegaconf.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "typing.", "collections.")
+_HOLDERS = ("state_dict", "module", "model")  # of Lightning, DeepSpeed, BEATs
+_DEEPSPEED = "_forward_module."  # before every name in the files of Lightning's DeepSpeed strategy
+
+
+class _Inert:
+    """Stands in for a settings object that training left beside the weights; nothing of it is read."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+
+    def __setstate__(self, state: Any) -> None:
+        del state
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of a ``.ckpt``, ``.pt``, ``.pth``, ``.bin`` or ``.safetensors`` file by name.
+
+    The file is memory-mapped: a weight takes memory when it is used, not before, so that a checkpoint of 15 GB can be
+    taken apart and converted one network at a time.
+
+    Args:
+        path: The file. Of a Lightning checkpoint only ``state_dict`` is returned, of a DeepSpeed one ``module``.
+
+    Raises:
+        ConversionError: If the file is missing or damaged, would run code, or holds no weights.
+    """
+    content = weights_in(read_content(path))
+    state = {name.removeprefix(_DEEPSPEED): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not state:
+        raise ConversionError(f"A checkpoint must hold a state dict, got '{path}' without a single tensor.")
+    return state
+
+
+def read_content(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """All that a checkpoint holds, memory-mapped; no code in it is run.
+
+    Objects of Lightning and OmegaConf beside the weights are passed over, and what would run code is named.
+
+    Raises:
+        ConversionError: If the file is missing, damaged, would run code, or holds no mapping.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConversionError(f"A checkpoint must be a file, got '{path}', which does not exist.")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+    except pickle.UnpicklingError as error:
+        raise ConversionError(
+            f"A checkpoint must hold weights only, got '{path}', which would run code when read: it was not loaded."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        if isinstance(error, ConversionError):
+            raise
+        raise ConversionError(f"A checkpoint must be whole, got '{path}', which is damaged: fetch it again.") from error
+    if not isinstance(content, Mapping):
+        raise ConversionError(f"A checkpoint must hold weights by name, got '{path}' with {type(content).__name__}.")
+    return content
+
+
+def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights among what a checkpoint holds."""
+    holder = next((name for name in _HOLDERS if isinstance(content.get(name), Mapping)), None)
+    return content if holder is None else content[holder]
+
+
+def _unpickle(path: Path) -> object:
+    zipped = zipfile.is_zipfile(path)  # torch's format since 1.6; only this one can be mapped
+    with torch.serialization.safe_globals(_stand_ins(path) if zipped else []):
+        return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
+
+
+def _stand_ins(path: Path) -> list[tuple[type, str]]:
+    """Inert classes for harmless settings; anything else that is not a weight stays forbidden."""
+    try:
+        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (RuntimeError, KeyError, EOFError, ValueError):  # damaged: the reader says so
+        return []
+    refused = sorted(name for name in foreign if not name.startswith(_INERT_HOMES))
+    if refused:
+        raise ConversionError(
+            f"A checkpoint must hold weights only, got '{path}', which would run code when it is read "
+            f"({', '.join(refused[:3])}): it was not loaded. Take it from a source that you trust, as safetensors or "
+            f"saved with `torch.save(state_dict)`."
+        )
+    return [(_Inert, name) for name in foreign]

@@ -1,5 +1,0 @@
-"""How much memory a run will need, before it starts, and what makes it fit."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

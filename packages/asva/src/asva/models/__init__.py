@@ -1,5 +1,0 @@
-"""Models by name: find, check, convert once, cache, load."""
-
-import lazy_loader as lazy
-
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
