@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from asva_audio.released import IMAGEBIND, read_imagebind
+from asva_audio.released import IMAGEBIND
 from asva_pipelines.loading.catalog import AVSYNCD_LICENCE
 from asva_pipelines.loading.stable_diffusion import read_stable_diffusion, stable_diffusion_files
 from asva_weights import ModelError, read_checkpoint
@@ -108,6 +108,8 @@ def _read(files: Files, say: Say) -> Release:
 
 def _audio_encoder(files: Files, originals: dict[str, State], say: Say) -> Any:
     """From ImageBind, as the original does; the frozen copy beside the U-Net is the same and will do."""
+    from asva_audio import read_imagebind
+
     own = _weights_of(files, ENCODER)
     if own is not None:
         originals[own] = read_checkpoint(files[own])
@@ -125,7 +127,7 @@ def _audio_encoder(files: Files, originals: dict[str, State], say: Say) -> Any:
 
 
 def _own_encoder(path: Path, state: State) -> Any:
-    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio
+    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio, read_imagebind
 
     with blame(path, "audio encoder of AVSyncD"):
         return read_imagebind(invert_imagebind_audio(convert_avsyncd_audio(state)[0]))

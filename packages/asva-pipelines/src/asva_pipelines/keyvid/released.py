@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asva_audio.released import IMAGEBIND, read_imagebind
+from asva_audio.released import IMAGEBIND
 from asva_pipelines.loading.catalog import INTERP_CKPT, KEYFRAME_CKPT, KEYVID_LICENCE
 from asva_pipelines.loading.hub import openclip_files
 from asva_pipelines.loading.openclip import openclip_tokenizer
@@ -86,6 +86,8 @@ def released_networks(files: Files, stages: dict[str, Parts]) -> dict[str, Any]:
     Raises:
         ModelError: If a weight is missing or unknown, or its shape does not fit.
     """
+    from asva_audio import read_imagebind
+
     with blame(files[KEYFRAME_CKPT], _WHAT):
         first = stages[KEYFRAME_CKPT]
         check_schedule(first["schedule"])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from asva_pipelines.loading.catalog import COGVIDEOX, MTV_CKPT, MTV_LICENCE, WAV2VEC
-from asva_weights import ModelError
+from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
 
 __all__ = ["MTV", "RELEASED_SETTINGS"]
@@ -59,12 +59,12 @@ def _with_folders(files: Files, home: Path, given: Files) -> Files:
 
 
 def _read(files: Files, say: Say) -> Release:
-    from asva_dit import load_mtv_checkpoint, read_mtv_checkpoint
+    from asva_dit import load_mtv_checkpoint
 
     path = files[MTV_CKPT]
     with blame(path, "MTV checkpoint"):
         transformer = load_mtv_checkpoint(path).eval()
-        state = {_PREFIX + name: tensor for name, tensor in read_mtv_checkpoint(path).items()}
+        state = read_checkpoint(path)
     return Release(
         networks={"transformer": transformer},
         originals={MTV_CKPT: state},

@@ -113,11 +113,11 @@ def _start(network: nn.Module, name: str, init: Path) -> None:
     if not init.is_file():
         return start_from(network, read_component(name, init))
     from asva_metrics import convert_network, invert_network
-    from asva_metrics.networks.weights import read_weights
+    from asva_weights import read_checkpoint
 
     if name != "sync":
         raise RunError(f"`init` must be a folder for the small classifier, got {init}.")
-    given = {_TOWER.sub(r"\1_encoder.", key): value for key, value in read_weights(init).items()}
+    given = {_TOWER.sub(r"\1_encoder.", key): value for key, value in read_checkpoint(init).items()}
     state = invert_network(network.state_dict(), "avsync")
     lacking = [key for key in state if not key.startswith("head.") and key not in given]
     if lacking:
