@@ -7,8 +7,7 @@ import shutil
 import pytest
 import torch
 
-from asva_data import TarShards, write_video
-from asva_data.synthetic import SyntheticWorld
+from asva_data import SyntheticWorld, TarShards, write_video
 from asva_train import DataRecipe, Run, RunError, load_recipe, make_task
 from asva_train.clips import clip_source
 from asva_train.draws import generator_at

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 import torch
 
-from asva_data.synthetic import write_world
+from asva_data import write_world
 from asva_train import DataRecipe, RunError, load_recipe, make_task
 from asva_train.draws import generator_at
 from asva_train.encoders import plan_encoders

@@ -73,7 +73,7 @@ def test_shifted_clips_are_cut_as_published():
 
 
 def test_the_small_classifier_is_asked_for_the_shift_that_brings_the_sound_back():
-    from asva_data.synthetic import SyntheticWorld
+    from asva_data import SyntheticWorld
 
     clip = SyntheticWorld(3, size=32, num_frames=72, classes="hammer", two_objects=0.0)[0]
     clip = TrainingClip(

@@ -60,12 +60,13 @@ class SyntheticClips:
     """Clips of the synthetic world: without end, or some of each class that come again in an order of their own."""
 
     def __init__(self, recipe: DataRecipe):
-        from asva_data import synthetic
+        from asva_data import SyntheticWorld
+        from asva_data.synthetic.catalogue import CLASSES
 
         self.recipe = recipe
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
-        self.world = synthetic.SyntheticWorld(
+        self.world = SyntheticWorld(
             recipe.seed,
             size=recipe.height,
             num_frames=recipe.num_frames,
@@ -73,7 +74,7 @@ class SyntheticClips:
             classes=recipe.classes or None,
             two_objects=recipe.two_objects,
         )
-        self.class_names = tuple(synthetic.CLASSES)
+        self.class_names = tuple(CLASSES)
         self.chosen = None
         if recipe.shots is not None:
             draws = endless_draws(recipe.shots_seed, self.world.class_of)
@@ -120,6 +121,7 @@ class FolderClips:
             motion_scores=recipe.motion_scores,
             load_audio=partial(load_audio, sample_rate=SAMPLE_RATE, stereo=recipe.stereo),
             seed=recipe.seed,
+            as_uint8=True,
         )
         self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
         if recipe.shots is not None:
@@ -141,7 +143,7 @@ class FolderClips:
         """The clip of a piece of the folder that comes at ``index`` of the run."""
         from asva_keyframe import motion_curve
 
-        frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        frames = sample["frames"].numpy()
         if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")

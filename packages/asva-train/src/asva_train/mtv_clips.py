@@ -20,7 +20,7 @@ class TrackClips:
     num_clips = None
 
     def __init__(self, recipe: DataRecipe) -> None:
-        from asva_data.synthetic import TrackWorld
+        from asva_data import TrackWorld
 
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
