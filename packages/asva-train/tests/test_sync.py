@@ -6,8 +6,8 @@ import torch
 
 from asva_metrics import AVSyncClassifier, SmallSyncClassifier, invert_network
 from asva_train import Run, RunError, load_recipe, make_task
-from asva_train.clips import TrainingClip
-from asva_train.sync_views import shifted_clips_view, small_sync_view
+from asva_train.tasks.sync import shifted_clips_view, small_sync_view
+from asva_train.training_clip import TrainingClip
 
 STEPS = {"loop.max_steps": 2, "loop.warmup_steps": 0, "loop.log_every": 1, "data.workers": 0}
 SMALL = STEPS | {

@@ -67,6 +67,7 @@ class VideoFolder(Dataset):
         random_start: Draw the start of the piece; otherwise it is the start of the picture.
         seed: Of the draws.
         transform: Called on each sample; what it returns is the sample.
+        as_uint8: Give frames as they were decoded, (t, h, w, 3) uint8, to convert them where they are needed.
         backend: See `read_video`.
 
     Raises:
@@ -89,6 +90,7 @@ class VideoFolder(Dataset):
         random_start: bool = True,
         seed: int = 0,
         transform: Callable[[dict[str, Any]], Any] | None = None,
+        as_uint8: bool = False,
         backend: str = "pyav",
     ) -> None:
         if num_frames < 1 or not 0 < fps <= 1000:
@@ -96,7 +98,7 @@ class VideoFolder(Dataset):
         self.root, self.num_frames, self.fps, self.size = Path(root), num_frames, float(fps), check_size(size)
         self.framing, self.select_frames, self.motion_scores = framing, select_frames, motion_scores
         self.sound, self.load_audio, self.random_start = sound, load_audio, random_start
-        self.seed, self.transform, self.backend = seed, transform, backend
+        self.seed, self.transform, self.as_uint8, self.backend = seed, transform, as_uint8, backend
         # Shared memory: workers that live through several epochs see the new number too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self.broken: list[tuple[Path, str]] = []
@@ -168,9 +170,10 @@ class VideoFolder(Dataset):
         clip = self._read(entry, start)
         score = None if self.motion_scores is None else self._score(entry, start)
         indices = self._choose(score, generator)
-        frames = resize_crop(clip.frames[np.minimum(indices, len(clip.frames) - 1)], self.size, framing=self.framing)
+        chosen = clip.frames[np.minimum(indices, len(clip.frames) - 1)]
+        frames = torch.from_numpy(resize_crop(chosen, self.size, framing=self.framing))
         sample = {
-            "frames": torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
+            "frames": frames if self.as_uint8 else frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
             "frame_indices": torch.from_numpy(indices),
             "times": torch.from_numpy(indices / self.fps),
             "caption": entry.caption,

@@ -1,59 +1,21 @@
-"""Clips as every training sees them, from the synthetic world or from a folder of videos with sound."""
+"""Clips of a training, from the synthetic world or from a folder of videos with sound."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 
+from asva_audio import load_audio
+from asva_data import VideoFolder
+from asva_keyframe import motion_curve
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
+from asva_train.mtv_clips import TrackClips
 from asva_train.shots import choose_shots, endless_draws, epoch_place
 from asva_train.sound_noise import NoisySounds
-
-SAMPLE_RATE = 16000
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingClip:
-    """One clip as every training sees it.
-
-    Attributes:
-        frames: (t, h, w, 3) uint8.
-        waveform: (s,) float32 at 16 kHz, as long as the frames.
-        caption: What the clip shows.
-        motion_curve: (t,) motion score of each frame.
-        class_index: Index of the sound's class, -1 if it is not known.
-        moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
-        visible: Indices of the classes that can be seen.
-        stems: (3, s) speech, effects and music, where they are known (MTV).
-    """
-
-    frames: np.ndarray
-    waveform: np.ndarray
-    caption: str
-    motion_curve: np.ndarray
-    class_index: int
-    moving: np.ndarray
-    visible: tuple[int, ...]
-    stems: np.ndarray | None = None
-
-
-class ClipSource(Protocol):
-    """Clips in the order of a run: any of them can be made without those before.
-
-    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
-    """
-
-    class_names: tuple[str, ...]
-    num_clips: int | None
-
-    def __getitem__(self, index: int) -> TrainingClip: ...
-
-    def class_at(self, index: int) -> int:
-        """Class index of a clip, without making the clip."""
+from asva_train.stored_clips import StoredClips
+from asva_train.training_clip import SAMPLE_RATE, ClipSource, TrainingClip
 
 
 class SyntheticClips:
@@ -105,9 +67,6 @@ class FolderClips:
     """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own."""
 
     def __init__(self, recipe: DataRecipe):
-        from asva_audio import load_audio
-        from asva_data import VideoFolder
-
         if recipe.root is None:
             raise ValueError("`data.root` must be a folder of videos, got none. Give it with --data.")
         self.recipe = recipe
@@ -118,6 +77,7 @@ class FolderClips:
             size=(recipe.height, recipe.width),
             framing=recipe.framing,
             motion_scores=recipe.motion_scores,
+            as_uint8=True,
             load_audio=partial(load_audio, sample_rate=SAMPLE_RATE, stereo=recipe.stereo),
             seed=recipe.seed,
         )
@@ -139,9 +99,7 @@ class FolderClips:
 
     def clip_of(self, sample: dict, index: int) -> TrainingClip:
         """The clip of a piece of the folder that comes at ``index`` of the run."""
-        from asva_keyframe import motion_curve
-
-        frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        frames = sample["frames"].numpy()
         if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")
@@ -174,14 +132,7 @@ def clip_source(recipe: DataRecipe) -> ClipSource:
     Raises:
         ValueError: If there are none, or fewer of a class than the recipe wants.
     """
-    if recipe.kind == "tracks":
-        from asva_train.mtv_clips import TrackClips
-
-        return TrackClips(recipe)
-    if recipe.kind == "latents":
-        from asva_train.stored_clips import StoredClips
-
-        return StoredClips(recipe)
-    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+    makers = {"synthetic": SyntheticClips, "folder": FolderClips, "tracks": TrackClips, "latents": StoredClips}
+    source = makers[recipe.kind](recipe)
     noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
-    return NoisySounds(source, recipe) if noisy else source
+    return NoisySounds(source, recipe) if noisy and recipe.kind in ("synthetic", "folder") else source

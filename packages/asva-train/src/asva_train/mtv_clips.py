@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from asva_train.clips import SAMPLE_RATE, TrainingClip
 from asva_train.fields import DataRecipe
+from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 
 TRACKS = ("speech", "effects", "music")
 

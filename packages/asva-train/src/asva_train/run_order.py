@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from asva_train.clips import TrainingClip, clip_source
+from asva_train.clips import clip_source
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
+from asva_train.training_clip import TrainingClip
 
 
 class RunClips(Dataset):
@@ -49,6 +51,11 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
         name: values if isinstance(values[0], str) else torch.stack([torch.as_tensor(value) for value in values])
         for name, values in columns.items()
     }
+
+
+def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The batch with its tensors on a device."""
+    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
 
 
 def run_loader(clips: RunClips, order: RunOrder, workers: int) -> DataLoader:

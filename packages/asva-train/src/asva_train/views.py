@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from asva_train.clips import TrainingClip
 from asva_train.stored_clips import StoredClip
 from asva_train.task_recipes import DiffusionRecipe
+from asva_train.training_clip import TrainingClip
 
 
 def whole_clip(clip: TrainingClip | StoredClip, generator: torch.Generator, learning: Sequence[str] = ()) -> dict:

@@ -6,72 +6,68 @@ import re
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from asva_audio import imagebind_mel
+from asva_metrics import convert_network, invert_network
+from asva_metrics.networks.weights import read_weights
+from asva_metrics.sync_augmentation import other_camera, other_microphone
+from asva_metrics.sync_losses import SECONDS, ShiftedClipsLoss, SmallSyncLoss
 from asva_train.clips import clip_source
 from asva_train.components import build_component, read_component, start_from
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.loop import RunError
-from asva_train.sync_views import SECONDS, shifted_clips_view, shifted_seconds, small_sync_view
 from asva_train.task_recipes import SyncRecipe
+from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 
-SHARPNESS = 0.012
-"""Seconds: standard deviation of the true shift that the small classifier is asked for."""
+CLIP_FPS, CLIP_FRAMES = 6, 12
 _TOWER = re.compile(r"^module\.(audio|video)_model\.")
 
 
-class ShiftedClipsLoss(nn.Module):
-    """Symmetric InfoNCE over the shifted clips of each video (AVSyncD, section 5.1)."""
-
-    def __init__(self, network: nn.Module, recipe: SyncRecipe):
-        super().__init__()
-        self.network, self.recipe = network, recipe
-
-    def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
-        from asva_metrics import clip_video, shift_losses
-
-        clips, mel = batch["clips"], batch["mel"]
-        shape = clips.shape[:2]
-        audio = self.network.embed_audio(mel.flatten(0, 1)).unflatten(0, shape)
-        pixels = clip_video(clips.flatten(0, 1), size=clips.shape[-1])
-        video = self.network.embed_video(pixels).unflatten(0, shape)
-        phi = self.network.score(audio[:, :, None], video[:, None]).float()
-        losses = shift_losses(phi, temperature=self.recipe.temperature)
-        found = (phi.argmax(dim=2) == torch.arange(shape[1], device=phi.device)).float().mean()
-        return {"loss": sum(losses) / 2, "found": found}
+def shifted_seconds(recipe: SyncRecipe) -> float:
+    """Seconds that all shifted clips of a video take together."""
+    return (recipe.num_shifts - 1) * recipe.shift_seconds + SECONDS
 
 
-class SmallSyncLoss(nn.Module):
-    """Cross entropy of the true time shift among all shifts of the clip's sound and the sounds of other clips."""
+def shifted_clips_view(clip: TrainingClip, generator: torch.Generator, *, recipe: SyncRecipe) -> dict:
+    """The shifted clips of one video (AVSyncD, section 5.1): 12 frames at 6 fps each, mirrored or not, and their mels.
 
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-        self.num_shifts = round(2 * SECONDS * network.config.fps)
-
-    def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
-        network, true = self.network, batch["shift"]
-        video, audio = network.embed_luma(batch["luma"]), network.embed_audio(batch["waveform"])
-        shifts = torch.arange(self.num_shifts, device=true.device) * SECONDS / self.num_shifts
-        own = network.profile(audio, video, shifts)
-        logits = torch.cat((own, self._others(audio, video)), dim=1)
-        target = torch.softmax(-((_around(shifts - true[:, None]) / SHARPNESS) ** 2) / 2, dim=1)
-        loss = F.cross_entropy(logits, F.pad(target, (0, len(true) - 1)))
-        found = (_around(shifts[own.argmax(dim=1)] - true).abs() < 0.05).float().mean()
-        return {"loss": loss, "found": found}
-
-    def _others(self, audio: Tensor, video: Tensor) -> Tensor:
-        """(b, b - 1) score of each clip's frames with the sounds of the others, as they are."""
-        zero = torch.zeros(1, device=audio.device)
-        scores = [self.network.profile(audio.roll(k, 0), video, zero) for k in range(1, len(audio))]
-        return torch.cat([zero.expand(len(audio), 1)[:, :0], *scores], dim=1)
+    Each sound begins exactly with its clip; the original's begins with the next packet, up to 64 ms later.
+    """
+    starts = np.arange(recipe.num_shifts) * recipe.shift_seconds
+    wanted = (starts[:, None] + np.arange(CLIP_FRAMES) / CLIP_FPS) * recipe.data.fps
+    indices = np.minimum(np.round(wanted).astype(np.int64), len(clip.frames) - 1)
+    clips = torch.from_numpy(clip.frames)[torch.from_numpy(indices)].permute(0, 1, 4, 2, 3)
+    mirrored = torch.rand(recipe.num_shifts, generator=generator) < recipe.flip
+    clips = torch.where(mirrored[:, None, None, None, None], clips.flip(-1), clips)
+    first = np.round(starts * SAMPLE_RATE).astype(np.int64)
+    sounds = np.lib.stride_tricks.sliding_window_view(clip.waveform, round(SECONDS * SAMPLE_RATE))[first]
+    return {"clips": clips, "mel": imagebind_mel(torch.from_numpy(sounds.copy()))}
 
 
-def _around(seconds: Tensor) -> Tensor:
-    """Times on the circle of a clip, from minus to plus half of it."""
-    return (seconds + SECONDS / 2) % SECONDS - SECONDS / 2
+def small_sync_view(clip: TrainingClip, generator: torch.Generator, *, fps: float) -> dict:
+    """Two seconds of a longer clip: brightness of the frames, a sound at another time, and what brings it back.
+
+    Half of the sounds are cut from the clip at another moment, a quarter are rotated, a quarter are in time. ``shift``
+    is the seconds by which the sound has to move, circularly, to be in time.
+    """
+    draws = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    num_frames, num_samples = round(SECONDS * fps), round(SECONDS * SAMPLE_RATE)
+    room = len(clip.frames) - num_frames
+    first = int(draws.integers(room + 1))
+    sound_first, kind = first, draws.random()
+    if kind < 0.5:
+        sound_first = int(draws.integers(room + 1))
+    begin = round(sound_first / fps * SAMPLE_RATE)
+    sound = np.pad(clip.waveform[begin : begin + num_samples], (0, max(0, begin + num_samples - len(clip.waveform))))
+    shift = (sound_first - first) / fps
+    if kind >= 0.75:
+        roll = int(draws.integers(num_samples))
+        sound, shift = np.roll(sound, roll), -roll / SAMPLE_RATE
+    luma = other_camera(clip.frames[first : first + num_frames], draws)
+    return {"luma": luma, "waveform": other_microphone(sound, draws), "shift": np.float32(shift)}
 
 
 class SyncTask:
@@ -86,10 +82,12 @@ class SyncTask:
         self.network = build_component(self.name, recipe.model, recipe.loop.seed)
         if recipe.init is not None:
             _start(self.network, self.name, recipe.init)
-        self.module = ShiftedClipsLoss(self.network, recipe) if avsync else SmallSyncLoss(self.network)
-        self.view = (
-            partial(shifted_clips_view, recipe=recipe) if avsync else partial(small_sync_view, fps=recipe.data.fps)
-        )
+        if avsync:
+            self.module = ShiftedClipsLoss(self.network, temperature=recipe.temperature)
+            self.view = partial(shifted_clips_view, recipe=recipe)
+        else:
+            self.module = SmallSyncLoss(self.network)
+            self.view = partial(small_sync_view, fps=recipe.data.fps)
 
     def previews(self) -> dict[str, Tensor]:
         """Scores are numbers; there is no video to show."""
@@ -112,9 +110,6 @@ def _start(network: nn.Module, name: str, init: Path) -> None:
     """Weights of a folder, or the towers of an AVID-CMA checkpoint, from which the original starts."""
     if not init.is_file():
         return start_from(network, read_component(name, init))
-    from asva_metrics import convert_network, invert_network
-    from asva_metrics.networks.weights import read_weights
-
     if name != "sync":
         raise RunError(f"`init` must be a folder for the small classifier, got {init}.")
     given = {_TOWER.sub(r"\1_encoder.", key): value for key, value in read_weights(init).items()}

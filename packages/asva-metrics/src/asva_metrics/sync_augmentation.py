@@ -1,62 +1,14 @@
-"""What the small sync classifier learns from: clips at other times, through other cameras and microphones."""
+"""Augmentation for the small sync classifier: the same clip through another camera and another microphone."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import signal
 from torch import Tensor
 
-from asva_train.clips import SAMPLE_RATE, TrainingClip
-from asva_train.task_recipes import SyncRecipe
-
-SECONDS, CLIP_FPS, CLIP_FRAMES = 2.0, 6, 12
-
-
-def shifted_seconds(recipe: SyncRecipe) -> float:
-    """Seconds that all shifted clips of a video take together."""
-    return (recipe.num_shifts - 1) * recipe.shift_seconds + SECONDS
-
-
-def shifted_clips_view(clip: TrainingClip, generator: torch.Generator, *, recipe: SyncRecipe) -> dict:
-    """The shifted clips of one video (AVSyncD, section 5.1): 12 frames at 6 fps each, mirrored or not, and their mels.
-
-    Each sound begins exactly with its clip; the original's begins with the next packet, up to 64 ms later.
-    """
-    from asva_audio import imagebind_mel
-
-    starts = np.arange(recipe.num_shifts) * recipe.shift_seconds
-    wanted = (starts[:, None] + np.arange(CLIP_FRAMES) / CLIP_FPS) * recipe.data.fps
-    indices = np.minimum(np.round(wanted).astype(np.int64), len(clip.frames) - 1)
-    clips = torch.from_numpy(clip.frames)[torch.from_numpy(indices)].permute(0, 1, 4, 2, 3)
-    mirrored = torch.rand(recipe.num_shifts, generator=generator) < recipe.flip
-    clips = torch.where(mirrored[:, None, None, None, None], clips.flip(-1), clips)
-    first = np.round(starts * SAMPLE_RATE).astype(np.int64)
-    sounds = np.lib.stride_tricks.sliding_window_view(clip.waveform, round(SECONDS * SAMPLE_RATE))[first]
-    return {"clips": clips, "mel": imagebind_mel(torch.from_numpy(sounds.copy()))}
-
-
-def small_sync_view(clip: TrainingClip, generator: torch.Generator, *, fps: float) -> dict:
-    """Two seconds of a longer clip: brightness of the frames, a sound at another time, and what brings it back.
-
-    Half of the sounds are cut from the clip at another moment, a quarter are rotated, a quarter are in time. ``shift``
-    is the seconds by which the sound has to move, circularly, to be in time.
-    """
-    draws = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    num_frames, num_samples = round(SECONDS * fps), round(SECONDS * SAMPLE_RATE)
-    room = len(clip.frames) - num_frames
-    first = int(draws.integers(room + 1))
-    sound_first, kind = first, draws.random()
-    if kind < 0.5:
-        sound_first = int(draws.integers(room + 1))
-    begin = round(sound_first / fps * SAMPLE_RATE)
-    sound = np.pad(clip.waveform[begin : begin + num_samples], (0, max(0, begin + num_samples - len(clip.waveform))))
-    shift = (sound_first - first) / fps
-    if kind >= 0.75:
-        roll = int(draws.integers(num_samples))
-        sound, shift = np.roll(sound, roll), -roll / SAMPLE_RATE
-    luma = other_camera(clip.frames[first : first + num_frames], draws)
-    return {"luma": luma, "waveform": other_microphone(sound, draws), "shift": np.float32(shift)}
+SAMPLE_RATE = 16000
 
 
 def other_camera(frames: np.ndarray, draws: np.random.Generator) -> Tensor:
@@ -138,8 +90,6 @@ def _held(luma: Tensor, draws: np.random.Generator) -> Tensor:
 
 def other_microphone(sound: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """(s,) -> (s,) float32 with another room, colour, noise and level."""
-    from scipy import signal
-
     sound = sound.astype(np.float64)
     if draws.random() < 0.3:
         length = int(draws.uniform(0.05, 0.6) * SAMPLE_RATE)
