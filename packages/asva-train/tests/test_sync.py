@@ -117,5 +117,5 @@ def test_starts_from_avid_cma(tmp_path):
     ours, theirs = task.network.state_dict(), donor.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours if not key.startswith("head."))
     torch.save({"model": dict(list(state.items())[:1])}, tmp_path / "part.pth")
-    with pytest.raises(RunError, match="`init` must hold both towers"):
+    with pytest.raises(ValueError, match="must hold both towers"):
         make_task(load_recipe("sync-avsync", full | {"init": str(tmp_path / "part.pth")}), tmp_path)

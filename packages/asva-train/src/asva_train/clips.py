@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from asva_audio import load_audio
-from asva_data import VideoFolder
+from asva_data import VideoFolder, synthetic
 from asva_keyframe import motion_curve
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
 from asva_train.mtv_clips import TrackClips
-from asva_train.shots import choose_shots, endless_draws, epoch_place
+from asva_train.shots import choose_shots, draw_shots, endless_draws, epoch_place
 from asva_train.sound_noise import NoisySounds
 from asva_train.stored_clips import StoredClips
 from asva_train.training_clip import SAMPLE_RATE, ClipSource, TrainingClip
@@ -22,8 +22,6 @@ class SyntheticClips:
     """Clips of the synthetic world: without end, or some of each class that come again in an order of their own."""
 
     def __init__(self, recipe: DataRecipe):
-        from asva_data import synthetic
-
         self.recipe = recipe
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
@@ -83,14 +81,10 @@ class FolderClips:
         )
         self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
         if recipe.shots is not None:
-            self.folder.entries = self._shots(recipe)
+            names = [entry.path.parent.name for entry in self.folder.entries]
+            chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
+            self.folder.entries = [self.folder.entries[place] for place in chosen]
         self.num_clips = len(self.folder)
-
-    def _shots(self, recipe: DataRecipe) -> list:
-        entries = self.folder.entries
-        order = torch.randperm(len(entries), generator=generator_at(recipe.shots_seed, 5)).tolist()
-        candidates = ((place, entries[place].path.parent.name) for place in order)
-        return [entries[place] for place in sorted(choose_shots(candidates, self.class_names, recipe.shots))]
 
     def __getitem__(self, index: int) -> TrainingClip:
         epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)

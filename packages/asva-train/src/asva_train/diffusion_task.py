@@ -21,6 +21,7 @@ from asva_train.components import (
 )
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
+from asva_train.fingerprints import component_hash, tokenizer_hash
 from asva_train.run_order import collate, to_device
 from asva_train.stored_clips import StoredClips
 from asva_train.task_recipes import DenoiserRecipe
@@ -129,11 +130,11 @@ class DenoisingTask:
         source.check_tokens(wanted)
         for name in ("vae", *wanted.ears, *wanted.towers):
             if name not in learning:
-                source.check_encoder(name, self.find(name))
+                source.check_made_with(name, component_hash(self.find(name)), self.find(name))
             elif name not in wanted.towers:
                 raise RunError(f"`train` must leave {name} out with stored latents, which another would not fit.")
         if "text_encoder" not in learning:
-            source.check_tokenizer(self.tokenizer)
+            source.check_made_with("tokenizer", tokenizer_hash(self.tokenizer), "this training")
         self.module.nothing = source.nothing
         for name in wanted.towers:  # nobody asks them any more
             self.module.frozen.pop(name, None)

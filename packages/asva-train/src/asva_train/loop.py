@@ -17,7 +17,7 @@ from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
 from asva_train.previews import log_previews
 from asva_train.recipe import READER, Recipe, RecipeError, recipe_record
-from asva_train.run_order import RunClips, RunOrder, run_loader, to_device
+from asva_train.run_order import RunClips, run_loader, run_order, to_device
 from asva_train.training_clip import ClipSource
 
 logger = logging.getLogger(__name__)
@@ -161,15 +161,10 @@ class Run:
 
     def train(self, on_step: Callable[[Progress], None] | None = None) -> None:
         """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights."""
-        recipe, data = self.recipe, self.task.recipe.data
+        recipe, data, accelerator = self.recipe, self.task.recipe.data, self.accelerator
         micro = recipe.gradient_accumulation_steps
-        order = RunOrder(
-            self.step * micro,
-            recipe.max_steps * micro,
-            recipe.batch_size,
-            self.accelerator.process_index,
-            self.accelerator.num_processes,
-        )
+        steps = self.step * micro, recipe.max_steps * micro
+        order = run_order(*steps, recipe.batch_size, accelerator.process_index, accelerator.num_processes)
         batches = iter(run_loader(RunClips(data, self.task.view), order, data.workers))
         self.accelerator.init_trackers("log")
         while self.step < recipe.max_steps:

@@ -1,7 +1,8 @@
 """One clip as every training sees it, and where clips come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class TrainingClip:
     moving: np.ndarray
     visible: tuple[int, ...]
     stems: np.ndarray | None = None
+
+    def conditions(self, learning: Sequence[str] = ()) -> dict[str, Any]:
+        """``caption`` and ``waveform``: what every encoder starts from, whether it learns or not."""
+        del learning
+        return {"waveform": self.waveform, "caption": self.caption}
 
 
 class ClipSource(Protocol):
