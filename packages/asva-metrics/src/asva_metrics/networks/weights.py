@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from asva_metrics.networks.convert import BUILDERS, Family, convert_network
+from asva_metrics.networks.convert import BUILDERS, Family, convert_network, invert_network
 from asva_metrics.networks.imagebind import ImageBind
 from asva_metrics.networks.imagebind_convert import convert_imagebind
 from asva_metrics.networks.video_clip import TABLE, VideoCLIP
@@ -16,6 +17,7 @@ from asva_weights import read_checkpoint
 from asva_weights.release import blame
 
 AVSYNC_PARTS = ("audio_encoder", "video_encoder", "head")
+_AVID_TOWER = re.compile(r"^module\.(audio|video)_model\.")
 FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 
 
@@ -54,6 +56,20 @@ def load_video_clip(path: str | os.PathLike[str]) -> VideoCLIP:
     state = TABLE.to_ours(read_checkpoint(path), network.state_dict(), "VideoCLIP-XL")
     network.load_state_dict(state, assign=True)
     return network.float().eval()
+
+
+def start_from_avid_cma(network: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Give an `AVSyncClassifier` the towers of an AVID-CMA checkpoint, from which the original starts.
+
+    Raises:
+        ValueError: If the file does not hold both towers.
+    """
+    given = {_AVID_TOWER.sub(r"\1_encoder.", key): value for key, value in read_checkpoint(path).items()}
+    state = invert_network(network.state_dict(), "avsync")
+    lacking = [key for key in state if not key.startswith("head.") and key not in given]
+    if lacking:
+        raise ValueError(f"`path` must hold both towers of AVID-CMA, got {path} without {lacking[0]}.")
+    network.load_state_dict(convert_network(state | {key: given[key] for key in state if key in given}, "avsync"))
 
 
 def _folder(path: Path) -> dict[str, Tensor]:

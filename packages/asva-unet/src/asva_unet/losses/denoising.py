@@ -1,46 +1,18 @@
-"""What the losses of all video networks share: conditions and their dropout, noise, targets, weights."""
+"""What the losses of all U-Nets share: conditions, noise, targets, weights (KeyVID, section 3.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from asva_unet.losses.dropout import CONDITIONS, dropped
+from asva_unet.losses.parts import LearningParts
+from asva_unet.losses.settings import LossSettings
+from asva_unet.noise_schedule import dynamic_rescale
 from asva_unet.pixels import to_pixels
 from asva_unet.tokens import image_tokens, project, text_tokens
-
-CONDITIONS = ("text", "image", "audio")
-
-
-class LossSettings(Protocol):
-    """What a loss asks of a recipe.
-
-    Attributes:
-        dynamic_rescale: Scale latents down with the noise as the official code of DynamiCrafter does.
-        dropout: Chance that a condition is replaced by its null, by name.
-        motion_weight: Extra weight of the latent cells that change during the clip.
-        noise_bias: Time steps are ``1000 * (1 - u^noise_bias)``, u uniform: 1 is uniform, more prefers much noise.
-        low_noise_weight: Largest weight of a step with little noise (``residual`` and ``sample`` predictions only).
-    """
-
-    dynamic_rescale: bool
-    dropout: dict[str, float]
-    motion_weight: float
-    noise_bias: float
-    low_noise_weight: float
-
-
-def dropped(recipe: LossSettings, batch: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """Which samples lose which condition, (b,) bool by name.
-
-    ``"official"`` is the original code's single draw r: text if r < 2p, image if p <= r < 3p, audio if
-    2p <= r < 4p. ``"independent"`` draws each condition by itself.
-    """
-    if getattr(recipe, "dropout_rule", "independent") == "official":
-        p, r = recipe.dropout["p"], torch.rand(batch, generator=generator)
-        return {"text": r < 2 * p, "image": (r >= p) & (r < 3 * p), "audio": (r >= 2 * p) & (r < 4 * p)}
-    return {name: torch.rand(batch, generator=generator) < recipe.dropout.get(name, 0.0) for name in CONDITIONS}
 
 
 @dataclass(frozen=True)
@@ -58,42 +30,35 @@ class Question:
     answer: Callable[[Tensor, Tensor], Tensor]
 
 
-class DenoisingLoss(nn.Module):
+class DenoisingLoss(LearningParts):
     """One noising step of a video network and the error of its answer.
 
     A family says in ``question`` how its network is asked.
+
+    Args:
+        recipe: Weights and chances.
+        parts: Every network by name: ``vae``, the video network, and the encoders of what conditions it.
+        tokenizer: Of the text encoder; none where captions are stored as tokens.
+        scheduler: Whose ``alphas_cumprod`` are the noise levels, see ``make_scheduler``.
+        learning: Names of the parts that learn, the video network first.
     """
 
     given_frames: ClassVar[int] = 0  # frames at the start that stay clean and are no part of the loss
 
     def __init__(
-        self, recipe: LossSettings, parts: dict[str, nn.Module], tokenizer, scheduler, learning: Sequence[str]
+        self,
+        recipe: LossSettings,
+        parts: Mapping[str, nn.Module],
+        tokenizer: Any,
+        scheduler: Any,
+        learning: Sequence[str],
     ):
-        super().__init__()
-        self.recipe, self.tokenizer, self.unet_name = recipe, tokenizer, learning[0]
-        self.learning = nn.ModuleDict({name: parts[name] for name in learning})
-        self.frozen = {
-            name: part.eval().requires_grad_(False) for name, part in parts.items() if name not in self.learning
-        }
+        super().__init__(parts, learning)
+        self.recipe, self.tokenizer = recipe, tokenizer
         self.nothing: dict[str, Tensor] = {}  # tokens of conditions left out, where clips are stored as tokens
         self.alphas_cumprod = scheduler.alphas_cumprod.double()
         if recipe.dynamic_rescale:
-            from asva_unet.noise_schedule import dynamic_rescale
-
             self.scale = dynamic_rescale(len(self.alphas_cumprod)).double()
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        """Frozen parts, which no checkpoint holds, follow the others to their device."""
-        for part in self.frozen.values():
-            part._apply(fn, recurse)
-        return super()._apply(fn, recurse)
-
-    def part(self, name: str) -> nn.Module:
-        return self.learning[name] if name in self.learning else self.frozen[name]
-
-    @property
-    def unet(self) -> nn.Module:
-        return self.learning[self.unet_name]
 
     @torch.no_grad()
     def encode(self, frames: Tensor, generator: torch.Generator) -> Tensor:
@@ -134,6 +99,11 @@ class DenoisingLoss(nn.Module):
         if tokens.shape[1] == 1:
             return tokens
         return tokens[torch.arange(len(indices), device=indices.device)[:, None], indices]
+
+    @staticmethod
+    def picture(batch: dict) -> Tensor:
+        """First frames (b, h, w, 3), or their tokens where those are stored."""
+        return batch["picture"] if "picture" in batch else batch["frames"][:, 0]
 
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
         """Latents and conditions of a batch, some of them dropped."""

@@ -1,61 +1,84 @@
-"""What the small sync classifier learns from: clips at other times, through other cameras and microphones."""
+"""What sync classifiers learn from: clips at other times, through other cameras and other microphones."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import signal
 from torch import Tensor
 
-from asva_train.clips import SAMPLE_RATE, TrainingClip
-from asva_train.task_recipes import SyncRecipe
+from asva_audio import imagebind_mel
+from asva_metrics.sync_losses import SECONDS
 
-SECONDS, CLIP_FPS, CLIP_FRAMES = 2.0, 6, 12
-
-
-def shifted_seconds(recipe: SyncRecipe) -> float:
-    """Seconds that all shifted clips of a video take together."""
-    return (recipe.num_shifts - 1) * recipe.shift_seconds + SECONDS
+SAMPLE_RATE, CLIP_FPS, CLIP_FRAMES = 16000, 6, 12
 
 
-def shifted_clips_view(clip: TrainingClip, generator: torch.Generator, *, recipe: SyncRecipe) -> dict:
+def shifted_clips(
+    frames: np.ndarray,
+    fps: float,
+    waveform: np.ndarray,
+    *,
+    num_shifts: int = 21,
+    shift_seconds: float = 0.2,
+    flip: float = 0.5,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
     """The shifted clips of one video (AVSyncD, section 5.1): 12 frames at 6 fps each, mirrored or not, and their mels.
 
     Each sound begins exactly with its clip; the original's begins with the next packet, up to 64 ms later.
-    """
-    from asva_audio import imagebind_mel
 
-    starts = np.arange(recipe.num_shifts) * recipe.shift_seconds
-    wanted = (starts[:, None] + np.arange(CLIP_FRAMES) / CLIP_FPS) * recipe.data.fps
-    indices = np.minimum(np.round(wanted).astype(np.int64), len(clip.frames) - 1)
-    clips = torch.from_numpy(clip.frames)[torch.from_numpy(indices)].permute(0, 1, 4, 2, 3)
-    mirrored = torch.rand(recipe.num_shifts, generator=generator) < recipe.flip
+    Args:
+        frames: (t, h, w, 3) uint8.
+        fps: Their rate.
+        waveform: (s,) sound at 16 kHz.
+        num_shifts: Clips k.
+        shift_seconds: Between two of them.
+        flip: Chance that a clip is mirrored, each for itself.
+        generator: Draws.
+
+    Returns:
+        ``clips`` (k, 12, 3, h, w) uint8 and ``mel`` (k, 1, f, n), see `ShiftedClipsLoss`.
+    """
+    starts = np.arange(num_shifts) * shift_seconds
+    wanted = (starts[:, None] + np.arange(CLIP_FRAMES) / CLIP_FPS) * fps
+    indices = np.minimum(np.round(wanted).astype(np.int64), len(frames) - 1)
+    clips = torch.from_numpy(frames)[torch.from_numpy(indices)].permute(0, 1, 4, 2, 3)
+    mirrored = torch.rand(num_shifts, generator=generator) < flip
     clips = torch.where(mirrored[:, None, None, None, None], clips.flip(-1), clips)
     first = np.round(starts * SAMPLE_RATE).astype(np.int64)
-    sounds = np.lib.stride_tricks.sliding_window_view(clip.waveform, round(SECONDS * SAMPLE_RATE))[first]
+    sounds = np.lib.stride_tricks.sliding_window_view(waveform, round(SECONDS * SAMPLE_RATE))[first]
     return {"clips": clips, "mel": imagebind_mel(torch.from_numpy(sounds.copy()))}
 
 
-def small_sync_view(clip: TrainingClip, generator: torch.Generator, *, fps: float) -> dict:
+def out_of_time(frames: np.ndarray, fps: float, waveform: np.ndarray, draws: np.random.Generator) -> dict:
     """Two seconds of a longer clip: brightness of the frames, a sound at another time, and what brings it back.
 
-    Half of the sounds are cut from the clip at another moment, a quarter are rotated, a quarter are in time. ``shift``
-    is the seconds by which the sound has to move, circularly, to be in time.
+    Half of the sounds are cut from the clip at another moment, a quarter are rotated, a quarter are in time.
+
+    Args:
+        frames: (t, h, w, 3) uint8.
+        fps: Their rate.
+        waveform: (s,) sound at 16 kHz.
+        draws: Of moment, shift, camera and microphone.
+
+    Returns:
+        ``luma`` (t, h, w), ``waveform`` (s,), and ``shift``, the seconds by which the sound has to move, circularly, to
+        be in time; see `SmallSyncLoss`.
     """
-    draws = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     num_frames, num_samples = round(SECONDS * fps), round(SECONDS * SAMPLE_RATE)
-    room = len(clip.frames) - num_frames
+    room = len(frames) - num_frames
     first = int(draws.integers(room + 1))
     sound_first, kind = first, draws.random()
     if kind < 0.5:
         sound_first = int(draws.integers(room + 1))
     begin = round(sound_first / fps * SAMPLE_RATE)
-    sound = np.pad(clip.waveform[begin : begin + num_samples], (0, max(0, begin + num_samples - len(clip.waveform))))
+    sound = np.pad(waveform[begin : begin + num_samples], (0, max(0, begin + num_samples - len(waveform))))
     shift = (sound_first - first) / fps
     if kind >= 0.75:
         roll = int(draws.integers(num_samples))
         sound, shift = np.roll(sound, roll), -roll / SAMPLE_RATE
-    luma = other_camera(clip.frames[first : first + num_frames], draws)
+    luma = other_camera(frames[first : first + num_frames], draws)
     return {"luma": luma, "waveform": other_microphone(sound, draws), "shift": np.float32(shift)}
 
 
@@ -138,8 +161,6 @@ def _held(luma: Tensor, draws: np.random.Generator) -> Tensor:
 
 def other_microphone(sound: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """(s,) -> (s,) float32 with another room, colour, noise and level."""
-    from scipy import signal
-
     sound = sound.astype(np.float64)
     if draws.random() < 0.3:
         length = int(draws.uniform(0.05, 0.6) * SAMPLE_RATE)
