@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from asva_audio import BEATsEncoder
-from asva_data import write_video
-from asva_data.synthetic import SyntheticWorld
+from asva_data import SyntheticWorld, write_video
 from asva_train.stored_clips import read_index
 
 CLIPS = {"height": 16, "width": 16, "num_frames": 12, "fps": 6.0, "seed": 3, "workers": 0}

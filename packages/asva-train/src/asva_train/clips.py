@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from asva_audio import load_audio
-from asva_data import VideoFolder
+from asva_data import SyntheticWorld, VideoFolder
+from asva_data.synthetic.catalogue import CLASSES
 from asva_keyframe import motion_curve
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
