@@ -34,7 +34,7 @@ def draw(paint: Callable[[Any], None], width: float, height: float) -> str:
         warnings.simplefilter("ignore", UserWarning)  # letters that matplotlib's font lacks: the page has others
         figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
         paint(figure)
-        FigureCanvasSVG(figure).print_svg(file, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+        FigureCanvasSVG(figure).print_svg(file)
     return _for_page(file.getvalue())
 
 
