@@ -101,7 +101,7 @@ def _duplicates(found: Sequence[Mapping[str, str]]) -> list[Block]:
     blocks: list[Block] = [Table(("dropped", "same", "as", "in"), rows)]
     more = f"The first {DUPLICATES}; all stand in report.json."
     blocks += [Paragraph(more)] if len(found) > DUPLICATES else []
-    return [Fold(f"{len(found)} files", blocks, open=len(found) <= 20)]
+    return [Fold(f"{len(found)} file{'s' * (len(found) > 1)}", blocks, open=len(found) <= 20)]
 
 
 def _failures(count: int, first: Sequence[Mapping[str, str]]) -> list[Block]:
@@ -109,7 +109,7 @@ def _failures(count: int, first: Sequence[Mapping[str, str]]) -> list[Block]:
         return []
     some = f"; the first {len(first)} are" if count > len(first) else ""
     items = [[Code(one["path"]), f" {one['reason']}"] for one in first]
-    return [Paragraph(f"{count} files could not be read{some}:"), Items(items)]
+    return [Paragraph(f"{count} file{'s' * (count > 1)} could not be read{some}:"), Items(items)]
 
 
 def _review(reviewers: Sequence[Mapping], agreement: Sequence[Mapping], disputed: int) -> list[Block]:
