@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from asva_data.decode import iter_frames
-from asva_data.encode import write_video
-from asva_data.encode_check import SOUND_RATES
-from asva_data.info import MediaInfo, probe
-from asva_data.sound import read_sound
+from .decode import iter_frames
+from .encode import write_video
+from .encode_check import SOUND_RATES
+from .info import probe
+from .sound import read_sound
 
 RATE = 30.0
 """Frames per second, at most."""
@@ -30,6 +31,7 @@ def write_preview(
     seconds: float | None = None,
     side: int = 240,
     crf: int = 28,
+    sound: tuple[str | os.PathLike, float] | None = None,
 ) -> Path:
     """Write a part of a video as a small H.264 and AAC file: upright, at most 30 frames a second, sound on its clock.
 
@@ -40,6 +42,7 @@ def write_preview(
         seconds: Length, or None for all that follows.
         side: Pixels of the shorter side, at most.
         crf: Quality of x264.
+        sound: Another file, and the second in it, that the sound is taken from.
 
     Returns:
         The target.
@@ -47,23 +50,21 @@ def write_preview(
     Raises:
         MediaError: If the video cannot be read or the file not be written.
     """
-    info = probe(path)
-    rate = min(RATE, info.fps)
+    rate = min(RATE, probe(path).fps)
     frames = _shrunk(iter_frames(path, start=start, duration=seconds, fps=rate), side)
-    return write_video(target, frames, fps=rate, crf=crf, **_sound(path, info, start, seconds))
+    return write_video(target, frames, fps=rate, crf=crf, **_sound(*(sound or (path, start)), seconds))
 
 
 def _shrunk(frames: Iterator[tuple[float, np.ndarray]], side: int) -> Iterator[np.ndarray]:
-    import cv2
-
     for _, frame in frames:
         factor = min(1.0, side / min(frame.shape[:2]))
         height, width = (max(2, round(length * factor / 2) * 2) for length in frame.shape[:2])
-        yield cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        yield np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BOX))
 
 
-def _sound(path: str | os.PathLike, info: MediaInfo, start: float, seconds: float | None) -> dict[str, Any]:
+def _sound(path: str | os.PathLike, start: float, seconds: float | None) -> dict[str, Any]:
     """The sound as `write_video` takes it: one or two channels at a rate of AAC."""
+    info = probe(path)
     if not info.has_sound:
         return {}
     waveform, rate = read_sound(path, info, start, seconds)

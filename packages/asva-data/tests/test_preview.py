@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from asva_curate.preview import write_preview
 from asva_data import MediaError, probe, read_video
+from asva_data.preview import write_preview
 
 
 def test_a_part_is_small_and_on_its_clock(media, tmp_path):

@@ -126,11 +126,20 @@ def test_everything_of_the_report_is_said(made):
 
 
 def test_curves_and_events_stand_under_the_videos(made):
-    page, _, _ = made
-    assert len(page.all("polyline")) >= len(page.all("video"))
-    marks = [one["class"] for one in page.all("path")]
-    assert marks.count("heard") > 20 and marks.count("seen") > 10
-    assert any(one.get("aria-label", "").startswith("heard: 0.") for one in page.all("svg"))
+    page, text, _ = made
+    curves = re.findall(r'<div class="curves".*?</div>', text, re.DOTALL)
+    assert len(curves) == len(page.all("video"))
+    marks = {name: len(re.findall(rf"<use [^>]*--{name}", "".join(curves))) for name in ("amber", "violet")}
+    assert marks["amber"] > 20 and marks["violet"] > 10
+    assert any(one.get("aria-label", "").startswith("heard: 0.") for one in page.all("div"))
+
+
+def test_intervals_and_profiles_are_drawn(made):
+    page, text, _ = made
+    drawn = [one["aria-label"] for one in page.all("div") if one.get("role") == "img"]
+    assert any(re.match(r"good: [\d.]+ \[[\d.]+, [\d.]+\]; still: ", words) for words in drawn)
+    assert sum(words.startswith("mean shift profile of good by local sync, top at") for words in drawn) == 1
+    assert text.count("<svg") == len(drawn)
 
 
 def test_it_can_be_used_without_a_mouse_and_read_on_a_phone(made):
