@@ -16,7 +16,7 @@ from asva_eval.blocks import Code, Strong
 from asva_eval.html_drawings import intervals_of
 from asva_eval.html_examples import Examples
 from asva_eval.html_profiles import SOURCES, ProfilePlots, profile_plots, read_profile
-from asva_eval.measuring import REFERENCE
+from asva_eval.records import REFERENCE
 from asva_eval.sections import sections_of
 from asva_eval.wording import number
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from asva_eval.html_drawings import Curves, curves_of
 from asva_eval.html_videos import small_video
-from asva_eval.measuring import REFERENCE
+from asva_eval.records import REFERENCE
 from asva_eval.sections import measured
 from asva_eval.wording import number
 

@@ -11,8 +11,8 @@ from typing import Any
 from asva_eval.engine import Evaluation
 from asva_eval.html import html
 from asva_eval.markdown import markdown
-from asva_eval.measuring import REFERENCE
 from asva_eval.protocol import protocol_record
+from asva_eval.records import REFERENCE
 from asva_eval.tables import score_entries
 from asva_weights.files import package_versions, staged, write_json
 
