@@ -1,4 +1,4 @@
-"""Measuring one clip of every side: what is recorded already is kept, what is missing is observed."""
+"""Measuring one clip of every side: what is recorded already stays, what is missing is observed."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class PixelError(Observation):
 
 
 def check_sound(cut: Cut) -> None:
-    """Refuse a clip that cannot be heard.
+    """Refuse a clip without sound.
 
     Raises:
         ValueError: If there is no sound track or only silence.
