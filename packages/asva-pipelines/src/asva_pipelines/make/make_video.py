@@ -22,6 +22,9 @@ from asva_pipelines.make.stages import Stages
 from asva_pipelines.make.targets import check_targets
 from asva_weights import staged, write_json
 
+GENERATED = "Synthetic video, made with asva, an AI video generator; method {method}."
+"""What every video says of itself in its tag `comment`."""
+
 
 def make_video(
     request: Request,
@@ -93,6 +96,7 @@ def _write(targets: Mapping[str, Path], made: Made, stages: Stages) -> dict[str,
             waveform=made.sound.waveform,
             sample_rate=made.sound.sample_rate,
             crf=request.crf,
+            metadata={"comment": GENERATED.format(method=made.request.method.name)},
         )
         stages.stage("writing")
         record = make_record(made)
