@@ -1,5 +1,7 @@
 """Public names of asva_curate, loaded when first used."""
 
+from .curate_folder import CuratedFolder as CuratedFolder
+from .curate_folder import curate_folder as curate_folder
 from .curation.curve import Curve as Curve
 from .curation.cuts import CutRule as CutRule
 from .curation.cuts import detected_cuts as detected_cuts
@@ -71,6 +73,7 @@ from .scale.worker import Worker as Worker
 
 __all__ = [
     "Agreement",
+    "CuratedFolder",
     "Curve",
     "CutRule",
     "Decision",
@@ -105,6 +108,7 @@ __all__ = [
     "clip_key",
     "count_reasons",
     "curate",
+    "curate_folder",
     "decide",
     "demix_distance",
     "detected_cuts",
