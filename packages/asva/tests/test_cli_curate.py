@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("pyarrow", reason="needs asva-data[curation]")
+pytest.importorskip("pyarrow")
 
 from asva.cli import app
 from asva_data import write_video
@@ -65,10 +65,15 @@ def test_curate_prepare_check(raw, tmp_path, capsys):
     assert "fit to use" in capsys.readouterr().out
 
 
-def test_thresholds_move_without_decoding(raw, tmp_path):
+def test_thresholds_move_without_decoding(raw, tmp_path, capsys):
     first, again = tmp_path / "first", tmp_path / "again"
     assert run("curate", raw, first, "--no-text", *SMALL) == 0
-    assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0") == 0
+    capsys.readouterr()
+    assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["folder"] == str(again) and told["counts"] == json.loads(
+        (again / "counts.json").read_text(encoding="utf-8")
+    )
     assert json.loads((again / "counts.json").read_text(encoding="utf-8"))["windows"] == {"flow": 3, "frozen": 3}
 
 
@@ -92,7 +97,7 @@ def test_a_report_lies_beside_the_results(curated, capsys):
 def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
     from asva_curate import Decision, DecisionLog, Results, clip_key
 
-    assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 2
+    assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 1
     assert "Nobody has reviewed" in capsys.readouterr().err
     ((path, clip),) = [(one.path, clip) for one in Results(curated).verdicts for clip in one.clips if clip.kept]
     DecisionLog(curated, "ann").save(clip_key(path, clip.start, clip.end), Decision("keep", 0.5, 3.5))
@@ -186,7 +191,7 @@ def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
     [
         (["curate", "{raw}", "{out}", "--recipe", "none"], "`recipe` must be a YAML file or one of"),
         (["curate", "{raw}", "{out}", "--set", "filters.x.max=1"], "`filters.x.max` must name a field"),
-        (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be name=value"),
+        (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be NAME=VALUE"),
         (["curate", "{raw}", "{out}/no/where"], "does not exist"),
         (["curate", "{out}", "{out}"], "`root` must be an existing folder"),
         (["curate", "--again", "{raw}", "{out}"], "measurements.parquet"),
