@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from pathlib import Path
@@ -141,13 +140,14 @@ def sample(
     """
     options = dict(locals())
     ctx, batch = options.pop("ctx"), options.pop("batch")
-    place = {"workers": options.pop("workers"), "address": options.pop("ray_address"), "gpus": options.pop("gpus")}
-    on_ray = place["workers"] > 1 or place["address"] is not None
+    place = {name: options.pop(name) for name in ("workers", "ray_address", "gpus")}
     if batch is not None:
+        from asva_pipelines import make_batch
+
         if ctx.get_parameter_source("output").name == "DEFAULT":
             raise RequestError("`--output` must be given with `--batch`: the folder for the videos.")
-        raise typer.Exit(_make_batch(batch, output, options, place if on_ray else None))
-    if on_ray:
+        raise typer.Exit(make_batch(batch, output, partial(read_row, options), typer.echo, **place))
+    if place["workers"] > 1 or place["ray_address"] is not None:
         raise RequestError("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
     from asva.cli.job import read_job
 
@@ -156,29 +156,6 @@ def sample(
     began = time.monotonic()
     record, targets = job.make(stages=ShownStages())
     _say(record, targets, time.monotonic() - began)
-
-
-def _make_batch(batch: Path, folder: Path, given: dict[str, Any], place: dict[str, Any] | None) -> int:
-    """All rows, here or where Ray says."""
-    from asva_pipelines.batch.make_batch import make_batch
-
-    read = partial(read_row, dict(given) | {"device": _device_of_rank(str(given["device"]))})
-    if place is None:
-        return make_batch(batch, folder, read, typer.echo)
-    from asva_pipelines.batch.on_ray import make_batch_on_ray
-
-    return make_batch_on_ray(batch, folder, partial(read_row, given), typer.echo, **place)
-
-
-def _device_of_rank(device: str) -> str:
-    """A launcher's processes share the GPUs; any other device is as it was given."""
-    rank = os.environ.get("LOCAL_RANK")
-    if rank is None or device != "auto":
-        return device
-    import torch
-
-    count = torch.cuda.device_count()
-    return f"cuda:{int(rank) % count}" if count else device
 
 
 def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:
