@@ -151,24 +151,23 @@ def test_test_videos_are_never_kept(raw, tmp_path):
 
 
 def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
-    from asva_curate.scale import worker
+    from asva_curate.scale import clip_shards, curating
     from asva_data import TarShards
 
-    out, plain = tmp_path / "out", worker.Worker._one
+    out, measured, cut = tmp_path / "out", [], []
+    measure, write = curating.measure_safely, clip_shards.write_part
     words = ["curate", raw, out, "--no-text", "--shards", *SMALL]
 
-    def killed(self, item, tries):  # before the first clip is cut, after everything is measured
-        if "start" in item.facts:
-            raise KeyboardInterrupt
-        return plain(self, item, tries)
+    def killed(*words):  # before the first clip is cut, after everything is measured
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker.Worker, "_one", killed)
+    monkeypatch.setattr(clip_shards, "write_part", killed)
     assert run(*words) == 130
     assert (out / ".records").is_dir() and not (out / "shards" / "index.json").exists()
-    asked = []
-    monkeypatch.setattr(worker.Worker, "_one", lambda *words: (asked.append(words[1].facts), plain(*words))[1])
+    monkeypatch.setattr(clip_shards, "write_part", lambda *words: (cut.append(words), write(*words)))
+    monkeypatch.setattr(curating, "measure_safely", lambda *words, **more: measured.append(measure(*words, **more)))
     assert run(*words) == 0
-    assert len(asked) == 1 and "start" in asked[0]
+    assert len(cut) == 1 and not measured
     index = json.loads((out / "shards" / "index.json").read_text(encoding="utf-8"))
     assert index["clips"] == 1 and index["failed"] == {} and list(index["shards"]) == ["shard-000000.tar"]
     shards = TarShards([out / "shards" / "shard-000000.tar"])

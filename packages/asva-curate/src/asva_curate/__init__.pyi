@@ -62,14 +62,6 @@ from .scale.clip_shards import shard_clips as shard_clips
 from .scale.curating import check_measurable as check_measurable
 from .scale.curating import judge as judge
 from .scale.curating import measure_files as measure_files
-from .scale.journal import Journal as Journal
-from .scale.journal import Records as Records
-from .scale.journal import scan as scan
-from .scale.running import Item as Item
-from .scale.running import item_key as item_key
-from .scale.running import run_items as run_items
-from .scale.sealing import seal as seal
-from .scale.worker import Worker as Worker
 
 __all__ = [
     "Agreement",
@@ -83,12 +75,9 @@ __all__ = [
     "Excerpt",
     "Filter",
     "FitScore",
-    "Item",
-    "Journal",
     "Measurements",
     "Plan",
     "Recipe",
-    "Records",
     "Results",
     "RhythmScore",
     "SemanticsScore",
@@ -101,7 +90,6 @@ __all__ = [
     "Verdict",
     "VoiceOverScore",
     "WindowRule",
-    "Worker",
     "agreement",
     "apply_reviews",
     "check_measurable",
@@ -115,7 +103,6 @@ __all__ = [
     "disputed",
     "find_cuts",
     "find_duplicates",
-    "item_key",
     "judge",
     "load_recipe",
     "measure",
@@ -126,9 +113,6 @@ __all__ = [
     "read_measurements",
     "read_reviews",
     "recipe_names",
-    "run_items",
-    "scan",
-    "seal",
     "settle",
     "shard_clips",
     "shots",

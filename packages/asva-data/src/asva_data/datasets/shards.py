@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -25,6 +26,19 @@ class Member(NamedTuple):
     shard: Path
     offset: int
     size: int
+
+    def read(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            MediaError: If the shard has changed.
+        """
+        with self.shard.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(self.size)
+        if len(data) != self.size:
+            raise MediaError(f"`paths` must hold whole shards, got {self.shard}, which is cut short.")
+        return data
 
 
 class TarShards:
@@ -65,12 +79,7 @@ class TarShards:
         member = self._sample(key).get(ending)
         if member is None:
             raise MediaError(f"`ending` must be one of {self.endings(key)}, got {ending!r} of {key}.")
-        with member.shard.open("rb") as file:
-            file.seek(member.offset)
-            data = file.read(member.size)
-        if len(data) != member.size:
-            raise MediaError(f"`paths` must hold whole shards, got {member.shard}, which is cut short.")
-        return data
+        return member.read()
 
     def read_json(self, key: str) -> dict[str, Any]:
         """The facts of a sample, from its member `json`."""
@@ -118,12 +127,20 @@ class TarShards:
         files[ending] = Member(path, member.offset_data, member.size)
 
 
+def find_members(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, Member]]:
+    """Where the files of every sample lie, by its key and their endings; nothing without shards."""
+    paths = list(paths)
+    return TarShards(paths)._samples if paths else {}
+
+
 def write_shards(
     folder: str | os.PathLike,
     samples: Iterable[tuple[str, Mapping[str, bytes | Mapping[str, Any]]]],
     *,
     max_bytes: int = 1 << 30,
+    max_count: int | None = None,
     prefix: str = "shard",
+    first: int = 0,
 ) -> list[Path]:
     """Write samples as tar shards; the same samples give the same bytes, and a shard appears whole or not at all.
 
@@ -131,7 +148,9 @@ def write_shards(
         folder: Where to; it must exist.
         samples: (key, ending to bytes, or to a mapping that is written as JSON).
         max_bytes: A shard is closed once it holds this much.
+        max_count: Or once it holds so many samples.
         prefix: Beginning of the names, which go on with six digits.
+        first: Number of the first shard, where others are there already.
 
     Returns:
         The shards.
@@ -145,12 +164,11 @@ def write_shards(
     written: list[Path] = []
     seen: set[str] = set()
     remaining = iter(samples)
-    first = next(remaining, None)
-    while first is not None:
-        path = folder / f"{prefix}-{len(written):06d}.tar"
+    for sample in remaining:
+        path = folder / f"{prefix}-{first + len(written):06d}.tar"
         part = folder / f".{path.name}.{secrets.token_hex(4)}.part"
         try:
-            first = _fill(part, first, remaining, max_bytes, seen)
+            _fill(part, chain([sample], remaining), max_bytes, max_count, seen)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -158,11 +176,11 @@ def write_shards(
     return written
 
 
-def _fill(part: Path, sample: Any, remaining: Iterator[Any], max_bytes: int, seen: set[str]) -> Any:
-    """Write samples until the shard is full; returns the one that comes next, or None."""
+def _fill(part: Path, samples: Iterator[Any], max_bytes: int, max_count: int | None, seen: set[str]) -> None:
+    """Write samples until the shard is full."""
+    before = len(seen)
     with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
-        while sample is not None:
-            key, files = sample
+        for key, files in samples:
             pure = PurePosixPath(key)
             if not key or "." in pure.name or pure.is_absolute() or ".." in pure.parts or key in seen:
                 raise MediaError(f"`key` must be a new relative name without a dot, got {key!r}.")
@@ -172,7 +190,5 @@ def _fill(part: Path, sample: Any, remaining: Iterator[Any], max_bytes: int, see
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size, member.mode = len(data), 0o644
                 archive.addfile(member, BytesIO(data))
-            sample = next(remaining, None)
-            if archive.offset >= max_bytes:
+            if archive.offset >= max_bytes or len(seen) - before == max_count:
                 break
-    return sample

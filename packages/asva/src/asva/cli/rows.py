@@ -55,7 +55,12 @@ def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
             flags[param.name] = _truth(name, value)
         else:
             words += [f"--{name}={word}" for word in _words(name, value, repeated=bool(param.multiple))]
-    return _command().main(args=words, prog_name="asva sample", standalone_mode=False) | flags
+    try:
+        return _command().main(args=words, prog_name="asva sample", standalone_mode=False) | flags
+    except Exception as error:
+        if hasattr(error, "format_message"):  # the parser's, whose classes lie in click or in typer, by version
+            raise RequestError(f"{error.format_message().rstrip('.')}. See `asva sample --help`.") from None
+        raise
 
 
 @cache

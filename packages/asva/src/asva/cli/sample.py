@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,10 +50,14 @@ def sample(ctx: typer.Context, options: SampleOptions) -> None:
       asva sample --batch jobs.csv --output videos --ray-address auto --workers 16
     """
     if options.batch is not None:
+        from asva_pipelines import make_batch
+
         if ctx.get_parameter_source("output").name == "DEFAULT":
             raise RequestError("`--output` must be given with `--batch`: the folder for the videos.")
-        raise typer.Exit(_make_batch(options))
-    if _on_ray(options):
+        say = _say_video if options.json else typer.echo
+        place = {"workers": options.workers, "ray_address": options.ray_address, "gpus": options.gpus}
+        raise typer.Exit(make_batch(options.batch, options.output, partial(read_row, options), say, **place))
+    if options.workers > 1 or options.ray_address is not None:
         raise RequestError("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
     from asva.cli.job import read_job
 
@@ -71,37 +73,8 @@ def sample(ctx: typer.Context, options: SampleOptions) -> None:
             typer.echo(path)
 
 
-def _on_ray(options: SampleOptions) -> bool:
-    return options.workers > 1 or options.ray_address is not None
-
-
-def _make_batch(options: SampleOptions) -> int:
-    """All rows, here or where Ray says."""
-    say = _say_record if options.json else typer.echo
-    if _on_ray(options):
-        from asva_pipelines.batch.on_ray import make_batch_on_ray
-
-        place = {"workers": options.workers, "address": options.ray_address, "gpus": options.gpus}
-        return make_batch_on_ray(options.batch, options.output, partial(read_row, options), say, **place)
-    from asva_pipelines.batch.make_batch import make_batch
-
-    here = replace(options, device=_device_of_rank(options.device))
-    return make_batch(options.batch, options.output, partial(read_row, here), say)
-
-
-def _device_of_rank(device: str) -> str:
-    """A launcher's processes share the GPUs; any other device is as it was given."""
-    rank = os.environ.get("LOCAL_RANK")
-    if rank is None or device != "auto":
-        return device
-    import torch
-
-    count = torch.cuda.device_count()
-    return f"cuda:{int(rank) % count}" if count else device
-
-
-def _say_record(video: Path) -> None:
-    """The record of a video of a batch, on a line of its own."""
+def _say_video(video: Path) -> None:
+    """A video of a batch, on a line of its own."""
     print_json({"video": str(video), "record": str(video.with_suffix(".json"))}, indent=None)
 
 
