@@ -14,6 +14,7 @@ from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
+    from asva_pipelines import NamedModel
     from asva_weights import DownloadPlan
 
 models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert models.")
@@ -21,23 +22,24 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 
 @models_app.command("list")
 def list_models() -> None:
-    """List the models that have a name, and whether they are on this machine."""
-    from asva_pipelines import MODELS
+    """List the models that have a name, whether they are on this machine, and the methods without such a model."""
+    from asva_pipelines import METHODS, MODELS
 
-    for entry in MODELS:
-        typer.echo(f"{entry.name} ({_state(entry.name)}): {entry.summary}\n  licence: {entry.licence}")
+    for model in MODELS.values():
+        typer.echo(f"{model.name} ({_state(model)}): {model.summary}\n  licence: {model.licence}")
+    for method in (method for method in METHODS.values() if not method.models):
+        takes = "takes a folder or hub id as `--model`" if method.needs_model else "needs no model"
+        typer.echo(f"--method {method.name} ({takes}): {method.summary}")
 
 
-def _state(name: str) -> str:
-    from asva_pipelines.loading.catalog import HUB_MODELS
+def _state(model: NamedModel) -> str:
     from asva_pipelines.loading.hub import cached_files
-    from asva_pipelines.loading.resolve import tiny_folder
 
-    if name == "tiny":
-        return "here" if (tiny_folder() / "model_index.json").is_file() else "absent"
-    if name not in HUB_MODELS:
-        return "on no hub"
-    return "not on this machine" if cached_files(name)[1] else "here"
+    if model.folder is not None:
+        return "here" if (model.folder / "model_index.json").is_file() else "absent"
+    if model.by_hand:
+        return "to be fetched by hand"
+    return "not on this machine" if cached_files(model.files)[1] else "here"
 
 
 @models_app.command("info")
@@ -49,16 +51,13 @@ def info(name: Annotated[str, typer.Argument(help="A name, or a folder of a mode
       asva models info keyvid
     """
     from asva_pipelines import MODELS, resolve_model
-    from asva_pipelines.loading.catalog import HUB_MODELS
 
-    entry = next((entry for entry in MODELS if entry.name == name), None)
-    if entry is not None:
-        typer.echo(f"{entry.name}: {entry.summary}\nlicence: {entry.licence}")
-    if name in HUB_MODELS:
-        return _hub_info(name)
-    if name == "avsyncd":
-        return _avsyncd_info()
-    if entry is None and (source := Path(name) / "source.json").is_file():
+    model = MODELS.get(name)
+    if model is not None:
+        typer.echo(f"{model.name}: {model.summary}\nlicence: {model.licence}")
+        if model.folder is None:
+            return _released_info(model)
+    elif (source := Path(name) / "source.json").is_file():
         _origin_info(source)
         if not source.with_name("model_index.json").is_file():  # an encoder
             return
@@ -70,31 +69,20 @@ def _origin_info(source: Path) -> None:
     typer.echo(f"converted from the released {origin['family']}\nlicence: {origin['licence']}")
 
 
-def _hub_info(name: str) -> None:
-    from asva_pipelines.loading.catalog import HUB_MODELS
+def _released_info(model: NamedModel) -> None:
     from asva_pipelines.loading.hub import cached_files
 
-    missing = cached_files(name)[1]
-    for file in HUB_MODELS[name]:
-        typer.echo(f"{'to download' if file in missing else 'here'}: {file}")
-    if name == "keyvid":
-        typer.echo(
-            "The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
-            "`--keyframes` or `--uniform` is given."
-        )
-    typer.echo("A folder with these files, under these names, works as `--model` too.")
-
-
-def _avsyncd_info() -> None:
-    from asva_pipelines.loading.catalog import AVSYNCD_FILES
-
-    for file in AVSYNCD_FILES:
-        typer.echo(f"to fetch by hand: {file}")
-    typer.echo("A folder with these, under these names, works as `--model`.")
+    missing = () if model.by_hand else cached_files(model.files)[1]
+    for file in model.files:
+        typer.echo(f"{'to fetch by hand' if model.by_hand else 'to download' if file in missing else 'here'}: {file}")
+    for text in (model.by_hand, model.remark):
+        if text:
+            typer.echo(f"{text[0].upper()}{text[1:].removesuffix('.')}.")
+    typer.echo("A folder with these files, under these names, works as `--model`.")
 
 
 def _folder_info(folder: Path) -> None:
-    from asva_pipelines.loading.memory import component_sizes
+    from asva_pipelines.loading.folders import component_sizes
 
     rows = [(name, f"{count / 1e6:.2f} M", f"{size / 1e6:.1f} MB") for name, count, size in component_sizes(folder)]
     table(("part", "parameters", "size"), rows)
@@ -102,16 +90,8 @@ def _folder_info(folder: Path) -> None:
 
 @models_app.command()
 def convert(
-    source: Annotated[
-        Path, typer.Argument(help="Folder with files under their released names, or one file. With --back: the folder.")
-    ],
-    destination: Annotated[Path, typer.Argument(help="Folder (with --back also: file) to write; it must not exist.")],
-    back: Annotated[
-        bool, typer.Option("--back", help="Give the released files back, with their keys and values.")
-    ] = False,
-    lean: Annotated[
-        bool, typer.Option("--lean", help="Leave out weights that no network uses; such a folder has no way back.")
-    ] = False,
+    source: Annotated[Path, typer.Argument(help="Folder with files under their released names, or one file.")],
+    destination: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
     imagebind: Annotated[Path | None, typer.Option(help="imagebind_huge.pth, where it is not in the folder.")] = None,
     stable_diffusion: Annotated[
         Path | None, typer.Option(help="Folder of Stable Diffusion 1.5 for AVSyncD, where it is not in the folder.")
@@ -123,7 +103,7 @@ def convert(
         Path | None, typer.Option(help="Folder of wav2vec2-base-960h for MTV, where it is not in the folder.")
     ] = None,
 ) -> None:
-    """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own; and back.
+    """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own.
 
     KeyVID, DynamiCrafter 512, AVSyncD, MTV, ImageBind's audio encoder and BEATs are told apart by files. Every key
     and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written.
@@ -133,11 +113,8 @@ def convert(
       hf download RyanWW/KeyVID --local-dir KeyVID
 
       asva models convert KeyVID keyvid-converted
-
-      asva models convert --back keyvid-converted KeyVID-again
     """
-    from asva_pipelines import convert_model, restore_model
-    from asva_pipelines.loading.families import PIPELINES
+    from asva_pipelines import METHODS, convert_model
     from asva_weights import ModelError
 
     if destination.exists():
@@ -145,17 +122,11 @@ def convert(
     given = {"imagebind_huge.pth": imagebind, "stable-diffusion-v1-5": stable_diffusion}
     given |= {"CogVideoX-5b": cogvideox, "wav2vec2-base-960h": wav2vec}
     given = {name: path for name, path in given.items() if path is not None}
-    if back and (lean or given):
-        raise RequestError("`--back` takes no other option: what the folder kept is given back.")
     for path in (source, *given.values()):
         if not path.exists():
             raise ModelError(f"'{path}' does not exist.")
-    if back:
-        files = restore_model(source, destination, on_progress=note)
-        typer.echo(f"Converted back: {', '.join(str(file) for file in files)}")
-        return
-    family = convert_model(source, destination, given=given, keep_unused=not lean, on_progress=note)
-    use = f"asva sample --model {destination} ..." if family in PIPELINES else f"{family.title} in {destination}"
+    family = convert_model(source, destination, given=given, on_progress=note)
+    use = f"asva sample --model {destination} ..." if family.name in METHODS else f"{family.title} in {destination}"
     typer.echo(f"Converted: {use}")
 
 
