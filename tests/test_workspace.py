@@ -1,6 +1,7 @@
 """The house as a test: who may import whom, what each package declares and carries, what no file may hold."""
 
 import ast
+import graphlib
 import importlib.metadata
 import json
 import re
@@ -10,6 +11,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -101,6 +103,15 @@ def test_packages_import_only_the_siblings_they_may(folder):
         assert siblings <= MAY_IMPORT[own], f"{path.relative_to(ROOT)} imports {siblings - MAY_IMPORT[own]}."
 
 
+def test_there_is_no_circle():
+    """Among modules, with imports inside functions and under `TYPE_CHECKING`; a package does not import its own top."""
+    graph = grimp.build_graph(*ROWS, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graphlib.TopologicalSorter(imports).prepare()  # a CycleError names the circle
+    own_top = {module for module, found in imports.items() if module.split(".")[0] in found}
+    assert not own_top, "Names of lazy tops hide circles: import from the module."
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_imports_are_declared(folder):
     known = set(sys.stdlib_module_names) | {import_name(folder)}
@@ -150,7 +161,8 @@ def test_siblings_lie_within_the_declared_ranges(folder):
 def test_siblings_come_from_the_workspace(folder):
     listed = declaration(folder).get("tool", {}).get("uv", {}).get("sources", {})
     names = {declaration(other)["project"]["name"] for other in FOLDERS}
-    assert {name for name in required(folder) if name in names} == set(listed)
+    tested_with = {Requirement(entry).name for entry in declaration(folder)["dependency-groups"]["test"]}
+    assert {name for name in {*required(folder), *tested_with} if name in names} == set(listed)
 
 
 def test_the_lock_covers_what_is_declared():

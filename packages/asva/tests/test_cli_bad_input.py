@@ -339,7 +339,7 @@ def test_a_defect_shows_its_traceback_only_with_debug(sample, monkeypatch):
     def defect(*args, **kwargs):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("asva_pipelines.make.make_video.read_picture", defect)
+    monkeypatch.setattr("asva_pipelines.make.frames.read_picture", defect)
     ran = sample()
     assert ran.code == 1 and "Traceback" not in ran.err and "Unexpected ZeroDivisionError: oops" in ran.complaint
     ran = sample(None, None, "--debug")

@@ -113,7 +113,7 @@ def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
 
 def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys):
     pytest.importorskip("starlette")
-    import asva_curate.review
+    import asva_pages
 
     shown = []
 
@@ -122,7 +122,7 @@ def test_a_review_is_shown_until_it_is_interrupted(curated, monkeypatch, capsys)
         shown.append(session.log.reviewer)
         session.save({"key": next(iter(session.clips)), "kind": "drop"})
 
-    monkeypatch.setattr(asva_curate.review, "serve", serve)
+    monkeypatch.setattr(asva_pages, "serve_review", serve)
     assert run("data", "review", curated, "--reviewer", "ann", "--no-browser") == 0
     assert shown == ["ann"]
     out = capsys.readouterr().out

@@ -40,12 +40,6 @@ def test_models_of_words_and_tracks_have_no_page(asva, method_model):
     assert ran.code == 2 and "`--model` must make a video of a picture and one sound" in ran.complaint
 
 
-def test_without_the_extra_it_says_what_to_install(asva, monkeypatch):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    ran = asva("demo")
-    assert ran.code == 2 and "pip install 'asva-kit[demo]'" in ran.complaint
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 def test_it_serves_until_ctrl_c_and_leaves_nothing(tmp_path):

@@ -1,6 +1,7 @@
 """Public names of asva_pages, loaded when first used."""
 
 from .demo.app import make_app as make_app
+from .demo.app import serve_demo as serve_demo
 from .demo.settings import Limits as Limits
 from .demo.settings import Settings as Settings
 from .review.server import make_review_app as make_review_app
@@ -13,5 +14,6 @@ __all__ = [
     "Settings",
     "make_app",
     "make_review_app",
+    "serve_demo",
     "serve_review",
 ]

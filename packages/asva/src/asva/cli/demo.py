@@ -40,7 +40,7 @@ def demo(
     """Serve a page: upload or record a sound, choose a picture, move keyframes, watch the video.
 
     Several people may use it at once: videos wait in a queue, and everyone sees his own files only, which are removed
-    when he is gone and when the server ends. Nothing is fetched from elsewhere. It needs the extra asva-kit[demo].
+    when he is gone and when the server ends. Nothing is fetched from elsewhere.
 
     Examples:
 
@@ -50,14 +50,8 @@ def demo(
 
       asva demo --host 0.0.0.0 --port 8000 --workers 2
     """
-    try:
-        import starlette  # noqa: F401  (looked for before the model is loaded)
-        import uvicorn
-    except ImportError:
-        raise RequestError("`asva demo` needs Starlette and uvicorn: pip install 'asva-kit[demo]'.") from None
     from asva.cli.models import agree
-    from asva_pages import Limits, Settings
-    from asva_pages.demo.app import make_app
+    from asva_pages import Limits, Settings, serve_demo
     from asva_pipelines import resolve_model
 
     limits = Limits(upload=parse_bytes(max_upload), seconds=max_seconds, keep=60 * keep)
@@ -76,9 +70,8 @@ def demo(
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{shown}:{listening.getsockname()[1]}")
         note("Ctrl-C ends it.", quiet=True)
-        config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False, server_header=False)
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            serve_demo(settings, listening)
         except KeyboardInterrupt:
             note("Ended.", quiet=True)
 
