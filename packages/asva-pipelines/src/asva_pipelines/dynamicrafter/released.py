@@ -1,17 +1,16 @@
-"""The released DynamiCrafter, 512 and 512_Interp: one checkpoint becomes a pipeline without sound, and back."""
+"""The released DynamiCrafter, 512 and 512_Interp: one checkpoint becomes a pipeline without sound."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asva_pipelines.loading.catalog import DYNAMICRAFTER_CKPT, DYNAMICRAFTER_LICENCE
-from asva_pipelines.loading.hub import openclip_files
-from asva_pipelines.loading.openclip import openclip_tokenizer
-from asva_unet.latent_video import build_parts, check_schedule, give_back_parts, read_stage
+from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
+from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
+from asva_unet.latent_video import build_parts, check_schedule, read_stage
 from asva_weights.checkpoint import weights_in
-from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+from asva_weights.release import Family, Files, Release, Say, blame
 
 __all__ = ["DYNAMICRAFTER", "RELEASED_SETTINGS"]
 
@@ -38,18 +37,18 @@ _PARTS = {name: name for name in ("unet", "vae", "text_encoder", "image_encoder"
 
 def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
     if content is None:
-        path = source / DYNAMICRAFTER_CKPT
-        return {DYNAMICRAFTER_CKPT: path} | openclip_files(source) if path.is_file() else None
+        path = source / CHECKPOINT
+        return {CHECKPOINT: path} | openclip_files(source) if path.is_file() else None
     names = weights_in(content)
     if not any("model.diffusion_model." in name for name in names) or any(".to_k_ap." in name for name in names):
         return None
-    return {DYNAMICRAFTER_CKPT: source} | openclip_files(source.parent)
+    return {CHECKPOINT: source} | openclip_files(source.parent)
 
 
 def _read(files: Files, say: Say) -> Release:
     from asva_unet import checkpoint_family
 
-    path = files[DYNAMICRAFTER_CKPT]
+    path = files[CHECKPOINT]
     state, parts = read_stage(path, _WHAT)
     with blame(path, _WHAT):
         if (family := checkpoint_family(state)) != "dynamicrafter":
@@ -58,11 +57,7 @@ def _read(files: Files, say: Say) -> Release:
         networks = build_parts(parts, _PARTS, num_frames=RELEASED_SETTINGS["num_frames"])
     interp = _is_interpolator(path)
     say(_which(interp))
-    return Release(
-        networks=networks,
-        originals={DYNAMICRAFTER_CKPT: state},
-        finish=lambda folder, say: _finish(folder, networks, files, interp),
-    )
+    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files, interp))
 
 
 def _is_interpolator(path: Path) -> bool:
@@ -80,11 +75,7 @@ def _which(interp: bool) -> str:
     return "Note: taken for DynamiCrafter_512; the interpolator would have 'DynamiCrafter' and 'interp' in its folder."
 
 
-def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    yield from give_back_parts(networks, {names[0]: _PARTS})
-
-
-def _finish(folder: Path, networks: Networks, files: Files, interp: bool) -> dict[str, Any]:
+def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) -> dict[str, Any]:
     from asva_pipelines.audio_window.pipeline import AudioWindowPipeline
     from asva_unet import make_scheduler
 
@@ -99,11 +90,10 @@ def _finish(folder: Path, networks: Networks, files: Files, interp: bool) -> dic
 
 
 DYNAMICRAFTER = Family(
-    name="dynamicrafter",
-    title="DynamiCrafter 512",
-    wants=f"`{DYNAMICRAFTER_CKPT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp",
-    licence=DYNAMICRAFTER_LICENCE,
+    name=METHOD.name,
+    title=METHOD.credit.title,
+    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp",
+    licence=METHOD.credit.licence,
     find=_find,
     read=_read,
-    give_back=_give_back,
 )

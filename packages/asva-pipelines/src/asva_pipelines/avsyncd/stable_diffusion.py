@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from asva_pipelines.loading.catalog import STABLE_DIFFUSION, STABLE_DIFFUSION_REPO
+from asva_pipelines.avsyncd.method import STABLE_DIFFUSION, STABLE_DIFFUSION_REPO
 from asva_pipelines.loading.hub import cached_folder
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, State, blame
