@@ -113,6 +113,15 @@ def test_models_are_listed_with_their_licences(asva):
     assert "epoch=859-step=10320.ckpt" in ran.out and "15.6 GB" in ran.out and "was not released" in ran.out
 
 
+def test_models_are_told_as_json(asva, small_model):
+    listed = {one["name"]: one for one in json.loads(asva("models", "list", "--json").out)}
+    assert listed["tiny"]["state"] == "here" and listed["keyvid"]["licence"].startswith("Apache-2.0")
+    told = json.loads(asva("models", "info", small_model, "--json").out)
+    assert {"keyframe_unet", "vae"} <= {part["name"] for part in told["parts"]}
+    assert all(part["parameters"] > 0 and part["bytes"] > 0 for part in told["parts"])
+    assert len(json.loads(asva("models", "info", "keyvid", "--json").out)["files"]) >= 4
+
+
 def test_a_model_folder_is_described(asva, small_model):
     ran = asva("models", "info", small_model)
     assert ran.code == 0 and "keyframe_unet" in ran.out and "localizer" in ran.out
