@@ -205,7 +205,7 @@ def test_a_disk_that_fills_in_the_middle(batch, table, tmp_path, monkeypatch):
 
 
 def test_an_interruption(batch, table, monkeypatch):
-    from asva.cli.progress import ShownStages as Stages
+    from asva_pipelines import Stages
 
     begin, seen = Stages.stage, []
 
@@ -293,14 +293,14 @@ def kills(start, tmp_path, words, count, times, most):
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_kills(table, small_model, tmp_path):
     source = table(*({"seed": number} for number in range(4)))
-    kills(in_a_fork, tmp_path, ["sample", "--batch", source, "--model", small_model], 4, 2, 12)
+    kills(in_a_fork, tmp_path, ["sample", "--batch", source, "--model", small_model], 4, 2, 5)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_twenty_videos_and_five_kills(table, tmp_path):
     source = table(*({"seed": number, "duration": 0.3 + 0.02 * number} for number in range(20)))
-    kills(in_a_process, tmp_path, ["sample", "--batch", source, "--model", "tiny"], 20, 5, 30)
+    kills(in_a_process, tmp_path, ["sample", "--batch", source, "--model", "tiny"], 20, 5, 8)
 
 
 def test_a_second_batch_is_refused_while_one_lasts(batch, table, tmp_path):

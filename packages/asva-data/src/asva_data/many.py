@@ -11,6 +11,8 @@ import hashlib
 import logging
 import os
 import socket
+import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -26,7 +28,14 @@ from asva_data.datasets.shards import find_members, write_shards
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors that are the disk's and not the item's
 ATTEMPTS = 3  # of an item that kills its worker
 STORE = 256 << 20  # bytes of Ray's shared memory on this machine
-PER_SHARD = 32  # samples: what a killed run loses at most; 100 MB of latents at the released size
+RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+LOCAL_RAY = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else workers are started by `uv run` where this process was
+    "RAY_worker_niceness": "0",  # else 15: whatever runs beside it starves the workers
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+PER_SHARD, MOST_BYTES = 32, 256 << 20  # of a shard: 32 clips of latents at the released size are 100 MB
+SAVE_EVERY = 60.0  # seconds: what a killed run loses at most
 AHEAD = 32  # results for each worker that may wait for an earlier one
 
 MakeWork = Callable[[], Callable[[Any], Any]]
@@ -41,6 +50,10 @@ class Outcome(NamedTuple):
     failure: str = ""
 
 
+def _ignore(number: int) -> None:
+    """Nobody is told."""
+
+
 def run_many(
     items: Sequence[Any],
     make_work: MakeWork,
@@ -49,7 +62,7 @@ def run_many(
     ray_address: str | None = None,
     gpus: float = 0.0,
     in_order: bool = False,
-    on_start: Callable[[int], None] | None = None,
+    on_start: Callable[[int], None] = _ignore,
 ) -> Iterator[Outcome]:
     """Work on every item; one worker without an address is this process, anything else is Ray.
 
@@ -69,7 +82,6 @@ def run_many(
         MediaError: If Ray is missing, or cannot start, be reached or go on.
         OSError: If the disk is full.
     """
-    on_start = on_start or (lambda index: None)
     if workers < 1:
         raise MediaError(f"`workers` must be at least 1, got {workers}.")
     if not items:
@@ -171,12 +183,12 @@ def store_many(
     make_work: MakeWork,
     *,
     per_shard: int = PER_SHARD,
-    on_done: Callable[[int], None] | None = None,
+    on_done: Callable[[int], None] = _ignore,
     **options: Any,
 ) -> dict[str, str]:
     """Work on every item that no shard of a folder holds yet, and store the samples in shards in the order of items.
 
-    The shards are the same bytes by any number of workers, and whenever the run was killed in between.
+    The shards are the same bytes by any number of workers, and however often the run was stopped in between.
 
     Args:
         items: By the keys of their samples, see `item_key`.
@@ -191,33 +203,63 @@ def store_many(
 
     Raises:
         MediaError: If another run writes into the folder; see also `run_many`.
-        OSError: If the disk is full; finished shards stay.
+        OSError: If the disk is full; what is stored stays.
     """
     folder, failures = Path(folder), {}
     folder.mkdir(exist_ok=True)
     with only_run(folder):
-        for left in folder.glob(".shard-*.part"):  # of a run that was killed
-            left.unlink()
-        shards = sorted(folder.glob("shard-*.tar"))
-        there = find_members(shards)
-        todo = [key for key in items if key not in there]
+        writer = _Writer(folder, per_shard)
+        todo = [key for key in items if key not in writer.there]
         done = len(items) - len(todo)
-        on_done = on_done or (lambda count: None)
         on_done(done)
         outcomes = run_many([items[key] for key in todo], make_work, in_order=True, **options)
-
-        def samples() -> Iterator[tuple[str, Mapping[str, bytes | Mapping[str, Any]]]]:
+        with closing(writer), closing(outcomes):
             for number, (index, sample, failure) in enumerate(outcomes, start=done + 1):
                 if failure:
                     failures[todo[index]] = failure
                 else:
-                    yield todo[index], sample
+                    writer.add(todo[index], sample)
                 on_done(number)
-
-        with closing(outcomes):
-            first = 1 + int(shards[-1].stem.rsplit("-", 1)[1]) if shards else 0
-            write_shards(folder, samples(), max_count=per_shard, first=first)
     return failures
+
+
+class _Writer:
+    """Fills shards one after the other; until the last one is full it is now and then replaced by a longer one."""
+
+    def __init__(self, folder: Path, per_shard: int) -> None:
+        self.folder, self.per_shard = folder, per_shard
+        for left in folder.glob(".shard-*.part"):  # of a run that was killed
+            left.unlink()
+        shards = sorted(folder.glob("shard-*.tar"))
+        self.there = find_members(shards)
+        self.number, self.samples, self.unsaved = 0, {}, 0
+        if shards:
+            self.number = int(shards[-1].stem.removeprefix("shard-"))
+            last = {key: files for key, files in self.there.items() if next(iter(files.values())).shard == shards[-1]}
+            self.samples = {key: {name: file.read() for name, file in files.items()} for key, files in last.items()}
+        self._next_if_full()
+        self.saved = time.monotonic()
+
+    def add(self, key: str, sample: Mapping[str, bytes | Mapping[str, Any]]) -> None:
+        self.samples[key] = sample
+        self.unsaved += 1
+        if self._is_full() or time.monotonic() - self.saved > SAVE_EVERY:
+            self.close()
+            self._next_if_full()
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        if self.unsaved:
+            write_shards(self.folder, self.samples.items(), first=self.number, max_bytes=sys.maxsize)
+            self.unsaved, self.saved = 0, time.monotonic()
+
+    def _is_full(self) -> bool:
+        size = sum(len(data) for files in self.samples.values() for data in files.values())
+        return len(self.samples) >= self.per_shard or size >= MOST_BYTES
+
+    def _next_if_full(self) -> None:
+        if self._is_full():
+            self.number, self.samples = self.number + 1, {}
 
 
 @contextmanager
@@ -252,24 +294,19 @@ def ray_running(workers: int, address: str | None) -> Iterator[None]:
         raise MediaError(
             f"`workers` must be 1 without Ray, got {workers}: pip install 'asva-data[scale]' (or asva-kit[scale])."
         )
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address is None:
-        # Else Ray packs the folder and starts every worker by `uv run` where this process was started so.
-        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: whatever runs beside it starves the workers
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for name, value in (RAY | ({} if address else LOCAL_RAY)).items():
+        os.environ.setdefault(name, value)
     _reach(address)
     import ray
 
     if ray.is_initialized():
         yield
         return
-    local: dict[str, Any] = {}
-    if address is None:
-        local = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
+    local = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        ray.init(
+            address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
+        )
     except Exception as error:  # a busy machine, on which Ray does not start in time, gives one of the bare class
         place = f"`ray_address` must lead to a Ray cluster, got {address}" if address else "`workers` need Ray"
         raise MediaError(f"{place}: {_last_line(error)}") from error

@@ -40,7 +40,7 @@ def precompute(
     recipe: Any = None,
     passes: int = 1,
     device: str = "auto",
-    on_done: Callable[[int, int], None] | None = None,
+    on_done: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> dict[str, Any]:
     """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last finished shard.
@@ -79,8 +79,8 @@ def precompute(
     without = copy(clips)  # a worker is told its files one by one
     without.folder = copy(clips.folder)
     without.folder.entries = []
-    report = None if on_done is None else lambda count: on_done(count, len(pieces))
-    failures = store_many(pieces, output, partial(make_work, without, plan, device), on_done=report, **options)
+    make = partial(make_work, without, plan, device)
+    failures = store_many(pieces, output, make, on_done=lambda count: on_done(count, len(pieces)), **options)
     return _finish(output, pieces, clips, settings, failures)
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -138,7 +137,6 @@ def write_shards(
     samples: Iterable[tuple[str, Mapping[str, bytes | Mapping[str, Any]]]],
     *,
     max_bytes: int = 1 << 30,
-    max_count: int | None = None,
     prefix: str = "shard",
     first: int = 0,
 ) -> list[Path]:
@@ -148,9 +146,8 @@ def write_shards(
         folder: Where to; it must exist.
         samples: (key, ending to bytes, or to a mapping that is written as JSON).
         max_bytes: A shard is closed once it holds this much.
-        max_count: Or once it holds so many samples.
         prefix: Beginning of the names, which go on with six digits.
-        first: Number of the first shard, where others are there already.
+        first: Number of the first shard, which is replaced if it is there.
 
     Returns:
         The shards.
@@ -164,11 +161,12 @@ def write_shards(
     written: list[Path] = []
     seen: set[str] = set()
     remaining = iter(samples)
-    for sample in remaining:
+    sample = next(remaining, None)
+    while sample is not None:
         path = folder / f"{prefix}-{first + len(written):06d}.tar"
         part = folder / f".{path.name}.{secrets.token_hex(4)}.part"
         try:
-            _fill(part, chain([sample], remaining), max_bytes, max_count, seen)
+            sample = _fill(part, sample, remaining, max_bytes, seen)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -176,11 +174,11 @@ def write_shards(
     return written
 
 
-def _fill(part: Path, samples: Iterator[Any], max_bytes: int, max_count: int | None, seen: set[str]) -> None:
-    """Write samples until the shard is full."""
-    before = len(seen)
+def _fill(part: Path, sample: Any, remaining: Iterator[Any], max_bytes: int, seen: set[str]) -> Any:
+    """Write samples until the shard is full; returns the one that comes next, or None."""
     with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
-        for key, files in samples:
+        while sample is not None:
+            key, files = sample
             pure = PurePosixPath(key)
             if not key or "." in pure.name or pure.is_absolute() or ".." in pure.parts or key in seen:
                 raise MediaError(f"`key` must be a new relative name without a dot, got {key!r}.")
@@ -190,5 +188,7 @@ def _fill(part: Path, samples: Iterator[Any], max_bytes: int, max_count: int | N
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size, member.mode = len(data), 0o644
                 archive.addfile(member, BytesIO(data))
-            if archive.offset >= max_bytes or len(seen) - before == max_count:
+            sample = next(remaining, None)
+            if archive.offset >= max_bytes:
                 break
+    return sample
