@@ -93,7 +93,9 @@ Json = Annotated[
 ]
 Workers = Annotated[
     int,
-    typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).", rich_help_panel=MANY),
+    typer.Option(
+        "--workers", min=1, help="Processes; more than one need Ray (asva-kit\\[scale]).", rich_help_panel=MANY
+    ),
 ]
 RayAddress = Annotated[
     str | None,

@@ -44,6 +44,9 @@ class SampleOptions:
     output: Annotated[Path, _OUTPUT("--output", "-o", help="Video to write, .mp4.")] = Path("out.mp4")
     size: Annotated[str | None, _OUTPUT(help="Height x width, such as 320x512.")] = None
     fps: Annotated[float | None, _OUTPUT(min=0.1, help="Frames per second; by default the model's own.")] = None
+    interpolator: Annotated[
+        str | None, _OUTPUT(help="KeyVID model whose second stage makes the frames between those of another method.")
+    ] = None
     plot: Annotated[bool, _OUTPUT("--plot", help="Also draw sound, motion and keyframes.")] = False
     strip: Annotated[bool, _OUTPUT("--strip", help="Also write the keyframes, or frames, as one picture.")] = False
     overwrite: options.Overwrite = False
@@ -88,9 +91,6 @@ class SampleOptions:
         str | None, _GUIDANCE(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
     ] = None
 
-    interpolator: Annotated[
-        str | None, _LONG(help="KeyVID model whose second stage makes the frames between those of another method.")
-    ] = None
     anchor: Annotated[
         bool, _LONG("--anchor/--no-anchor", help="Correct the drift of long videos towards the first frame.")
     ] = True
