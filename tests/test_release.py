@@ -141,7 +141,7 @@ def test_a_package_that_cannot_be_built_leaves_nothing_behind(workspace, releasi
 def test_the_version_of_every_package_fits_its_siblings(releasing, folder):
     declared = tomllib.loads((ROOT / "packages" / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert releasing.outside(ROOT, declared["name"], declared["version"]) == ""
-    assert "asva: asva-unet>=" in releasing.outside(ROOT, "asva-unet", "99.0")
+    assert "asva-train: asva-unet>=" in releasing.outside(ROOT, "asva-unet", "99.0")
 
 
 def workflow(name: str) -> dict:
