@@ -40,9 +40,8 @@ from asva_curate import (
     settle,
 )
 from asva_curate.curation.shrink import Shrinker
-from asva_data import probe, read_video, write_video
+from asva_data import SyntheticWorld, probe, read_video, write_video
 from asva_data.listing import video_files
-from asva_data.synthetic import SyntheticWorld
 from asva_data.tracks import decode
 from asva_metrics import local_sync
 

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from asva_data.synthetic import EVENT_CLASSES, SyntheticWorld, detect_events
-from asva_data.synthetic.catalogue import OBJECT_CLASSES
+from asva_data import SyntheticWorld, detect_events
+from asva_data.synthetic.catalogue import EVENT_CLASSES, OBJECT_CLASSES
 from asva_data.synthetic.render import render
 from asva_data.synthetic.script import Script
 

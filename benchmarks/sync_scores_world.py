@@ -17,7 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from asva_data.synthetic import CLASSES, SyntheticClip, SyntheticWorld
+from asva_data import SyntheticClip, SyntheticWorld
+from asva_data.synthetic.catalogue import CLASSES
 from asva_metrics import (
     ShiftProfile,
     SmallSyncClassifier,

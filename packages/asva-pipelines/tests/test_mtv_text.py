@@ -26,7 +26,7 @@ def test_the_template_is_the_papers():
 
 
 def test_captions_of_the_world_follow_it():
-    from asva_data.synthetic import TrackWorld
+    from asva_data import TrackWorld
 
     for index in range(6):
         caption = TrackWorld(0, absent=0.5).caption_of(index)

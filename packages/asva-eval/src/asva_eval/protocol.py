@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field
 
+from asva_data.settings import SettingsReader, plain_values, strict
 from asva_eval.scores import AnyScore
-from asva_eval.scores.base import strict
 
 PROTOCOLS = files("asva_eval") / "protocols"
 
@@ -82,12 +80,9 @@ class Protocol:
         return _digest({name: protocol_record(self)[name] for name in names})
 
 
-_ADAPTER = TypeAdapter(Protocol)
-
-
-def protocol_names() -> list[str]:
-    """Names of the protocols that come with the package."""
-    return sorted(path.name.removesuffix(".yaml") for path in PROTOCOLS.iterdir() if path.name.endswith(".yaml"))
+_READER: SettingsReader[Protocol] = SettingsReader(Protocol, PROTOCOLS, word="protocol", error=ProtocolError)
+protocol_names = _READER.names
+protocol_record = plain_values
 
 
 def load_protocol(source: str | Path) -> Protocol:
@@ -100,16 +95,7 @@ def load_protocol(source: str | Path) -> Protocol:
         ProtocolError: If there is no such protocol, it does not parse, a field or a score is unknown or has a wrong
             value, or a score appears twice under one name.
     """
-    try:
-        fields = yaml.safe_load(protocol_text(source))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"`protocol` must be valid YAML, got {source}: {str(error).splitlines()[0]}.") from error
-    try:
-        protocol = _ADAPTER.validate_python(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "protocol"
-        raise ProtocolError(f"`{place}` in {source}: {first['msg']}.") from error
+    protocol = _READER.load(source)
     names = [score.name for score in protocol.scores]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ProtocolError(
@@ -124,19 +110,7 @@ def protocol_text(source: str | Path) -> str:
     Raises:
         ProtocolError: If there is none.
     """
-    path = Path(source)
-    if not path.is_file():
-        if str(source) not in protocol_names():
-            raise ProtocolError(
-                f"`protocol` must be a YAML file or one of {', '.join(protocol_names())}, got {source}."
-            )
-        path = PROTOCOLS / f"{source}.yaml"
-    return path.read_text(encoding="utf-8")
-
-
-def protocol_record(protocol: Protocol) -> dict[str, Any]:
-    """The protocol with every default, as plain values that YAML and JSON can hold."""
-    return json.loads(json.dumps(asdict(protocol)))
+    return _READER.find(source).read_text(encoding="utf-8")
 
 
 def _digest(record: dict[str, Any]) -> str:

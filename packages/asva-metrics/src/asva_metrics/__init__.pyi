@@ -63,7 +63,6 @@ from .networks.preprocessing import fvd_video as fvd_video
 from .networks.sync_small import SmallSyncClassifier as SmallSyncClassifier
 from .networks.syncnet import SyncNet as SyncNet
 from .networks.video_clip import VideoCLIP as VideoCLIP
-from .networks.video_clip import convert_video_clip as convert_video_clip
 from .networks.weights import load_imagebind as load_imagebind
 from .networks.weights import load_network as load_network
 from .networks.weights import load_video_clip as load_video_clip

@@ -24,8 +24,8 @@ from asva_pipelines.loading.load import choose_device
 from asva_train.clips import FolderClips
 from asva_train.draws import generator_at
 from asva_train.encoders import EncoderPlan, Encoders, plan_encoders
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.loop import RunError
 from asva_train.stored_clips import FORMAT, OF_CLIPS, UNFINISHED, read_index
 from asva_weights import staged
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass as checked
+
+from asva_data.settings import strict
 
 if TYPE_CHECKING:
     from asva_eval.observations import Observation
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 CHANCES = ("shifted", "swapped")
 """Chance levels: the clip's own sound shifted circularly, and the sounds of other clips."""
-
-strict = checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 
 
 class Undefined(ValueError):
