@@ -29,7 +29,7 @@ def test_selection_needs_no_torch():
     assert result.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("module", ["draws", "flow", "keypoints", "selection", "spread", "times"])
+@pytest.mark.parametrize("module", ["bundled", "draws", "flow", "keypoints", "selection", "spread", "times"])
 def test_docstring_examples(module):
     assert doctest.testmod(importlib.import_module(f"asva_keyframe.{module}")).failed == 0
 

@@ -11,7 +11,7 @@ from starlette import testclient
 from asva_pages import Limits, Settings
 from asva_pages.demo.app import make_app
 from asva_pages.demo.workers import Stopped, Unable
-from asva_pipelines.loading.resolve import tiny_folder
+from asva_pipelines import resolve_model
 
 HOME = "http://127.0.0.1:7860"
 WAV = b"RIFF\x24\x08\x00\x00WAVEfmt " + bytes(3000)
@@ -62,7 +62,7 @@ def serve(monkeypatch):
     opened = []
 
     def start(**limits):
-        app = make_app(Settings(model="tiny", folder=tiny_folder(), limits=Limits(**limits)))
+        app = make_app(Settings(model="tiny", folder=resolve_model("tiny"), limits=Limits(**limits)))
         client = testclient.TestClient(app, base_url=HOME, headers={"Origin": HOME})
         opened.append(client.__enter__())
         client.get("/")

@@ -15,7 +15,7 @@ import uvicorn
 
 from asva_pages import Limits, Settings
 from asva_pages.demo.app import make_app
-from asva_pipelines.loading.resolve import tiny_folder
+from asva_pipelines import resolve_model
 
 pytestmark = pytest.mark.slow
 PATIENCE = 600_000  # milliseconds; the machine may have much else to do
@@ -27,7 +27,7 @@ DESKTOP, PHONE = {"width": 1100, "height": 900}, {"width": 360, "height": 740}
 def server():
     """The real page with the bundled model, on a free port."""
     limits = Limits(upload=UPLOAD, seconds=30)
-    app = make_app(Settings(model="tiny", folder=tiny_folder(), device="cpu", limits=limits))
+    app = make_app(Settings(model="tiny", folder=resolve_model("tiny"), device="cpu", limits=limits))
     listening = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})

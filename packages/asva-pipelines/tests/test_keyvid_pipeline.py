@@ -11,7 +11,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisio
 
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer
-from asva_pipelines import KeyVIDPipeline
+from asva_pipelines import METHODS, KeyVIDPipeline
+from asva_pipelines.base import VideoPipeline
+from asva_pipelines.settings import call_arguments
 from asva_unet import ImageResampler, KeyVIDUNet, make_scheduler
 
 RATE, SIZE, FRAMES, KEYS = 16000, 16, 48, 12
@@ -432,8 +434,15 @@ def test_bad_input_is_refused_with_one_clear_line(pipe, options, message):
     assert "\n" not in str(caught.value)
 
 
-def test_every_argument_is_documented():
-    text = inspect.getdoc(KeyVIDPipeline) + inspect.getdoc(KeyVIDPipeline.__call__)
-    for function in (KeyVIDPipeline.__init__, KeyVIDPipeline.__call__):
-        for name in list(inspect.signature(function).parameters)[1:]:
-            assert f"{name}:" in text, name
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+def test_every_argument_is_documented(method):
+    made = method.pipeline_class
+    text = "".join(inspect.getdoc(one) for one in (made, VideoPipeline, VideoPipeline.__call__, made.__call__))
+    text += "".join(inspect.getdoc(one) for one in made.arguments.__mro__ if one is not object)
+    named = {*inspect.signature(made.__init__).parameters, *call_arguments(made)} - {"self"}
+    assert not {name for name in named if f"{name}:" not in text and f"{name}," not in text}
+
+
+def test_an_unknown_argument_is_refused(pipe):
+    with pytest.raises(TypeError, match="magic"):
+        pipe(picture(), magic=1)

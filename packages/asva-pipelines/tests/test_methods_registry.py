@@ -1,12 +1,11 @@
 """The registry of methods agrees with the pipelines and with the command."""
 
-import inspect
-
 import pytest
 from typer.main import get_command
 
 from asva.cli import app
 from asva_pipelines import METHODS, StaticPipeline, load_pipeline, method_of
+from asva_pipelines.settings import call_arguments
 from asva_weights import ModelError
 
 
@@ -15,15 +14,15 @@ def test_options_and_arguments_exist(method):
     command = get_command(app).commands["sample"]
     known = {option for parameter in command.params for option in parameter.opts}
     assert method.options.keys() <= known
-    arguments = inspect.signature(method.pipeline_class.__call__).parameters
-    assert {name for names in method.options.values() for name in names} <= arguments.keys()
-    assert {"image", "audio", "prompt", "generator", "height", "width", "callback_on_step_end"} <= arguments.keys()
+    arguments = call_arguments(method.pipeline_class)
+    assert {name for names in method.options.values() for name in names} <= arguments
+    assert {"image", "audio", "prompt", "generator", "height", "width", "callback_on_step_end"} <= arguments
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
 def test_a_saved_model_is_of_its_method(method):
     part = [None, None] if not method.hears else ["asva_audio", "Encoder"]
-    index = {"_class_name": method.pipeline} | ({method.ear: part} if method.ear else {})
+    index = {"_class_name": method.pipeline_name} | ({method.ear: part} if method.ear else {})
     assert method_of(index) is method
     assert [other.name for other in METHODS.values() if other.accepts(index)] == [method.name]
 

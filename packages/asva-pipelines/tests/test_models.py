@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from asva_audio.released import audio_config
+import asva_pipelines
+from asva_audio.convert import audio_config
 from asva_pipelines import resolve_model
-from asva_pipelines.loading import catalog, hub
-from asva_unet import shapes, split_checkpoint
+from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT
+from asva_pipelines.loading import hub
+from asva_unet import join_checkpoint, restore_component, shapes, split_checkpoint
 from asva_weights import ModelError, read_checkpoint
 
 UNET = "modules/unet/diffusion_pytorch_model.bin"
@@ -23,12 +25,16 @@ PARITY = Path(os.environ.get("ASVA_PARITY_DIR") or Path(__file__).parents[3].par
 def own_caches(tmp_path, monkeypatch):
     """No test looks at, or writes to, the caches of the user."""
     monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(hub, "_cached", lambda file: None)
+    monkeypatch.setattr(hub, "cached_file", lambda file: None)
 
 
 class Evil:
     def __reduce__(self):
         return os.system, ("touch pwned",)
+
+
+def test_public_names_resolve():
+    assert all(getattr(asva_pipelines, name) is not None for name in asva_pipelines.__all__)
 
 
 def test_checkpoint_gives_the_tensors_of_a_state_dict(tmp_path):
@@ -118,11 +124,11 @@ def test_configurations_of_the_released_files_from_their_shapes(stage):
 
 def test_the_full_size_files_fit_the_networks_built_for_them():
     """Every key and shape of both released files, through the code that converts them, on the meta device."""
-    from asva_pipelines.keyvid.released import KEYVID, released_networks
+    from asva_pipelines.keyvid.released import released_networks
     from asva_unet import make_scheduler
 
     stages = {}
-    for name, stage in ((catalog.KEYFRAME_CKPT, "keyframe"), (catalog.INTERP_CKPT, "interp")):
+    for name, stage in ((KEYFRAME_CKPT, "keyframe"), (INTERP_CKPT, "interp")):
         keys = full_keys(stage)
         state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
         stages[name] = split_checkpoint(state | {"alphas_cumprod": make_scheduler("ddim").alphas_cumprod})
@@ -131,9 +137,19 @@ def test_the_full_size_files_fit_the_networks_built_for_them():
     sizes = {name: sum(parameter.numel() for parameter in network.parameters()) for name, network in networks.items()}
     assert sizes["keyframe_unet"] == 1_467_252_052 and sizes["interp_unet"] == 1_465_201_492
     assert sizes["vae"] == 83_653_863 and sizes["image_projector"] == sizes["interp_image_projector"] == 49_311_744
-    for name, piece in KEYVID.give_back(networks, list(stages)):
-        keys = full_keys("keyframe" if name == catalog.KEYFRAME_CKPT else "interp")
-        assert all(list(tensor.shape) == keys[key] for key, tensor in piece.items())
+    parts = {
+        "vae": "vae",
+        "keyframe_unet": "unet",
+        "text_encoder": "text_encoder",
+        "image_projector": "image_projector",
+    }
+    given_back, keys = join_checkpoint(inverted(networks, parts)), full_keys("keyframe")
+    assert given_back and all(list(tensor.shape) == keys[key] for key, tensor in given_back.items())
+
+
+def inverted(networks, parts):
+    """Networks of ours as parts of a checkpoint."""
+    return {theirs: restore_component(theirs, networks[ours]) for ours, theirs in parts.items()}
 
 
 def full_keys(stage, family="keyvid"):
@@ -174,13 +190,26 @@ FULL_SIZE = {
 }
 
 
+def back(name, networks):
+    """The weights of a released file from networks of ours, by the inverse tables."""
+    from asva_audio import invert_beats, invert_imagebind_audio
+
+    if name == "dynamicrafter":
+        parts = ("unet", "vae", "text_encoder", "image_encoder", "image_projector")
+        return join_checkpoint(inverted(networks, {part: part for part in parts}))
+    if name == "imagebind":
+        return invert_imagebind_audio(networks["encoder"].state_dict())
+    if name == "beats":
+        return invert_beats(networks["encoder"].config, networks["encoder"].state_dict())["model"]
+    return networks["unet"].state_dict()
+
+
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
-    """Every key and shape, through the code that converts and gives back, on the meta device."""
+    """Every key and shape, through the code that converts and the inverse tables, on the meta device."""
     from asva_audio import released as encoders
     from asva_pipelines.avsyncd import released as avsyncd
-    from asva_pipelines.loading.families import family_of
-    from asva_pipelines.loading.originals import unused_weights
+    from asva_pipelines.loading.families import ENCODERS, method_families
     from asva_unet import latent_video, make_scheduler
     from asva_unet.avsyncd import release
 
@@ -188,7 +217,7 @@ def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
     state = on_meta(keys())
     if name == "dynamicrafter":
         state["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
-    for module in (avsyncd, encoders, latent_video, release):
+    for module in (encoders, latent_video, release):
         monkeypatch.setattr(module, "read_checkpoint", lambda path: state)
     cfg = {"layer_norm_first": False, "deep_norm": True, "relative_position_embedding": True, "gru_rel_pos": True}
     content = {"cfg": cfg | {"input_patch_size": 16, "max_distance": 800}, "model": state}
@@ -200,14 +229,13 @@ def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
     files = {file: tmp_path / file}
     if name == "avsyncd":
         files["modules/unet/config.json"] = tmp_path / "config.json"
-    family = family_of(name)
+    family = next(family for family in (*method_families(), *ENCODERS) if family.name == name)
     made = family.read(files, lambda text: None)
     for part, size in sizes.items():
         assert sum(parameter.numel() for parameter in made.networks[part].parameters()) == size
-    pieces = list(family.give_back(made.networks, [file]))
-    unused = unused_weights(made, pieces)[file]
-    given_back = {key: tuple(tensor.shape) for _, piece in pieces for key, tensor in piece.items()}
-    assert given_back.keys() | unused.keys() == state.keys() and not given_back.keys() & unused.keys()
+    given_back = {key: tuple(tensor.shape) for key, tensor in back(name, made.networks).items()}
+    unused = state.keys() - given_back.keys()
+    assert given_back.keys() <= state.keys()
     assert all(shape == tuple(state[key].shape) for key, shape in given_back.items())
     assert all(re.search(unused_names, key) for key in unused), sorted(unused)[:5]
 
@@ -239,10 +267,10 @@ def test_a_single_file_is_no_model(tmp_path):
 
 
 def test_a_folder_with_one_stage_names_the_other(tmp_path):
-    path = tmp_path / catalog.KEYFRAME_CKPT
+    path = tmp_path / KEYFRAME_CKPT
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    with pytest.raises(ModelError, match=f"lacks '{catalog.INTERP_CKPT}'"):
+    with pytest.raises(ModelError, match=f"lacks '{INTERP_CKPT}'"):
         resolve_model(tmp_path)
 
 
@@ -259,7 +287,7 @@ def test_a_refusal_stops_the_download():
     seen = []
     with pytest.raises(ModelError, match="not agreed to"):
         resolve_model("keyvid", confirm=lambda plan: bool(seen.append(plan)))
-    assert [file.path for file in seen[0].files][:2] == [catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT]
+    assert [file.path for file in seen[0].files][:2] == [KEYFRAME_CKPT, INTERP_CKPT]
 
 
 def test_hub_ids_are_never_downloaded_unasked(monkeypatch):

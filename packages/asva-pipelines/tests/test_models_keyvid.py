@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from asva_audio import invert_imagebind_audio
+from asva_audio.released import IMAGEBIND
 from asva_data import read_video
-from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model, restore_model
-from asva_pipelines.loading import catalog, hub
+from asva_keyframe import load_bundled_localizer
+from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model
+from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT
+from asva_pipelines.loading import hub
 from asva_pipelines.loading.families import find_family
 from asva_weights import ModelError
 
@@ -105,7 +108,7 @@ def made():
 def released(made, tmp_path_factory):
     """A folder with the hub's file names."""
     folder = tmp_path_factory.mktemp("KeyVID")
-    for name, stage in ((catalog.KEYFRAME_CKPT, "keyframe"), (catalog.INTERP_CKPT, "interp")):
+    for name, stage in ((KEYFRAME_CKPT, "keyframe"), (INTERP_CKPT, "interp")):
         (folder / name).parent.mkdir()
         torch.save(
             {"state_dict": original(made, stage), "epoch": 859, "pytorch-lightning_version": "1.8"}, folder / name
@@ -121,11 +124,10 @@ def released(made, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def own_caches(tmp_path, monkeypatch, small_model):
-    """Caches of this test's own; the bundled model is the small one, for its localizer."""
+def own_caches(tmp_path, monkeypatch):
+    """Caches of this test's own."""
     monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(hub, "_cached", lambda file: None)
-    monkeypatch.setattr("asva_pipelines.loading.resolve.tiny_folder", lambda: small_model)
+    monkeypatch.setattr(hub, "cached_file", lambda file: None)
 
 
 def test_a_folder_with_the_released_files_makes_a_video(asva, released, inputs, monkeypatch):
@@ -163,11 +165,11 @@ def test_every_weight_arrives(made, released):
         )
     assert pipeline.tokenizer.pad_token_id == 0 and pipeline.config.dynamic_rescale
     assert pipeline.config.num_frames == 48 and pipeline.scheduler.config.dynamic_rescale
-    assert json.loads((folder / "source.json").read_text(encoding="utf-8"))["files"][catalog.KEYFRAME_CKPT]["licence"]
+    assert json.loads((folder / "source.json").read_text(encoding="utf-8"))["files"][KEYFRAME_CKPT]["licence"]
 
 
 def test_files_in_the_hub_cache_are_found(released, monkeypatch):
-    monkeypatch.setattr(hub, "_cached", lambda file: released / file.path)
+    monkeypatch.setattr(hub, "cached_file", lambda file: released / file.path)
     assert resolve_model("keyvid").parent == cache_folder()
 
 
@@ -176,11 +178,11 @@ def test_imagebind_of_its_own_file(made, released, tmp_path):
     from asva_audio import ImageBindAudioEncoder, invert_imagebind_audio
 
     folder = copy(released, tmp_path / "KeyVID")
-    change(folder / catalog.KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
-    with pytest.raises(ModelError, match=f"put '{catalog.IMAGEBIND}'"):
+    change(folder / KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
+    with pytest.raises(ModelError, match=f"put '{IMAGEBIND}'"):
         resolve_model(folder)
     huge = ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, stride=(10, 10))
-    torch.save(invert_imagebind_audio(huge.state_dict()), folder / catalog.IMAGEBIND)
+    torch.save(invert_imagebind_audio(huge.state_dict()), folder / IMAGEBIND)
     encoder = load_pipeline(resolve_model(folder), device="cpu").audio_encoder
     assert encoder.grid == (12, 48)
     torch.testing.assert_close(encoder.positions[:, 0], huge.positions[:, 0])
@@ -219,7 +221,7 @@ EDITS = {
 def test_a_wrong_checkpoint_is_named(asva, released, inputs, tmp_path, case):
     words, edit = EDITS[case]
     folder = copy(released, tmp_path / "KeyVID")
-    change(folder / catalog.KEYFRAME_CKPT, edit)
+    change(folder / KEYFRAME_CKPT, edit)
     refused(asva, inputs, folder, words)
 
 
@@ -229,17 +231,17 @@ def test_a_checkpoint_that_would_run_code(asva, released, inputs, tmp_path):
             return os.system, (f"touch {tmp_path / 'pwned'}",)
 
     folder = copy(released, tmp_path / "KeyVID")
-    (folder / catalog.INTERP_CKPT).unlink()
-    torch.save({"state_dict": {"a": torch.ones(1)}, "x": Evil()}, folder / catalog.INTERP_CKPT)
+    (folder / INTERP_CKPT).unlink()
+    torch.save({"state_dict": {"a": torch.ones(1)}, "x": Evil()}, folder / INTERP_CKPT)
     refused(asva, inputs, folder, "would run code")
     assert not (tmp_path / "pwned").exists()
 
 
 def test_a_checkpoint_that_was_cut_short(asva, released, inputs, tmp_path):
     folder = copy(released, tmp_path / "KeyVID")
-    whole = (folder / catalog.INTERP_CKPT).read_bytes()
-    (folder / catalog.INTERP_CKPT).unlink()
-    (folder / catalog.INTERP_CKPT).write_bytes(whole[: len(whole) // 2])
+    whole = (folder / INTERP_CKPT).read_bytes()
+    (folder / INTERP_CKPT).unlink()
+    (folder / INTERP_CKPT).write_bytes(whole[: len(whole) // 2])
     refused(asva, inputs, folder, "damaged")
 
 
@@ -273,42 +275,33 @@ def test_a_disk_too_small_is_said_before(released, monkeypatch):
         resolve_model(released)
 
 
-def test_there_and_back(released, tmp_path):
-    """Every key and value of both files, though the folder holds what they share only once."""
-    convert_model(released, tmp_path / "ours")
-    restore_model(tmp_path / "ours", tmp_path / "theirs")
-    for name in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT):
-        again, state = (
-            torch.load(home / name, weights_only=True)["state_dict"] for home in (tmp_path / "theirs", released)
-        )
-        assert list(again) == list(state)
-        assert all(torch.equal(tensor, state[key]) for key, tensor in again.items())
-    kept = {path.name for path in (tmp_path / "ours" / "original").iterdir()}
-    assert kept == {"files.json", "common-00.safetensors"}
+def test_the_localizer_is_the_bundled_one_and_no_copy(released):
+    folder = resolve_model(released)
+    assert not (folder / "localizer").exists()
+    pipeline, bundled = load_pipeline(folder, device="cpu"), load_bundled_localizer().state_dict()
+    assert all(torch.equal(value, bundled[name]) for name, value in pipeline.localizer.state_dict().items())
 
 
-def test_what_only_one_file_holds_comes_back(made, released, tmp_path):
+def test_parts_that_differ_are_said_and_the_second_file_may_hold_the_sound(made, released, tmp_path):
     """Frozen parts that differ in the second file, and a first file without ImageBind."""
     folder = copy(released, tmp_path / "theirs")
     name = "first_stage_model.post_quant_conv.bias"
-    change(folder / catalog.INTERP_CKPT, lambda state: state.update({name: torch.ones(4)}))
-    change(folder / catalog.KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
-    torch.save(invert_imagebind_audio(made["audio_encoder"].state_dict()), folder / catalog.IMAGEBIND)
+    change(folder / INTERP_CKPT, lambda state: state.update({name: torch.ones(4)}))
+    change(folder / KEYFRAME_CKPT, lambda state: [state.pop(k) for k in list(state) if "imagebind" in k])
+    torch.save(invert_imagebind_audio(made["audio_encoder"].state_dict()), folder / IMAGEBIND)
     said = []
     convert_model(folder, tmp_path / "ours", on_progress=said.append)
     assert any("different weights of the vae" in line for line in said)
-    restore_model(tmp_path / "ours", tmp_path / "again")
-    first, second = (
-        torch.load(tmp_path / "again" / stage, weights_only=True)["state_dict"]
-        for stage in (catalog.KEYFRAME_CKPT, catalog.INTERP_CKPT)
-    )
-    assert torch.equal(second[name], torch.ones(4)) and not torch.equal(first[name], torch.ones(4))
-    assert not any("imagebind" in key for key in first) and any("imagebind" in key for key in second)
+    pipeline = load_pipeline(tmp_path / "ours", device="cpu")
+    assert torch.equal(pipeline.vae.post_quant_conv.bias, made["vae"].post_quant_conv.bias)
+    files = json.loads((tmp_path / "ours" / "source.json").read_text(encoding="utf-8"))["files"]
+    assert files[IMAGEBIND]["licence"] == "CC BY-NC-SA 4.0 (no commercial use)"
+    assert files["vocab.json"]["licence"] == "MIT (OpenCLIP)" and "Apache-2.0" in files[INTERP_CKPT]["licence"]
 
 
 def test_one_stage_alone_is_no_source(released):
     with pytest.raises(ModelError, match="one of KeyVID's two stages: pass the folder"):
-        find_family(released / catalog.INTERP_CKPT)
+        find_family(released / INTERP_CKPT)
 
 
 def test_convert_command(asva, released, tmp_path):

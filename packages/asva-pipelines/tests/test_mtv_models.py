@@ -1,11 +1,12 @@
-"""The released MTV becomes a folder that samples, strictly, and gives its file back."""
+"""The released MTV becomes a folder that samples, strictly."""
 
 import pytest
 import torch
 
 from asva_audio import Audio
-from asva_pipelines import convert_model, load_pipeline, restore_model
-from asva_pipelines.loading.catalog import COGVIDEOX, MTV_CKPT, WAV2VEC
+from asva_dit import restore_mtv
+from asva_pipelines import convert_model, load_pipeline
+from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, WAV2VEC
 from asva_weights import ModelError
 
 WINDOW = {"num_frames": 9, "height": 16, "width": 16, "num_inference_steps": 1}
@@ -26,7 +27,7 @@ def released(make_pipeline, tmp_path_factory):
         hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, conv_dim=(8,) * 7,
         num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
     )  # fmt: skip
-    save_mtv_checkpoint(MTVTransformer3DModel(**config), folder / MTV_CKPT)
+    save_mtv_checkpoint(MTVTransformer3DModel(**config), folder / CHECKPOINT)
     for part in ("vae", "text_encoder", "tokenizer"):
         getattr(small, part).save_pretrained(folder / COGVIDEOX / part)
     Wav2Vec2Model(ear).save_pretrained(folder / WAV2VEC)
@@ -36,19 +37,19 @@ def released(make_pipeline, tmp_path_factory):
         yield folder
 
 
-def test_there_and_back(released, tmp_path):
+def test_a_released_file_becomes_a_model_that_samples(released, tmp_path):
     family = convert_model(released, tmp_path / "model")
     assert family.name == "mtv"
     pipeline = load_pipeline(tmp_path / "model", device="cpu")
     sound = Audio(0.1 * torch.randn(1, 32000, generator=torch.Generator().manual_seed(0)), 16000)
     assert pipeline("a drum", speech=sound, num_frames=12).frames.shape == (12, 16, 16, 3)
-    (path,) = restore_model(tmp_path / "model", tmp_path / "again")
-    first, second = (torch.load(p, weights_only=True)["module"] for p in (released / MTV_CKPT, path))
-    assert list(first) == list(second) and all(torch.equal(first[name], second[name]) for name in first)
+    prefix, state = "model.diffusion_model.", torch.load(released / CHECKPOINT, weights_only=True)["module"]
+    again = {prefix + name: value for name, value in restore_mtv(pipeline.transformer.state_dict()).items()}
+    assert again.keys() == state.keys() and all(torch.equal(again[name], state[name]) for name in state)
 
 
 def test_a_weight_too_few_or_too_many_is_named(released, tmp_path):
-    state = torch.load(released / MTV_CKPT, weights_only=True)["module"]
+    state = torch.load(released / CHECKPOINT, weights_only=True)["module"]
     given = {COGVIDEOX: released / COGVIDEOX, WAV2VEC: released / WAV2VEC}
     for change in ("missing", "unknown"):
         other = dict(state)
@@ -56,13 +57,13 @@ def test_a_weight_too_few_or_too_many_is_named(released, tmp_path):
             other.pop("model.diffusion_model.transformer.final_layernorm.weight")
         else:
             other["model.diffusion_model.more"] = torch.zeros(1)
-        torch.save({"module": other}, tmp_path / MTV_CKPT)
+        torch.save({"module": other}, tmp_path / CHECKPOINT)
         with pytest.raises(ModelError, match=f"not a whole MTV checkpoint: .*1 {change}"):
             convert_model(tmp_path, tmp_path / "out", given=given)
         assert not (tmp_path / "out").exists()
 
 
 def test_what_stands_beside_must_be_there(released, tmp_path):
-    (tmp_path / MTV_CKPT).symlink_to(released / MTV_CKPT)
+    (tmp_path / CHECKPOINT).symlink_to(released / CHECKPOINT)
     with pytest.raises(ModelError, match=r"MTV needs 'CogVideoX-5b'.*`--cogvideox`"):
         convert_model(tmp_path, tmp_path / "out")

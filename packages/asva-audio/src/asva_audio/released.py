@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from asva_weights import ModelError, read_checkpoint, read_content
-from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+from asva_weights.release import Family, Files, Release, Say, blame
 
 __all__ = ["BEATS", "IMAGEBIND", "IMAGEBIND_AUDIO"]
 
@@ -26,13 +26,7 @@ def _read_imagebind(files: Files, say: Say) -> Release:
     path = files[IMAGEBIND]
     state = read_checkpoint(path)
     with blame(path, "ImageBind checkpoint"):
-        return Release(networks={"encoder": read_imagebind(state)}, originals={IMAGEBIND: state})
-
-
-def _give_back_imagebind(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    from asva_audio.convert import invert_imagebind_audio
-
-    yield names[0], invert_imagebind_audio(networks["encoder"].state_dict())
+        return Release(networks={"encoder": read_imagebind(state)})
 
 
 def _find_beats(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
@@ -47,22 +41,11 @@ def _find_beats(source: Path, content: Mapping[str, Any] | None, given: Files) -
 def _read_beats(files: Files, say: Say) -> Release:
     from asva_audio.weights import read_beats
 
-    [(name, path)] = files.items()
+    [path] = files.values()
     content = read_content(path)
     with blame(path, "BEATs checkpoint"):
         encoder = read_beats(content)
-    return Release(
-        networks={"encoder": encoder},
-        originals={name: dict(content["model"])},
-        settings={name: dict(content["cfg"])},
-    )
-
-
-def _give_back_beats(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    from asva_audio.beats_convert import invert_beats
-
-    encoder = networks["encoder"]
-    yield names[0], invert_beats(encoder.config, encoder.state_dict())["model"]
+    return Release(networks={"encoder": encoder})
 
 
 IMAGEBIND_AUDIO = Family(
@@ -72,7 +55,6 @@ IMAGEBIND_AUDIO = Family(
     licence="CC BY-NC-SA 4.0 (no commercial use)",
     find=_find_imagebind,
     read=_read_imagebind,
-    give_back=_give_back_imagebind,
 )
 BEATS = Family(
     name="beats",
@@ -81,5 +63,4 @@ BEATS = Family(
     licence="MIT",
     find=_find_beats,
     read=_read_beats,
-    give_back=_give_back_beats,
 )

@@ -1,5 +1,7 @@
 """Public names of asva_keyframe, loaded when first used."""
 
+from .bundled import load_bundled_localizer as load_bundled_localizer
+from .bundled import sound_curve as sound_curve
 from .convert import convert_localizer as convert_localizer
 from .convert import invert_localizer as invert_localizer
 from .convert import split_localizer as split_localizer
@@ -45,6 +47,7 @@ __all__ = [
     "invert_localizer",
     "keyframe_mask",
     "keyframes_from_times",
+    "load_bundled_localizer",
     "load_raft",
     "localizer_loss",
     "loudness_curve",
@@ -54,6 +57,7 @@ __all__ = [
     "optical_flow",
     "scale_curve",
     "select_keyframes",
+    "sound_curve",
     "split_localizer",
     "spread_evenly",
     "training_frames",

@@ -6,11 +6,9 @@ from .avsyncd.pipeline import AVSyncDPipeline as AVSyncDPipeline
 from .batch.make_batch import make_batch as make_batch
 from .batch.table import read_rows as read_rows
 from .keyvid.pipeline import KeyVIDPipeline as KeyVIDPipeline
-from .loading.catalog import MODELS as MODELS
-from .loading.catalog import ModelEntry as ModelEntry
 from .loading.convert import convert_model as convert_model
-from .loading.convert import restore_model as restore_model
 from .loading.load import load_pipeline as load_pipeline
+from .loading.memory import free_memory as free_memory
 from .loading.memory import measured_peak as measured_peak
 from .loading.memory import reset_peak as reset_peak
 from .loading.resolve import cache_folder as cache_folder
@@ -28,13 +26,15 @@ from .make.request import Request as Request
 from .make.stages import Stages as Stages
 from .memory.choice import Choice as Choice
 from .memory.choice import choose as choose
-from .memory.choice import free_memory as free_memory
 from .memory.ledger import Ledger as Ledger
 from .memory.prediction import Prediction as Prediction
 from .memory.prediction import predict as predict
 from .memory.skeleton import skeleton as skeleton
+from .method import Credit as Credit
+from .method import Method as Method
+from .method import NamedModel as NamedModel
 from .methods import METHODS as METHODS
-from .methods import Method as Method
+from .methods import MODELS as MODELS
 from .methods import method_of as method_of
 from .mtv.pipeline import MTVPipeline as MTVPipeline
 from .mtv.sound import LogMelFrames as LogMelFrames
@@ -52,6 +52,7 @@ __all__ = [
     "AVSyncDPipeline",
     "AudioWindowPipeline",
     "Choice",
+    "Credit",
     "Job",
     "KeyVIDOutput",
     "KeyVIDPipeline",
@@ -62,7 +63,7 @@ __all__ = [
     "MTVPipeline",
     "MTVPrompt",
     "Method",
-    "ModelEntry",
+    "NamedModel",
     "PatchVideoAutoencoder",
     "Prediction",
     "Request",
@@ -86,7 +87,6 @@ __all__ = [
     "read_rows",
     "reset_peak",
     "resolve_model",
-    "restore_model",
     "shared_frames",
     "skeleton",
     "window_keyframes",

@@ -5,34 +5,142 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from asva_pipelines.inputs import Sound, read_sound
-from asva_pipelines.keyvid.tokens import both
-from asva_pipelines.settings import Settings
+from asva_pipelines.inputs import Sound, as_batch, read_picture, read_sound
+from asva_pipelines.output import VideoOutput
+from asva_pipelines.settings import ContinuedSampling, Denoising, Sampling, check_settings
 from asva_unet import draw_noise
 from asva_unet.pixels import decode_latents, encode_pixels, latent_shape, quantise
 from asva_unet.stage import align_weights
 from asva_unet.tokens import image_tokens, text_tokens
 
-Callback = Callable[[str, int, int, Tensor], None]
+
+@dataclass(frozen=True)
+class Clips:
+    """What a call is given, read and checked.
+
+    Attributes:
+        pixels: (b, 3, h, w) first frames in [-1, 1]; None where the pipeline makes them too.
+        prompts: One for each.
+        sounds: One for each; all None without sound.
+    """
+
+    pixels: Any
+    prompts: list[str]
+    sounds: list
+
+    @property
+    def sounding(self) -> bool:
+        """Whether there is a sound."""
+        return self.sounds[0] is not None
 
 
 class VideoPipeline(DiffusionPipeline):
-    """A pipeline with a ``vae`` and a ``scheduler``, and ``num_frames``, ``fps`` and ``sample_rate`` in its config."""
+    """A picture, a sound and a prompt become a video: what all pipelines share.
+
+    A pipeline states its networks and settings in ``__init__``, the arguments of its call in :attr:`arguments`, and
+    makes the frames in :meth:`make`.
+
+    Args:
+        vae: Frames to latents and back.
+        tokenizer: Of the prompt.
+        text_encoder: Of the prompt.
+        image_encoder: Of the first frame.
+        image_projector: Its tokens to those of every frame.
+        audio_encoder: Mel spectrogram to tokens.
+        scheduler: Noise levels and steps; its prediction type follows the networks.
+        num_frames: Frames of the video, or of one window of it.
+        fps: Frames per second of the video.
+        height: Of the video, in pixels, unless the call says otherwise.
+        width: Of the video, in pixels, unless the call says otherwise.
+        sample_rate: Hertz that the pipeline hears.
+        vae_sample: `"sample"` of the posterior or its `"mode"`, unless the call says otherwise.
+        num_inference_steps: Steps, unless the call says otherwise.
+        text_guidance_scale: 1 is none.
+        image_guidance_scale: 1 is none.
+        audio_guidance_scale: 1 is none.
+        guidance_rescale: 0 to 1.
+        eta: Noise of each DDIM step.
+
+    Attributes:
+        arguments: Class of the further arguments of the call.
+        output: Class of what it answers.
+        needs_picture: Whether the first frame must be given.
+    """
+
+    arguments: ClassVar[type[Sampling]] = Sampling
+    output: ClassVar[type[VideoOutput]] = VideoOutput
+    needs_picture: ClassVar[bool] = True
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: Any = None,
+        audio: Any = None,
+        prompt: str | Sequence[str] = "",
+        *,
+        sample_rate: int | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """Make one video, or one for each entry of the given lists.
+
+        Args:
+            image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
+            audio: Sound: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list. None is no sound.
+            prompt: What is seen and done; or a list.
+            sample_rate: Of `audio` in hertz where it is given as samples.
+            arguments: Fields of the class :attr:`arguments`; what is None is taken from the model's configuration.
+
+        Returns:
+            The video and how it came about, of the class :attr:`output`.
+
+        Raises:
+            ValueError: If an argument cannot be used.
+        """
+        settings = self.arguments.of(self, arguments)
+        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
+        self.check(settings, images, audios)
+        size, pixels = (settings.height, settings.width), None
+        if self.needs_picture or images[0] is not None:
+            pixels = torch.stack([read_picture(entry, size) for entry in images])
+        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
+        with self._ready():
+            made = self.make(Clips(pixels, prompts, sounds), settings)
+        fps = getattr(settings, "fps", self.config.fps)
+        return self.output.of(sounds, fps, single=single, **made)
+
+    def make(self, clips: Clips, settings: Any) -> dict[str, Any]:
+        """Fields of the output, with the batch in front; the networks are ready and no gradient is kept."""
+        raise NotImplementedError
+
+    def check(self, settings: Any, images: list, audios: list) -> None:
+        """Refuse at the door what would fail later; see :func:`asva_pipelines.settings.check_settings`."""
+        for name, entries in (("audio", audios), ("image", [] if self.needs_picture else images)):
+            if any(entry is None for entry in entries) and not all(entry is None for entry in entries):
+                raise ValueError(f"`{name}` must be given for every sample or for none, got some of each.")
+        size = (settings.height, settings.width)
+        shape = latent_shape(self.vae, size) if hasattr(self, "vae") else (3, *size)
+        check_settings(settings, len(images), shape, self._multiple)
+
+    @property
+    def _multiple(self) -> int:
+        """What height and width must be divisible by; some U-Nets take any size of latents."""
+        return 2 ** _depth(self.vae) if hasattr(self, "vae") else 2
 
     @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
+    def from_pretrained(cls, model: Any, **kwargs: Any) -> Self:
         """Read a folder or a hub id, as :meth:`diffusers.DiffusionPipeline.from_pretrained`.
 
         A small model gives the same pixels, bit by bit, as the one that was saved.
         """
-        pipeline = super().from_pretrained(*args, **kwargs)
+        pipeline = super().from_pretrained(model, **kwargs)
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 align_weights(part)
@@ -89,11 +197,6 @@ class VideoPipeline(DiffusionPipeline):
                 module.train()
             self.maybe_free_model_hooks()
 
-    @staticmethod
-    def _check_sounds(audios: list) -> None:
-        if any(entry is None for entry in audios) and not all(entry is None for entry in audios):
-            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
-
     def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
         if audio is None:
             return None
@@ -111,7 +214,7 @@ class VideoPipeline(DiffusionPipeline):
             raise ValueError(f"`fps` must give a whole number of frames, 1 to 1000, in {seconds:g} s, got {fps:g}.")
         return round(count)
 
-    def _encode_frames(self, frames: Tensor, settings: Settings) -> Tensor:
+    def _encode_frames(self, frames: Tensor, settings: Denoising) -> Tensor:
         """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
         shape = latent_shape(self.vae, frames.shape[-2:])
         noise = None
@@ -133,7 +236,7 @@ class VideoPipeline(DiffusionPipeline):
         nothing, device = torch.zeros_like(pixels[:1]), self._execution_device
         return both(lambda seen: image_tokens(self.image_encoder, seen.to(device)), pixels, nothing, lacks_image)
 
-    def _first_latents(self, pixels: Tensor, settings: Settings) -> Tensor:
+    def _first_latents(self, pixels: Tensor, settings: ContinuedSampling) -> Tensor:
         """Latents (b, 1, c, h, w) of the first frame: those given, or the picture's."""
         given = settings.first_latents
         if given is None:
@@ -153,16 +256,17 @@ class VideoPipeline(DiffusionPipeline):
             )
         return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
 
-    def _finish(self, latents: Tensor, settings: Settings, report: Callback | None) -> Any:
+    def _finish(self, latents: Tensor, settings: Denoising, *, quiet: bool = False) -> Any:
         """Latents (b, t, c, h, w) as frames of the wanted type."""
         if settings.output_type == "latent":
             return latents.cpu()
-        return self._as_frames(
+        report = None if quiet else settings.callback_on_step_end
+        return self.as_frames(
             decode_latents(self.vae, latents, settings.decode_chunk_size, report), settings.output_type
         )
 
     @staticmethod
-    def _as_frames(pixels: Tensor, output_type: str) -> Any:
+    def as_frames(pixels: Tensor, output_type: str) -> Any:
         """Pixels (b, t, 3, h, w), about [-1, 1], as frames of the wanted type."""
         if output_type == "pt":
             return ((pixels.clamp(-1, 1) + 1) / 2).cpu()
@@ -172,3 +276,16 @@ class VideoPipeline(DiffusionPipeline):
         from PIL import Image
 
         return [[Image.fromarray(frame) for frame in video] for video in frames]
+
+
+def _depth(network: Any) -> int:
+    """How many times a network halves its picture."""
+    return len(network.config.block_out_channels) - 1
+
+
+def both(encode: Callable[[Any], Tensor], given: Any, nothing: Any, wanted: bool) -> dict[bool, Tensor]:
+    """A condition as given (True) and, if wanted, left out (False): one of nothing, shared by the batch."""
+    encoded = {True: encode(given)}
+    if wanted:
+        encoded[False] = encode(nothing).expand_as(encoded[True])
+    return encoded

@@ -44,7 +44,8 @@ class KeyVIDOutput(VideoOutput):
     Attributes:
         keyframe_frames: (k, h, w, 3), the first stage's frames, of the same type as `frames`.
         keyframe_indices: (k,) int64, their places among `frames`.
-        motion_curve: (t,) float32 motion predicted from the sound, in [0, 1], or None where nothing asked for it.
+        motion_curve: (t,) float32 motion predicted from the sound, in [0, 1], or None where keyframes were
+            given or nothing was heard.
     """
 
     keyframe_frames: Any

@@ -1,15 +1,19 @@
-"""Settings of one call of a pipeline: what was given, and the model's configuration for the rest."""
+"""Arguments of a pipeline's call, stated once: those that all share, and those of a family of pipelines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from asva_unet import Guidance
 
+Callback = Callable[[str, int, int, Tensor], None]
+OWN: Any = None  # a field with this default is the model's own setting unless it is given
 CHOICES = {
     "output_type": ("np", "pt", "pil", "latent"),
     "interp_noise": ("official", "linear", "none", "freenoise"),
@@ -19,35 +23,39 @@ CHOICES = {
 }
 
 
-class Settings:
-    """Attributes by the names of the pipeline's arguments and of its configuration.
+@dataclass(kw_only=True)
+class Sampling:
+    """What every pipeline's call takes beside picture, sound and prompt.
 
-    Args:
-        pipeline: The pipeline.
-        arguments: Those of its call; where one is None, the configuration of that name counts.
+    Attributes:
+        height: Pixels.
+        width: Pixels.
+        generator: CPU generator, or one per sample. The same one gives the same video.
+        output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"`.
+        callback_on_step_end: ``callback(stage, step, num_steps, latents)`` after each step, with a stage of the method
+            (:attr:`asva_pipelines.Method.stages`). Raising from it stops the pipeline and leaves it ready.
     """
 
-    def __init__(self, pipeline: Any, arguments: dict[str, Any]) -> None:
-        vars(self).update(pipeline.config)
-        known = vars(self)
-        for name, value in arguments.items():
-            if name not in ("self", "sample_rate") and (value is not None or name not in known):
-                known[name] = value
+    height: int = OWN
+    width: int = OWN
+    generator: torch.Generator | Sequence[torch.Generator] = OWN
+    output_type: str = "np"
+    callback_on_step_end: Callback | None = None
+
+    @classmethod
+    def of(cls, pipeline: Any, arguments: Mapping[str, Any]) -> Self:
+        """The arguments of a call, and the model's own settings where they are None."""
+        names = {entry.name for entry in fields(cls)}
+        own = {name: value for name, value in pipeline.config.items() if name in names}
+        if "eta" in names and not hasattr(pipeline.scheduler, "grid_sigmas"):
+            own["eta"] = 0.0  # only DDIM adds noise
+        given = {name: value for name, value in arguments.items() if value is not None or name not in own}
+        return cls(**own | given)
+
+    def __post_init__(self) -> None:
         if self.generator is None:
             self.generator = torch.Generator()
             self.generator.seed()
-        adds_noise = "eta" in known and hasattr(getattr(pipeline, "scheduler", None), "grid_sigmas")
-        if arguments.get("eta") is None and not adds_noise:
-            self.eta = 0.0  # only DDIM adds noise
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"The pipeline has neither an argument nor a setting `{name}`.")
-
-    def guidance(self, stage: str, *, hears: bool) -> Guidance:
-        """Guidance of one stage; without a sound its scale is the text's, so that their common branch cancels."""
-        prefix = "interp_" if stage == "interp" else ""
-        text, image, audio = (getattr(self, f"{prefix}{name}_guidance_scale") for name in ("text", "image", "audio"))
-        return Guidance(text, image, audio if hears else text, getattr(self, f"{prefix}guidance_rescale"))
 
     def report(self, stage: str) -> Callable[[int, int, Tensor], None] | None:
         """The callback of one stage."""
@@ -55,7 +63,82 @@ class Settings:
         return None if callback is None else lambda step, total, latents: callback(stage, step, total, latents)
 
 
-def check_settings(settings: Settings, batch_size: int, latent: tuple[int, int, int], multiple: int) -> None:
+@dataclass(kw_only=True)
+class Denoising(Sampling):
+    """What pipelines with an autoencoder of single frames take.
+
+    Attributes:
+        vae_sample: `"sample"` of the posterior, or its `"mode"`.
+        no_audio: Leave the sound out (a control).
+        batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+        decode_chunk_size: Frames decoded at once.
+    """
+
+    vae_sample: str = OWN
+    no_audio: bool = False
+    batched_guidance: bool = False
+    decode_chunk_size: int = 8
+
+
+@dataclass(kw_only=True)
+class TextAudioSampling(Denoising):
+    """What pipelines with guidance by text and sound take.
+
+    Attributes:
+        num_inference_steps: Steps.
+        text_guidance_scale: 1 is none.
+        audio_guidance_scale: 1 is none; a number, or one for each frame.
+        latents: (b, k, c, h, w) initial noise, of the frames that the pipeline makes.
+    """
+
+    num_inference_steps: int = OWN
+    text_guidance_scale: float | Tensor = OWN
+    audio_guidance_scale: float | Tensor = OWN
+    latents: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class ContinuedSampling(TextAudioSampling):
+    """What pipelines take that can go on from a frame.
+
+    Attributes:
+        first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own, which an
+            image encoder still sees: the end of a video that goes on.
+    """
+
+    first_latents: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class ImageGuidedSampling(ContinuedSampling):
+    """What pipelines on DynamiCrafter's network take.
+
+    Attributes:
+        image_guidance_scale: 1 is none.
+        guidance_rescale: 0 to 1.
+        eta: Noise of each DDIM step, 0 to 1.
+    """
+
+    image_guidance_scale: float | Tensor = OWN
+    guidance_rescale: float = OWN
+    eta: float = OWN
+
+    def guidance(self, hears: bool) -> Guidance:
+        """Without a sound its scale is the text's, so that their common branch cancels."""
+        text, audio = self.text_guidance_scale, self.audio_guidance_scale
+        return Guidance(text, self.image_guidance_scale, audio if hears else text, self.guidance_rescale)
+
+
+def call_arguments(pipeline: Any) -> set[str]:
+    """Names of everything that the call of a pipeline, or of its class, takes."""
+    kind = pipeline if isinstance(pipeline, type) else type(pipeline)
+    declared = getattr(kind, "arguments", None)
+    own = set() if declared is None else {entry.name for entry in fields(declared)}
+    named = inspect.signature(kind.__call__).parameters.values()
+    return own | {one.name for one in named if one.kind is not one.VAR_KEYWORD} - {"self"}
+
+
+def check_settings(settings: Sampling, batch_size: int, latent: tuple[int, ...], multiple: int) -> None:
     """Refuse settings that would fail later.
 
     Args:
@@ -78,21 +161,14 @@ def check_settings(settings: Settings, batch_size: int, latent: tuple[int, int, 
         value = getattr(settings, name, 1)
         if not isinstance(value, int) or not 1 <= value <= 1000:
             raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")
-    if not 0.0 <= settings.eta <= 1.0:
+    if not 0.0 <= getattr(settings, "eta", 0.0) <= 1.0:
         raise ValueError(f"`eta` must be between 0 and 1, got {settings.eta}.")
     if not isinstance(settings.generator, torch.Generator) and len(settings.generator) != batch_size:
         raise ValueError(
             f"`generator` must be one or as many as samples ({batch_size}), got {len(settings.generator)}."
         )
-    for name, count in (("latents", None), ("interp_latents", settings.num_frames)):
+    for name in ("latents", "interp_latents"):
         value = getattr(settings, name, None)
-        if value is None:
-            continue
-        if (
-            value.ndim != 5
-            or value.shape[0] != batch_size
-            or value.shape[2:] != latent
-            or value.shape[1] != (count or value.shape[1])
-        ):
-            expected = ", ".join(str(size) for size in (batch_size, count or "k", *latent))
+        if value is not None and (value.ndim != 5 or value.shape[0] != batch_size or value.shape[2:] != latent):
+            expected = ", ".join(str(size) for size in (batch_size, "k", *latent))
             raise ValueError(f"`{name}` must have shape ({expected}), got {tuple(value.shape)}.")

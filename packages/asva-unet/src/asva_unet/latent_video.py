@@ -1,8 +1,8 @@
-"""Checkpoints of KeyVID and DynamiCrafter as networks of ours: shapes read off, every key checked, both ways."""
+"""Checkpoints of KeyVID and DynamiCrafter as networks of ours: shapes read off, every key checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from asva_unet import shapes
 from asva_weights import ModelError, read_checkpoint
-from asva_weights.release import Networks, State, blame
+from asva_weights.release import State, blame
 
-__all__ = ["build", "build_parts", "check_schedule", "differing", "give_back_parts", "read_stage"]
+__all__ = ["build", "build_parts", "check_schedule", "differing", "read_stage"]
 
 Parts = dict[str, dict[str, Tensor]]
 
@@ -61,23 +61,6 @@ def build(name: str, original: dict[str, Tensor], **facts: Any) -> Any:
         network = makers[name]()
     load_component(name, original, network)
     return network.eval()
-
-
-def give_back_parts(networks: Networks, files: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, State]]:
-    """The inverse of :func:`build_parts`: a network that several files hold is inverted once.
-
-    Args:
-        networks: By our names.
-        files: Name of each file -> our names, and the parts that they are there.
-    """
-    from asva_unet.components import join_checkpoint, restore_component
-
-    for ours in dict.fromkeys(name for names in files.values() for name in names):
-        part = next(names[ours] for names in files.values() if ours in names)
-        piece = join_checkpoint({part: restore_component(part, networks[ours])})
-        for file, names in files.items():
-            if ours in names:
-                yield file, piece
 
 
 def check_schedule(schedule: Mapping[str, Tensor]) -> None:

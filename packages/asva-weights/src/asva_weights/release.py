@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from asva_weights.errors import ConversionError, ModelError
 
-__all__ = ["Family", "Files", "Networks", "Release", "Say", "State", "blame"]
+__all__ = ["Family", "Files", "Release", "Say", "State", "blame"]
 
 State = Mapping[str, Tensor]
 Files = dict[str, Path]
 Say = Callable[[str], None]
-Networks = Mapping[str, nn.Module]
 
 
 @dataclass(kw_only=True)
@@ -26,17 +25,11 @@ class Release:
 
     Attributes:
         networks: By the name of their folder; the single one of an encoder is called so.
-        originals: Weights of each file that can be given back, under the names that they have there.
-        texts: Contents of small files that are given back as they are.
-        settings: Beside the weights of a file, given back with them (the ``cfg`` of BEATs).
         finish: Writes what else belongs into the folder, and returns what ``source.json`` says about it. None for an
             encoder, whose network is the folder.
     """
 
     networks: dict[str, nn.Module]
-    originals: dict[str, State]
-    texts: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     finish: Callable[[Path, Say], dict[str, Any]] | None = None
 
 
@@ -52,8 +45,6 @@ class Family:
         find: Files of the family in a folder, by the names that they have there; or, given the content, the single
             file. None if it is another family's. The mapping holds files that stand elsewhere.
         read: Files to networks.
-        give_back: Networks, and the names of the files, to the original weights, piece by piece: the file, and
-            weights of it.
     """
 
     name: str
@@ -62,7 +53,6 @@ class Family:
     licence: str
     find: Callable[[Path, Mapping[str, Any] | None, Files], Files | None]
     read: Callable[[Files, Say], Release]
-    give_back: Callable[[Networks, Sequence[str]], Iterator[tuple[str, State]]]
 
 
 @contextmanager

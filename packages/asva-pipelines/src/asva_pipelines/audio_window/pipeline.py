@@ -8,58 +8,60 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
-from asva_pipelines.base import Callback, VideoPipeline
-from asva_pipelines.inputs import Sound, as_batch, read_picture
-from asva_pipelines.output import VideoOutput
-from asva_pipelines.settings import Settings, check_settings
+from asva_pipelines.base import Clips, VideoPipeline
+from asva_pipelines.inputs import Sound
+from asva_pipelines.settings import OWN, ImageGuidedSampling
 from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise, draw_noise
 from asva_unet.guidance import BRANCHES
-from asva_unet.pixels import latent_shape
 from asva_unet.stage import StageNetwork
 from asva_unet.tokens import project
 
 ENCODERS = ("imagebind", "beats")
 
 
+@dataclass(kw_only=True)
+class AudioWindowSampling(ImageGuidedSampling):
+    """What the call takes.
+
+    Attributes:
+        radius: Of a frame's window, in frames.
+    """
+
+    radius: float = OWN
+
+
 class AudioWindowPipeline(VideoPipeline):
     """A picture and a sound become a video: each frame hears the sound around it; without encoders, DynamiCrafter.
 
+    Arguments that are not named here: :class:`VideoPipeline`.
+
     Args:
-        vae: Frames to latents and back.
-        tokenizer: Of the prompt.
-        text_encoder: Of the prompt.
-        image_encoder: Of the first frame.
-        image_projector: Its tokens to those of every frame.
         unet: DynamiCrafter's network, with ``audio_window_attention`` where it hears.
-        scheduler: See :func:`asva_unet.make_scheduler`; its prediction type follows the network.
+        scheduler: See :func:`asva_unet.make_scheduler`.
         taps: Which layers of the audio encoders are heard, with their projections; None in DynamiCrafter.
         imagebind: Audio encoder, if the taps name it.
         beats: Audio encoder, if the taps name it.
-        num_frames: Frames of the video.
         fps: Frames per second of the video, which the network is told.
-        height: Of the video, in pixels, unless the call says otherwise.
-        width: Of the video, in pixels, unless the call says otherwise.
-        sample_rate: Hertz that the audio encoders hear.
         radius: Of a frame's window, in frames.
         dynamic_rescale: Whether the network was trained on scaled latents (the released DynamiCrafter was).
-        vae_sample: `"sample"` of the posterior or its `"mode"`.
-        num_inference_steps: Steps.
-        eta: Noise of each DDIM step.
-        text_guidance_scale: 1 is none.
-        image_guidance_scale: 1 is none.
-        audio_guidance_scale: 1 is none.
-        guidance_rescale: 0 to 1.
     """
 
+    arguments = AudioWindowSampling
     model_cpu_offload_seq = "text_encoder->image_encoder->image_projector->imagebind->beats->taps->unet->vae"
     _optional_components: ClassVar[list[str]] = ["taps", *ENCODERS]
+    ignore_for_config: ClassVar[list[str]] = (
+        "vae tokenizer text_encoder image_encoder image_projector unet scheduler taps imagebind beats".split()
+    )
 
+    @register_to_config
     def __init__(
         self,
+        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -85,89 +87,31 @@ class AudioWindowPipeline(VideoPipeline):
         audio_guidance_scale: int | float = 4.0,
         guidance_rescale: int | float = 0.0,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        modules = "vae tokenizer text_encoder image_encoder image_projector unet scheduler taps".split()
-        self.register_modules(**{name: given.pop(name) for name in (*modules, *ENCODERS)})
-        self.register_to_config(**given)
+        self.register_modules(
+            vae=vae,
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            image_encoder=image_encoder,
+            image_projector=image_projector,
+            unet=unet,
+            scheduler=scheduler,
+            taps=taps,
+            imagebind=imagebind,
+            beats=beats,
+        )
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        image: Any,
-        audio: Any = None,
-        prompt: str | Sequence[str] = "",
-        *,
-        sample_rate: int | None = None,
-        height: int | None = None,
-        width: int | None = None,
-        radius: float | None = None,
-        num_inference_steps: int | None = None,
-        text_guidance_scale: float | None = None,
-        image_guidance_scale: float | None = None,
-        audio_guidance_scale: float | None = None,
-        guidance_rescale: float | None = None,
-        eta: float | None = None,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        first_latents: Tensor | None = None,
-        latents: Tensor | None = None,
-        vae_sample: str | None = None,
-        no_audio: bool = False,
-        batched_guidance: bool = False,
-        decode_chunk_size: int = 8,
-        output_type: str = "np",
-        callback_on_step_end: Callback | None = None,
-    ) -> VideoOutput:
-        """Make one video, or one for each entry of the given lists.
+    @property
+    def _multiple(self) -> int:
+        return super()._multiple * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
-        What is None is taken from the model's configuration.
-
-        Args:
-            image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
-            audio: Sound: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list. None is no sound.
-            prompt: What is seen and done; or a list.
-            sample_rate: Of `audio` in hertz where it is given as samples.
-            height: Pixels.
-            width: Pixels.
-            radius: Of a frame's window, in frames.
-            num_inference_steps: Steps.
-            text_guidance_scale: 1 is none.
-            image_guidance_scale: 1 is none.
-            audio_guidance_scale: 1 is none.
-            guidance_rescale: 0 to 1.
-            eta: Noise of each DDIM step, 0 to 1.
-            generator: CPU generator, or one per sample. The same one gives the same video.
-            first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own, which the
-                image encoder still sees: the end of a video that goes on.
-            latents: (b, t, c, h, w) initial noise.
-            vae_sample: `"sample"` or `"mode"`.
-            no_audio: Leave the sound out (a control).
-            batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
-            decode_chunk_size: Frames decoded at once.
-            output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"`.
-            callback_on_step_end: ``callback(stage, step, num_steps, latents)`` with stage `"frames"` or `"decode"`.
-
-        Returns:
-            The video.
-
-        Raises:
-            ValueError: If an argument cannot be used.
-        """
-        settings = Settings(self, locals())
-        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
-        self._check_sounds(audios)
-        size = (settings.height, settings.width)
-        depth = sum(len(part.config.block_out_channels) - 1 for part in (self.vae, self.unet))
-        check_settings(settings, len(images), latent_shape(self.vae, size), 2**depth)
-        pixels = torch.stack([read_picture(entry, size) for entry in images])
-        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
-        hears = sounds[0] is not None and not no_audio and self.taps is not None
-        guidance = settings.guidance("frames", hears=hears)
-        with self._ready():
-            first = self._first_latents(pixels, settings)
-            tokens = self._encode_tokens(pixels, prompts, sounds if hears else None, guidance, settings)
-            frames = self._finish(self._denoise(first, tokens, guidance, settings), settings, callback_on_step_end)
-        return VideoOutput.of(sounds, settings.fps, single=single, frames=frames)
+    def make(self, clips: Clips, settings: AudioWindowSampling) -> dict[str, Any]:
+        """All frames at once, each with the sound around it."""
+        hears = clips.sounding and not settings.no_audio and self.taps is not None
+        guidance = settings.guidance(hears)
+        first = self._first_latents(clips.pixels, settings)
+        tokens = self._encode_tokens(clips.pixels, clips.prompts, clips.sounds if hears else None, guidance, settings)
+        return {"frames": self._finish(self._denoise(first, tokens, guidance, settings), settings)}
 
     def _encode_tokens(
         self,
@@ -175,7 +119,7 @@ class AudioWindowPipeline(VideoPipeline):
         prompts: list[str],
         sounds: Sequence[Sound] | None,
         guidance: Guidance,
-        settings: Settings,
+        settings: AudioWindowSampling,
     ) -> WindowTokens:
         lacks_text, lacks_image, lacks_audio = (
             any(not BRANCHES[b][place] for b in guidance.branches) for place in range(3)
@@ -189,7 +133,7 @@ class AudioWindowPipeline(VideoPipeline):
         return WindowTokens(text, image, audio, mask)
 
     def _audio(
-        self, sounds: Sequence[Sound], lacks_audio: bool, settings: Settings
+        self, sounds: Sequence[Sound], lacks_audio: bool, settings: AudioWindowSampling
     ) -> tuple[dict[bool, Tensor | None], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and the window of each frame (t, n)."""
         from asva_audio import frame_times, multi_feature_tokens, null_feature_tokens
@@ -201,16 +145,18 @@ class AudioWindowPipeline(VideoPipeline):
         if lacks_audio:
             seconds = waveform.shape[1] / self.config.sample_rate
             audio[False] = null_feature_tokens(encoders, self.taps, batch=len(sounds), seconds=seconds).tokens
-        times = frame_times(settings.num_frames, settings.fps)
-        return audio, heard.mask(times, settings.radius / settings.fps).to(self._execution_device)
+        times = frame_times(self.config.num_frames, self.config.fps)
+        return audio, heard.mask(times, settings.radius / self.config.fps).to(self._execution_device)
 
-    def _denoise(self, first: Tensor, tokens: WindowTokens, guidance: Guidance, settings: Settings) -> Tensor:
+    def _denoise(
+        self, first: Tensor, tokens: WindowTokens, guidance: Guidance, settings: AudioWindowSampling
+    ) -> Tensor:
         """Latents (b, t, c, h, w) of all frames."""
-        shape = (len(first), settings.num_frames, *first.shape[2:])
+        shape = (len(first), self.config.num_frames, *first.shape[2:])
         noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
-        indices = torch.arange(settings.num_frames, device=first.device).expand(len(first), -1)
+        indices = torch.arange(self.config.num_frames, device=first.device).expand(len(first), -1)
         return denoise(
-            StageNetwork(self.unet, tokens, "frames", indices, settings.fps),
+            StageNetwork(self.unet, tokens, "frames", indices, self.config.fps),
             noise.to(first),
             self._scheduler_for(self.unet),
             settings.num_inference_steps,

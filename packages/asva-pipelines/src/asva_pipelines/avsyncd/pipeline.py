@@ -7,18 +7,16 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel
 
 from asva_audio import ImageBindAudioEncoder
 from asva_pipelines.avsyncd.text_audio import BRANCHES, TextAudioGuidance
-from asva_pipelines.base import Callback, VideoPipeline
-from asva_pipelines.inputs import Sound, as_batch, read_picture
-from asva_pipelines.keyvid.tokens import both
-from asva_pipelines.output import VideoOutput
-from asva_pipelines.settings import Settings, check_settings
+from asva_pipelines.base import Clips, VideoPipeline, both
+from asva_pipelines.inputs import Sound
+from asva_pipelines.settings import ContinuedSampling
 from asva_unet import AVSyncDConditions, AVSyncDUNet, denoise, draw_noise
-from asva_unet.pixels import latent_shape
 from asva_unet.stage import onload
 
 
@@ -26,33 +24,25 @@ class AVSyncDPipeline(VideoPipeline):
     """A picture and a sound become a video (AVSyncD, figure 2); without an audio encoder, I2VD.
 
     The first frame stays clean among the frames that are denoised; each frame attends to the audio tokens of its own
-    piece of time.
+    piece of time. Arguments that are not named here: :class:`VideoPipeline`.
 
     Args:
-        vae: Frames to latents and back.
-        tokenizer: Of the prompt.
-        text_encoder: Of the prompt.
         unet: The network; of I2VD with ``audio=False``.
         scheduler: Any of diffusers' that takes the network's prediction type; PNDM as released.
         audio_encoder: Mel spectrogram to tokens; None in I2VD.
-        num_frames: Frames of the video.
-        fps: Frames per second of the video.
-        height: Of the video, in pixels, unless the call says otherwise.
-        width: Of the video, in pixels, unless the call says otherwise.
-        sample_rate: Hertz that the audio encoder hears.
         segment_window: Which tokens belong to a frame, `"official"` or `"split"`; see
             :func:`asva_audio.segment_mask`.
-        vae_sample: `"sample"` of the posterior (as released) or its `"mode"`.
-        num_inference_steps: Steps.
-        text_guidance_scale: 1 is none (as released).
-        audio_guidance_scale: 1 is none.
     """
 
+    arguments = ContinuedSampling
     model_cpu_offload_seq = "text_encoder->audio_encoder->unet->vae"
     _optional_components: ClassVar[list[str]] = ["audio_encoder"]
+    ignore_for_config: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
 
+    @register_to_config
     def __init__(
         self,
+        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -70,88 +60,33 @@ class AVSyncDPipeline(VideoPipeline):
         text_guidance_scale: int | float = 1.0,
         audio_guidance_scale: int | float = 4.0,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        modules = ("vae", "tokenizer", "text_encoder", "unet", "scheduler", "audio_encoder")
-        self.register_modules(**{name: given.pop(name) for name in modules})
-        self.register_to_config(**given)
+        self.register_modules(
+            vae=vae,
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            unet=unet,
+            scheduler=scheduler,
+            audio_encoder=audio_encoder,
+        )
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        image: Any,
-        audio: Any = None,
-        prompt: str | Sequence[str] = "",
-        *,
-        sample_rate: int | None = None,
-        height: int | None = None,
-        width: int | None = None,
-        num_inference_steps: int | None = None,
-        text_guidance_scale: float | None = None,
-        audio_guidance_scale: float | None = None,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        first_latents: Tensor | None = None,
-        latents: Tensor | None = None,
-        vae_sample: str | None = None,
-        no_audio: bool = False,
-        batched_guidance: bool = False,
-        decode_chunk_size: int = 8,
-        output_type: str = "np",
-        callback_on_step_end: Callback | None = None,
-    ) -> VideoOutput:
-        """Make one video, or one for each entry of the given lists.
-
-        What is None is taken from the model's configuration.
-
-        Args:
-            image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
-            audio: Sound: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list. None is no sound.
-            prompt: What is seen and done; or a list.
-            sample_rate: Of `audio` in hertz where it is given as samples.
-            height: Pixels.
-            width: Pixels.
-            num_inference_steps: Steps.
-            text_guidance_scale: 1 is none.
-            audio_guidance_scale: 1 is none.
-            generator: CPU generator, or one per sample. The same one gives the same video.
-            first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own: the
-                end of a video that goes on.
-            latents: (b, t - 1, c, h, w) initial noise of the frames after the first.
-            vae_sample: `"sample"` or `"mode"`.
-            no_audio: Leave the sound out (a control).
-            batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
-            decode_chunk_size: Frames decoded at once.
-            output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"`.
-            callback_on_step_end: ``callback(stage, step, num_steps, latents)`` with stage `"frames"` or `"decode"`.
-
-        Returns:
-            The video.
-
-        Raises:
-            ValueError: If an argument cannot be used.
-        """
-        settings = Settings(self, locals())
-        images, audios, prompts, single = as_batch(image=image, audio=audio, prompt=prompt)
-        self._check_sounds(audios)
+    def check(self, settings: ContinuedSampling, images: list, audios: list) -> None:
+        """As of every pipeline; a network that hears needs its ears."""
+        super().check(settings, images, audios)
         if self.unet.config.audio and self.audio_encoder is None:
             raise ValueError("`audio_encoder` must be given with a U-Net that hears, got None: load one, or take I2VD.")
-        size = (settings.height, settings.width)
-        # The U-Net itself takes any size.
-        check_settings(
-            settings, len(images), latent_shape(self.vae, size), 2 ** (len(self.vae.config.block_out_channels) - 1)
-        )
-        pixels = torch.stack([read_picture(entry, size) for entry in images])
-        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
-        hears = sounds[0] is not None and not no_audio and self.unet.config.audio
-        guidance = self._guidance(settings, hears)
-        with self._ready():
-            first = self._first_latents(pixels, settings)
-            network = self._network(first, prompts, sounds if hears else [None] * len(sounds), guidance)
-            others = self._denoise(network, guidance, settings)
-            frames = self._finish(torch.cat([first, others], dim=1), settings, callback_on_step_end)
-        return VideoOutput.of(sounds, settings.fps, single=single, frames=frames)
 
-    def _guidance(self, settings: Settings, hears: bool) -> TextAudioGuidance:
+    def make(self, clips: Clips, settings: ContinuedSampling) -> dict[str, Any]:
+        """Frames after the first, denoised beside it."""
+        hears = clips.sounding and not settings.no_audio and self.unet.config.audio
+        guidance = self._guidance(settings, hears)
+        first = self._first_latents(clips.pixels, settings)
+        sounds = clips.sounds if hears else [None] * len(clips.sounds)
+        network = self._network(first, clips.prompts, sounds, guidance)
+        others = self._denoise(network, guidance, settings)
+        return {"frames": self._finish(torch.cat([first, others], dim=1), settings)}
+
+    def _guidance(self, settings: ContinuedSampling, hears: bool) -> TextAudioGuidance:
         """Without a sound there is nothing that its guidance could tell apart."""
         return TextAudioGuidance(settings.text_guidance_scale, settings.audio_guidance_scale if hears else 1.0)
 
@@ -180,10 +115,10 @@ class AVSyncDPipeline(VideoPipeline):
         mask = segment_mask(self.config.num_frames, encoder.grid, window=self.config.segment_window)
         return tokens, mask.to(device)
 
-    def _denoise(self, network: ClipNetwork, guidance: TextAudioGuidance, settings: Settings) -> Tensor:
+    def _denoise(self, network: ClipNetwork, guidance: TextAudioGuidance, settings: ContinuedSampling) -> Tensor:
         """Latents (b, t - 1, c, h, w) of the frames after the first."""
         first, kind = network.first, self.unet.config.prediction_type
-        shape = (len(first), settings.num_frames - 1, *first.shape[2:])
+        shape = (len(first), self.config.num_frames - 1, *first.shape[2:])
         noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
         scheduler = self._scheduler_for(self.unet)
         return denoise(
@@ -191,7 +126,7 @@ class AVSyncDPipeline(VideoPipeline):
             noise.to(first) * scheduler.init_noise_sigma,
             scheduler,
             settings.num_inference_steps,
-            guidance=guidance.at(torch.arange(1, settings.num_frames)),
+            guidance=guidance.at(torch.arange(1, self.config.num_frames)),
             condition_latents=first.expand(shape) if kind == "residual" else None,
             prediction_type=kind,
             generator=settings.generator,

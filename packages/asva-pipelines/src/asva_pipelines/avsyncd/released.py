@@ -1,18 +1,18 @@
-"""The released AVSyncD: its U-Net, Stable Diffusion's autoencoder and text encoder, ImageBind's ears; and back."""
+"""The released AVSyncD: its U-Net, Stable Diffusion's autoencoder and text encoder, ImageBind's ears."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from asva_audio.released import IMAGEBIND
-from asva_pipelines.loading.catalog import AVSYNCD_LICENCE
-from asva_pipelines.loading.stable_diffusion import read_stable_diffusion, stable_diffusion_files
+from asva_pipelines.avsyncd.method import METHOD
+from asva_pipelines.avsyncd.stable_diffusion import read_stable_diffusion, stable_diffusion_files
 from asva_weights import ModelError, read_checkpoint
-from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+from asva_weights.release import Family, Files, Release, Say, blame
 
 __all__ = ["AVSYNCD", "RELEASED_SETTINGS"]
 
@@ -84,52 +84,36 @@ def _read(files: Files, say: Say) -> Release:
     name, folder = _weights_of(files, UNET), files[f"{UNET}/{_CONFIG}"].parent
     if name is None:
         raise ModelError(f"Folder '{folder}' lacks the weights, one of {', '.join(_WEIGHTS)}: fetch it again.")
-    originals = {name: read_checkpoint(files[name])}
     with blame(files[name], "U-Net of AVSyncD"):
         networks: dict[str, Any] = {"unet": load_avsyncd_unet(folder).eval()}
     if networks["unet"].config.audio:
-        networks["audio_encoder"] = _audio_encoder(files, originals, say)
+        networks["audio_encoder"] = _audio_encoder(files, say)
     sd_networks, others = read_stable_diffusion(files)
     networks |= sd_networks
-    texts = {
-        name: path.read_text(encoding="utf-8")
-        for name, path in files.items()
-        if name.startswith("modules/") and name.endswith(_CONFIG)
-    }
     height = _height(folder)
     say(f"Note: {height}x{RELEASED_SETTINGS['width']} pixels, by the name of the folder; `--size` takes others.")
-    return Release(
-        networks=networks,
-        originals=originals,
-        texts=texts,
-        finish=lambda folder, say: _finish(folder, networks, others, height),
-    )
+    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others, height))
 
 
-def _audio_encoder(files: Files, originals: dict[str, State], say: Say) -> Any:
+def _audio_encoder(files: Files, say: Say) -> Any:
     """From ImageBind, as the original does; the frozen copy beside the U-Net is the same and will do."""
     from asva_audio import read_imagebind
 
-    own = _weights_of(files, ENCODER)
-    if own is not None:
-        originals[own] = read_checkpoint(files[own])
     if IMAGEBIND in files:
         state = read_checkpoint(files[IMAGEBIND])
         with blame(files[IMAGEBIND], "ImageBind checkpoint"):
             return read_imagebind(state)
+    own = _weights_of(files, ENCODER)
     if own is None:
         raise ModelError(
             f"AVSyncD needs ImageBind's ears: put '{IMAGEBIND}' (link in the README of facebookresearch/ImageBind, "
             f"4.8 GB, licence CC BY-NC-SA 4.0: no commercial use) into the folder, or name it with `--imagebind`."
         )
     say(f"Note: without '{IMAGEBIND}' the audio encoder of the checkpoint is taken; it was frozen in training.")
-    return _own_encoder(files[own], originals[own])
+    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio
 
-
-def _own_encoder(path: Path, state: State) -> Any:
-    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio, read_imagebind
-
-    with blame(path, "audio encoder of AVSyncD"):
+    state = read_checkpoint(files[own])
+    with blame(files[own], "audio encoder of AVSyncD"):
         return read_imagebind(invert_imagebind_audio(convert_avsyncd_audio(state)[0]))
 
 
@@ -138,16 +122,6 @@ def _height(folder: Path) -> int:
     names = ["".join(filter(str.isalnum, part.lower())) for part in folder.absolute().parts]
     flat = any("greatesthits" in name for name in names) or "checkpoint16000" in names
     return GREATEST_HITS_HEIGHT if flat else RELEASED_SETTINGS["height"]
-
-
-def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    from asva_audio import invert_avsyncd_audio
-
-    for name in names:
-        if name.startswith(UNET):
-            yield name, networks["unet"].state_dict()
-        elif name.startswith(ENCODER):
-            yield name, invert_avsyncd_audio(networks["audio_encoder"].state_dict(), {})
 
 
 def _finish(folder: Path, networks: dict[str, torch.nn.Module], others: dict[str, Any], height: int) -> dict[str, Any]:
@@ -160,11 +134,10 @@ def _finish(folder: Path, networks: dict[str, torch.nn.Module], others: dict[str
 
 
 AVSYNCD = Family(
-    name="avsyncd",
-    title="AVSyncD",
+    name=METHOD.name,
+    title=METHOD.credit.title,
     wants=f"`{UNET}` of a checkpoint, with `stable-diffusion-v1-5` and `{IMAGEBIND}` beside",
-    licence=AVSYNCD_LICENCE,
+    licence=METHOD.credit.licence,
     find=_find,
     read=_read,
-    give_back=_give_back,
 )

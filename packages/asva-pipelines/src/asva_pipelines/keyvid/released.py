@@ -1,20 +1,18 @@
-"""The released KeyVID: two checkpoints become one pipeline, and it becomes them again."""
+"""The released KeyVID: two checkpoints become one pipeline."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from asva_audio.released import IMAGEBIND
-from asva_pipelines.loading.catalog import INTERP_CKPT, KEYFRAME_CKPT, KEYVID_LICENCE
-from asva_pipelines.loading.hub import openclip_files
-from asva_pipelines.loading.openclip import openclip_tokenizer
-from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, give_back_parts, read_stage
+from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT, METHOD
+from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
+from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, read_stage
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.checkpoint import weights_in
-from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+from asva_weights.release import Family, Files, Release, Say, State, blame
 
 __all__ = ["KEYVID", "RELEASED_SETTINGS", "released_networks"]
 
@@ -67,17 +65,11 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 
 def _read(files: Files, say: Say) -> Release:
-    whole, stages = {}, {}
-    for name in (KEYFRAME_CKPT, INTERP_CKPT):
-        whole[name], stages[name] = read_stage(files[name], _WHAT)
+    stages = {name: read_stage(files[name], _WHAT)[1] for name in (KEYFRAME_CKPT, INTERP_CKPT)}
     for name in differing(stages[KEYFRAME_CKPT], stages[INTERP_CKPT], tuple(_SHARED)):
         say(f"Note: the two checkpoints hold different weights of the {name}; the first one's are used.")
     networks = released_networks(files, stages)
-    return Release(
-        networks=networks,
-        originals=whole,
-        finish=lambda folder, say: _finish(folder, networks, files, say),
-    )
+    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files, say))
 
 
 def released_networks(files: Files, stages: dict[str, Parts]) -> dict[str, Any]:
@@ -108,17 +100,8 @@ def _imagebind(files: Files, first: Parts) -> State:
     return read_checkpoint(files[IMAGEBIND])
 
 
-def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    from asva_audio import invert_imagebind_audio
-    from asva_unet.components import PREFIXES
-
-    yield from give_back_parts(networks, {KEYFRAME_CKPT: _FIRST, INTERP_CKPT: {**_SHARED, **_SECOND}})
-    tower = invert_imagebind_audio(networks["audio_encoder"].state_dict(), prefix=PREFIXES["audio_encoder"])
-    for name in names:
-        yield name, tower
-
-
-def _finish(folder: Path, networks: Networks, files: Files, say: Say) -> dict[str, Any]:
+def _finish(folder: Path, networks: dict[str, Any], files: Files, say: Say) -> dict[str, Any]:
+    from asva_keyframe import load_bundled_localizer
     from asva_pipelines.keyvid.pipeline import KeyVIDPipeline
     from asva_unet import make_scheduler
 
@@ -129,33 +112,19 @@ def _finish(folder: Path, networks: Networks, files: Files, say: Say) -> dict[st
     }
     for name, part in others.items():
         part.save_pretrained(folder / name)
-    localizer = _copy_localizer(folder, say)
-    num_frames = networks["image_projector"].config.num_frames
-    pipeline = KeyVIDPipeline(**networks, **others, localizer=localizer, **RELEASED_SETTINGS, num_frames=num_frames)
-    pipeline.save_config(folder)
-    return {"localizer": None if localizer is None else "not KeyVID's (unreleased): the one that asva was given"}
-
-
-def _copy_localizer(folder: Path, say: Say) -> Any:
-    """KeyVID's localizer is unreleased: copy the bundled model's."""
-    from asva_pipelines.loading.load import load_localizer
-    from asva_pipelines.loading.resolve import tiny_folder
-
-    source = tiny_folder() / "localizer"
-    if not source.is_dir():
-        say("Note: there is no localizer: give `--keyframes` or `--uniform` with this model.")
-        return None
     say("Note: KeyVID's localizer was not released; the bundled one is taken.")
-    shutil.copytree(source, folder / "localizer")
-    return load_localizer(folder)
+    num_frames = networks["image_projector"].config.num_frames
+    parts = networks | others | {"localizer": load_bundled_localizer()}
+    pipeline = KeyVIDPipeline(**parts, **RELEASED_SETTINGS, num_frames=num_frames)
+    pipeline.save_config(folder)
+    return {"localizer": "not KeyVID's (unreleased): the bundled one"}
 
 
 KEYVID = Family(
-    name="keyvid",
-    title="KeyVID",
+    name=METHOD.name,
+    title=METHOD.credit.title,
     wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`",
-    licence=KEYVID_LICENCE,
+    licence=METHOD.credit.licence,
     find=_find,
     read=_read,
-    give_back=_give_back,
 )

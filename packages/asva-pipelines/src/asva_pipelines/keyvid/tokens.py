@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,11 +61,3 @@ class ClipTokens:
 def audio_tokens(audio_encoder: Any, mel: Tensor) -> Tensor:
     """(b, n, d) output of the trunk's last block for normalised mels."""
     return audio_encoder(mel.to(audio_encoder.device)).last_hidden_state
-
-
-def both(encode: Callable[[Any], Tensor], given: Any, nothing: Any, wanted: bool) -> dict[bool, Tensor]:
-    """A condition as given (True) and, if wanted, left out (False): one of nothing, shared by the batch."""
-    encoded = {True: encode(given)}
-    if wanted:
-        encoded[False] = encode(nothing).expand_as(encoded[True])
-    return encoded

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from asva_pipelines.loading.citations import CREDITS, Credit, credit_of
+from asva_pipelines.loading.citations import credit_of
+from asva_pipelines.method import Credit
 
 __all__ = ["card_of", "model_card"]
 
@@ -67,7 +68,7 @@ def model_card(
 def _header(licence: str, credit: Credit | None) -> str:
     rows = ["library_name: asva-kit", "pipeline_tag: image-to-video"]
     rows += ["tags: [audio-to-video, audio-visual-synchronization]"]
-    named = licence if licence and " " not in licence else "other" if licence or credit in CREDITS.values() else ""
+    named = licence if licence and " " not in licence else "other" if licence or credit else ""
     return "\n".join(["---", *([f"license: {named}"] if named else []), *rows, "---"])
 
 

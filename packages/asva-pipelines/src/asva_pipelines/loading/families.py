@@ -6,24 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asva_audio.released import BEATS, IMAGEBIND_AUDIO
-from asva_pipelines.audio_window.released import DYNAMICRAFTER
-from asva_pipelines.avsyncd.released import AVSYNCD
-from asva_pipelines.keyvid.released import KEYVID
-from asva_pipelines.mtv.released import MTV
+from asva_pipelines.methods import METHODS
 from asva_weights import ModelError
 from asva_weights.checkpoint import read_content
 from asva_weights.release import Family, Files
 
-__all__ = ["FAMILIES", "PIPELINES", "family_of", "find_family"]
+__all__ = ["ENCODERS", "find_family", "method_families"]
 
-PIPELINES = (KEYVID, DYNAMICRAFTER, AVSYNCD, MTV)
 ENCODERS = (IMAGEBIND_AUDIO, BEATS)
-FAMILIES = (*PIPELINES, *ENCODERS)
 
 
-def family_of(name: str) -> Family:
-    """The family of a name."""
-    return next(family for family in FAMILIES if family.name == name)
+def method_families() -> tuple[Family, ...]:
+    """Those that become a model of a method."""
+    return tuple(family for method in METHODS.values() if (family := method.family_of_files) is not None)
 
 
 def find_family(source: Path, given: Mapping[str, Path] | None = None) -> tuple[Family, Files]:
@@ -50,12 +45,13 @@ def find_family(source: Path, given: Mapping[str, Path] | None = None) -> tuple[
             raise ModelError(f"Folder '{source}' is a model of this project's form already: pass it as `--model`.")
     else:
         raise ModelError(f"'{source}' does not exist: pass a folder with released files, or one file.")
-    for group in (PIPELINES, ENCODERS):
+    groups = (method_families(), ENCODERS)
+    for group in groups:
         found = [(family, files) for family in group if (files := family.find(source, content, given)) is not None]
         if len(found) > 1:
             names = " and ".join(family.title for family, _ in found)
             raise ModelError(f"Folder '{source}' holds {names}: pass one of the files, or a folder of its own.")
         if found:
             return found[0]
-    wanted = "; ".join(f"{family.title}: {family.wants}" for family in FAMILIES)
+    wanted = "; ".join(f"{family.title}: {family.wants}" for group in groups for family in group)
     raise ModelError(f"'{source}' holds no model: neither `model_index.json` nor released files. Known are {wanted}.")

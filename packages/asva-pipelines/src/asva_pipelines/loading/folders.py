@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asva_pipelines.methods import METHODS, Method, method_of
+from asva_pipelines.method import Method
+from asva_pipelines.methods import METHODS, method_of
 from asva_weights import ModelError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["check_complete", "damage_named", "method_of_model", "model_settings", "read_index"]
+__all__ = [
+    "check_complete",
+    "component_sizes",
+    "damage_named",
+    "method_of_model",
+    "model_settings",
+    "read_index",
+    "shared_parts",
+    "stored_names",
+]
 
 # CLIP lost these parts of its names in transformers 5, which still reads files that have them.
 _FORMER_NAME = re.compile(r"(^|\.)(?:text_model|vision_model)\.")
@@ -70,6 +82,45 @@ def model_settings(folder: Path, method: Method) -> dict[str, Any]:
         raise _damaged(folder / "model_index.json") from error
 
 
+def shared_parts(folder: Path) -> dict[str, Path]:
+    """Parts that a model folder names and does not hold, and where its method shares them; none of other folders."""
+    index = read_index(folder) if (folder / "model_index.json").is_file() else {}
+    method = method_of(index)
+    shared = {} if method is None else method.shared
+    return {part: home for part, home in shared.items() if _named(index, part) and not (folder / part).is_dir()}
+
+
+def _named(index: dict[str, Any], part: str) -> bool:
+    value = index.get(part)
+    return isinstance(value, list) and value[:1] != [None]
+
+
+def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
+    """Parts of a model folder: name, number of parameters, bytes on disk; read from the headers alone."""
+    folders = {path.name: path for path in folder.iterdir() if path.is_dir()} | shared_parts(folder)
+    parts = []
+    for name, part in sorted(folders.items()):
+        headers = [_header_of(file) for file in sorted(part.glob("*.safetensors"))]
+        count = sum(math.prod(entry["shape"]) for header in headers for entry in header.values())
+        size = sum(file.stat().st_size for file in part.glob("*.safetensors"))
+        if count:
+            parts.append((name, count, size))
+    return parts
+
+
+def stored_names(folder: Path) -> set[str]:
+    """Names of the weights in the safetensors files of one part of a model."""
+    return {name for file in folder.glob("*.safetensors") for name in _header_of(file)}
+
+
+def _header_of(file: Path) -> dict[str, Any]:
+    with open(file, "rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    header.pop("__metadata__", None)
+    return header
+
+
 def _damaged(path: Path) -> ModelError:
     return ModelError(f"'{path}' is damaged: fetch or convert the model again.")
 
@@ -80,8 +131,6 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
     Raises:
         ValueError: Naming some of the weights that the folder's files lack.
     """
-    from asva_pipelines.loading.memory import stored_names
-
     stored = stored_names(folder)
     stored |= {_FORMER_NAME.sub(r"\1", name, count=1) for name in stored}
     state = network.state_dict()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from asva_pipelines.loading.catalog import HUB_MODELS, TOKENIZER_FILES
 from asva_weights import DownloadPlan, ModelError, RemoteFile
 
-__all__ = ["cached_files", "cached_folder", "download", "openclip_files", "snapshot"]
+__all__ = ["cached_file", "cached_files", "cached_folder", "download", "snapshot"]
 
 # Weights of a model lie in the folders of its parts; beside them there may be others, in other precisions.
 _WANTED = ["*.json", "*/*.safetensors", "*.txt"]
@@ -16,45 +15,21 @@ _UNWANTED = ["*.fp16.*", "*.non_ema.*"]
 Confirm = Callable[[DownloadPlan], bool] | None
 
 
-def openclip_files(folder: Path) -> dict[str, Path]:
-    """OpenCLIP's tokenizer, in the folder itself, in its ``tokenizer``, or in the hub's cache.
-
-    Raises:
-        ModelError: If one of the files is missing.
-    """
-    return {file.path: _tokenizer_file(folder, file) for file in TOKENIZER_FILES}
-
-
-def _tokenizer_file(folder: Path, file: RemoteFile) -> Path:
-    for path in (folder / "tokenizer" / file.path, folder / file.path, _cached(file)):
-        if path is not None and path.is_file():
-            return path
-    raise ModelError(
-        f"Folder '{folder}' lacks the tokenizer's '{file.path}': copy it there from {file.repo} "
-        f"({file.gigabytes * 1000:.1f} MB, licence {file.licence})."
-    )
-
-
-def cached_files(model: str) -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
-    """Look the released files of a named model up in the hub's cache: those found, those missing."""
-    found: dict[str, Path] = {}
-    missing: list[RemoteFile] = []
-    for file in HUB_MODELS[model]:
-        path = _cached(file)
-        if path is None:
-            missing.append(file)
-        else:
-            found[file.path] = path
-    return found, tuple(missing)
+def cached_files(files: Iterable[RemoteFile]) -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
+    """Look released files up in the hub's cache: those found, those missing."""
+    paths = {file: cached_file(file) for file in files}
+    found = {file.path: path for file, path in paths.items() if path is not None}
+    return found, tuple(file for file, path in paths.items() if path is None)
 
 
 def cached_folder(repo: str, path: str) -> Path | None:
     """Folder of a hub model in the hub's cache, if the file of that path below it is there."""
-    file = _cached(RemoteFile(repo=repo, path=path, gigabytes=0.0, licence=""))
+    file = cached_file(RemoteFile(repo=repo, path=path, gigabytes=0.0, licence=""))
     return None if file is None else file.parents[path.count("/")]
 
 
-def _cached(file: RemoteFile) -> Path | None:
+def cached_file(file: RemoteFile) -> Path | None:
+    """Where a file is in the hub's cache, if it is."""
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(file.repo, file.path)
@@ -62,7 +37,7 @@ def _cached(file: RemoteFile) -> Path | None:
 
 
 def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
-    """Fetch the released files that the hub's cache lacks, if the user agrees.
+    """Fetch the files of a plan, if the user agrees.
 
     Raises:
         ModelError: If nobody agreed, or the hub cannot be reached.
@@ -71,7 +46,7 @@ def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
 
     _agree(plan, confirm)
     try:
-        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in HUB_MODELS[plan.model]}
+        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in plan.files}
     except _hub_errors() as error:
         raise _unreachable(plan.model, error) from error
 

@@ -1,56 +1,24 @@
-"""Memory of a model: what its files and weights take, and what a run took at most."""
+"""Memory: what is free, what weights take, and what a run took at most."""
 
 from __future__ import annotations
 
 import gc
-import json
-import struct
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
+from asva_weights import ModelError
+
 __all__ = [
-    "component_sizes",
+    "free_memory",
     "measured_peak",
     "release_memory",
     "reset_peak",
-    "stored_names",
     "weights_held",
 ]
-
-
-def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
-    """Parts of a model folder: name, number of parameters, bytes on disk; read from the headers alone."""
-    parts = []
-    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
-        headers = [_header(file) for file in sorted(part.glob("*.safetensors"))]
-        count = sum(_numel(entry["shape"]) for header in headers for entry in header.values())
-        size = sum(file.stat().st_size for file in part.glob("*.safetensors"))
-        if count:
-            parts.append((part.name, count, size))
-    return parts
-
-
-def stored_names(folder: Path) -> set[str]:
-    """Names of the weights in the safetensors files of one part of a model."""
-    return {name for file in folder.glob("*.safetensors") for name in _header(file)}
-
-
-def _header(file: Path) -> dict[str, Any]:
-    with open(file, "rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    return header
-
-
-def _numel(shape: list[int]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
 
 
 def weights_held(pipeline: Any, offload: str = "none") -> int:
@@ -59,6 +27,28 @@ def weights_held(pipeline: Any, offload: str = "none") -> int:
     sizes = [sum(value.numel() * value.element_size() for value in part.parameters()) for part in parts]
     largest = max(sizes, default=0)
     return {"auto": sum(sizes), "none": sum(sizes), "model": largest, "sequential": largest // 20}[offload]
+
+
+def free_memory(device: str | torch.device = "cpu") -> int:
+    """Bytes that a run may take, what this process holds already included; ``ASVA_MEMORY`` overrules it, in GB."""
+    device, said = torch.device(device), os.environ.get("ASVA_MEMORY")
+    if said:
+        return _as_bytes(said)
+    if device.type == "cpu":
+        return psutil.virtual_memory().available + psutil.Process().memory_info().rss
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return torch.accelerator.get_memory_info(device)[0] + torch.accelerator.memory_reserved(device)
+
+
+def _as_bytes(text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ModelError(f"`ASVA_MEMORY` must be a positive number of gigabytes, got '{text}'.")
+    return round(value * 1e9)
 
 
 def release_memory() -> None:
@@ -79,8 +69,6 @@ def measured_peak(device: str | torch.device = "cpu") -> int:
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
-        import psutil
-
         return psutil.Process().memory_info().peak_wset
     import resource
 

@@ -10,8 +10,8 @@ import torch
 
 from asva_pipelines.loading.folders import check_complete, damage_named, read_index
 from asva_pipelines.loading.hub import snapshot
-from asva_pipelines.loading.load import choose_device, choose_dtype, place
 from asva_pipelines.loading.memory import weights_held
+from asva_pipelines.loading.placement import choose_device, choose_dtype, place
 from asva_weights import DownloadPlan, ModelError
 
 __all__ = ["make_picture", "resolve_image_model"]

@@ -12,8 +12,8 @@ import torch
 
 from asva_audio import Track
 from asva_interp import ClipPlan, make_clip_plan
-from asva_pipelines.base import Callback
 from asva_pipelines.long.video import window_seed
+from asva_pipelines.settings import Callback
 
 
 def plan_between(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,8 +13,8 @@ from asva_audio import Track
 from asva_interp import ClipPlan
 from asva_interp.windows.anchor import Anchor, come_back
 from asva_interp.windows.drift import Drift, Look
-from asva_pipelines.base import Callback
 from asva_pipelines.inputs import read_picture
+from asva_pipelines.settings import Callback, call_arguments
 from asva_unet.pixels import decode_latents, encode_pixels, quantise
 
 
@@ -76,7 +75,7 @@ class LongVideo:
         self.anchored, self.store, self.callback = anchor, store, callback
         self.window = 0
         self.drift: list[dict[str, float]] = []
-        self._goes_on = "first_latents" in inspect.signature(type(pipeline).__call__).parameters
+        self._goes_on = "first_latents" in call_arguments(pipeline)
         self._in_latents = hasattr(pipeline, "vae")
         self._anchor: Anchor | None = None
         self._beginning: Tensor | None = None

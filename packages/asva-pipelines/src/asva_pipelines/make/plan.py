@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.request import Request
-from asva_pipelines.methods import METHODS, Method
+from asva_pipelines.method import Method
+from asva_pipelines.methods import METHODS, find_model
 from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ def _told_by_name(request: Request) -> Method | None:
         return METHODS[request.method]
     if request.model is None:
         return METHODS["keyvid"]
-    named = (method for method in METHODS.values() if request.model in {method.model, method.name} - {""})
-    return next(named, None)
+    named = find_model(request.model)
+    return None if named is None else named[0]
 
 
 def _check(request: Request, method: Method) -> None:

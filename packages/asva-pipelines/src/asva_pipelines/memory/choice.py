@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
-from asva_pipelines.loading.load import choose_device, choose_dtype
+from asva_pipelines.loading.folders import read_index
+from asva_pipelines.loading.memory import free_memory
+from asva_pipelines.loading.placement import choose_device, choose_dtype
 from asva_pipelines.memory.prediction import Prediction, predict
 from asva_weights import ModelError
 
-__all__ = ["Choice", "choose", "free_memory"]
+__all__ = ["Choice", "choose"]
 
 _CHUNKS = (8, 1)  # frames decoded at once
 _SMALLEST = 64  # pixels
@@ -55,28 +55,6 @@ class Choice:
         parts += [f"{self.decode_chunk_size} frame decoded at once"] if self.decode_chunk_size == 1 else []
         parts += ["autoencoder in tiles"] if self.tiling else []
         return ", ".join(parts)
-
-
-def free_memory(device: str | torch.device = "cpu") -> int:
-    """Bytes that a run may take, what this process holds already included; ``ASVA_MEMORY`` overrules it, in GB."""
-    device, said = torch.device(device), os.environ.get("ASVA_MEMORY")
-    if said:
-        return _gigabytes(said)
-    if device.type == "cpu":
-        return psutil.virtual_memory().available + psutil.Process().memory_info().rss
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return torch.accelerator.get_memory_info(device)[0] + torch.accelerator.memory_reserved(device)
-
-
-def _gigabytes(text: str) -> int:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ModelError(f"`ASVA_MEMORY` must be a positive number of gigabytes, got '{text}'.")
-    return round(value * 1e9)
 
 
 def choose(
@@ -156,8 +134,6 @@ def _ways(
 
 def _sparing(folder: Path) -> list[tuple[int, bool]]:
     """Ways of the autoencoder: frames at once, and whether in tiles; not every one can."""
-    from asva_pipelines.loading.folders import read_index
-
     kind = (read_index(folder).get("vae") or [None, None])[1]
     if kind == "AutoencoderKL":
         return [(_CHUNKS[0], False), (_CHUNKS[1], False), (_CHUNKS[1], True)]

@@ -12,8 +12,7 @@ import psutil
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import damage_named
-from asva_pipelines.loading.memory import component_sizes
+from asva_pipelines.loading.folders import component_sizes, damage_named
 from asva_pipelines.memory.rehearsal import rehearse
 from asva_pipelines.memory.skeleton import skeleton
 

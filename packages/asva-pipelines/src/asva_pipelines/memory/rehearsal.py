@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 import torch
 
 from asva_pipelines.memory.ledger import Ledger
+from asva_pipelines.settings import call_arguments
 from asva_unet.pixels import decode_latents, quantise
 
 __all__ = ["rehearse"]
@@ -43,7 +43,7 @@ def rehearse(
     if num_frames is not None:  # the third window needs no more than the second, but for what is kept of each
         num_frames = min(num_frames, 2 * pipeline.config.num_frames)
     chunk = arguments.pop("decode_chunk_size", _DECODED_AT_ONCE)
-    takes = inspect.signature(type(pipeline).__call__).parameters
+    takes = call_arguments(pipeline)
     call = {"height": height, "width": width, "num_frames": num_frames, "output_type": "latent"} | arguments
     call |= {name: 1 for name in takes if name.endswith("num_inference_steps")}
     if hears:

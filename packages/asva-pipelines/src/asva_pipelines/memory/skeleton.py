@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import damage_named, method_of_model, read_index
+from asva_pipelines.loading.folders import damage_named, method_of_model, read_index, shared_parts
 
 __all__ = ["skeleton"]
 
@@ -27,10 +27,11 @@ def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = to
         ModelError: If the folder is damaged, of no method, or of another one.
     """
     maker, index = method_of_model(folder, method).pipeline_class, read_index(folder)
+    folders = {name: folder / name for name in index} | shared_parts(folder)
     with damage_named(folder):
         # The names that the class itself expects: nothing that a folder says is imported besides.
         known = {name: index[name] for name in inspect.signature(maker.__init__).parameters if name in index}
-        pipeline = maker(**{name: _part(folder / name, value, dtype) for name, value in known.items()})
+        pipeline = maker(**{name: _part(folders[name], value, dtype) for name, value in known.items()})
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

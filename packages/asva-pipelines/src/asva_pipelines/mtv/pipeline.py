@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
+from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel, T5EncoderModel, Wav2Vec2Model
 
@@ -20,7 +22,7 @@ from asva_dit import (
     plan_windows,
     rotary_embedding,
 )
-from asva_pipelines.base import Callback, VideoPipeline
+from asva_pipelines.base import VideoPipeline
 from asva_pipelines.inputs import Sound, as_batch
 from asva_pipelines.mtv.frames import fill_slots, read_given
 from asva_pipelines.mtv.latents import decode_video, encode_video, spatial_factor
@@ -29,42 +31,74 @@ from asva_pipelines.mtv.text import MTVPrompt, prompt_embeds
 from asva_pipelines.mtv.tracks import TRACKS, Tracks, read_tracks
 from asva_pipelines.mtv.vae import PatchVideoAutoencoder
 from asva_pipelines.output import MTVOutput
-from asva_pipelines.settings import Settings
+from asva_pipelines.settings import OWN, Sampling, check_settings
 from asva_unet import draw_noise
 
 PREDICTIONS = ("v_prediction", "residual")
+
+
+@dataclass(kw_only=True)
+class MTVSampling(Sampling):
+    """What the call takes beside its inputs.
+
+    Attributes:
+        num_frames: Frames of the video, any number.
+        num_inference_steps: Steps.
+        text_guidance_scale: 1 is none.
+        audio_guidance_scale: 1 is none.
+        silence: What the weaker side of the guidance hears: `"zeros"` as published, or `"off"`, the network with its
+            audio layers left out.
+        speech_scale: How much the track adds; 0 leaves its layers out.
+        effects_scale: The same of the effects.
+        music_scale: The same of the music.
+        planner: `"exact"`, or `"official"`, which loses the ends of many lengths.
+        no_audio: Leave the sound out (a control).
+        batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+    """
+
+    num_frames: int = OWN
+    num_inference_steps: int = OWN
+    text_guidance_scale: float = OWN
+    audio_guidance_scale: float = OWN
+    silence: str = "zeros"
+    speech_scale: float = 1.0
+    effects_scale: float = 1.0
+    music_scale: float = 1.0
+    planner: str = "exact"
+    no_audio: bool = False
+    batched_guidance: bool = False
 
 
 class MTVPipeline(VideoPipeline):
     """Words, speech, effects and music become a video (MTV, figure 3).
 
     The sound is given as tracks, or as a mix that is taken apart. A clip longer than one window is made window by
-    window, each taking over the last frames of the one before, and is exact to the frame.
+    window, each taking over the last frames of the one before, and is exact to the frame. Arguments that are not named
+    here: :class:`VideoPipeline`.
 
     Args:
         vae: Video to latents and back: ``AutoencoderKLCogVideoX``, or ``PatchVideoAutoencoder`` of the small model.
-        tokenizer: Of the prompt.
         text_encoder: ``T5EncoderModel``, or ``CLIPTextModel`` of the small model.
         audio_encoder: ``Wav2Vec2Model``, or ``LogMelFrames`` of the small model.
         transformer: CogVideoX with MTV's control.
         scheduler: Of :func:`asva_dit.make_scheduler`.
         num_frames: Frames of a window, 4k + 1, and of a video unless the call says otherwise.
         overlap: Frames that a window takes over, 4k + 1, or 0.
-        fps: Frames per second.
-        height: Of the video, in pixels, unless the call says otherwise.
-        width: Of the video, in pixels, unless the call says otherwise.
-        sample_rate: Hertz that the audio encoder hears.
         prediction_type: ``"v_prediction"`` as released, or ``"residual"``: what to add to the first frame standing
             still.
-        num_inference_steps: Steps.
         text_guidance_scale: 1 is none; as released one scale of 3.5 for text and sound.
-        audio_guidance_scale: 1 is none.
     """
 
+    arguments = MTVSampling
+    output = MTVOutput
+    needs_picture = False
     model_cpu_offload_seq = "text_encoder->audio_encoder->transformer->vae"
+    ignore_for_config: ClassVar[list[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
 
+    @register_to_config
     def __init__(
         self,
+        *,
         vae: AutoencoderKLCogVideoX | PatchVideoAutoencoder,
         tokenizer: Any,
         text_encoder: T5EncoderModel | CLIPTextModel,
@@ -82,14 +116,18 @@ class MTVPipeline(VideoPipeline):
         text_guidance_scale: int | float = 3.5,
         audio_guidance_scale: int | float = 3.5,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        modules = ("vae", "tokenizer", "text_encoder", "audio_encoder", "transformer", "scheduler")
-        self.register_modules(**{name: given.pop(name) for name in modules})
+        self.register_modules(
+            vae=vae,
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            audio_encoder=audio_encoder,
+            transformer=transformer,
+            scheduler=scheduler,
+        )
         latent_frames(num_frames)
         if prediction_type not in PREDICTIONS:
             raise ValueError(f"`prediction_type` must be one of {', '.join(PREDICTIONS)}, got {prediction_type}.")
-        self.register_to_config(**given)
 
     @torch.no_grad()
     def __call__(
@@ -104,26 +142,9 @@ class MTVPipeline(VideoPipeline):
         frames: Mapping[float, Any] | Sequence[Mapping[float, Any] | None] | None = None,
         demixer: Any = None,
         sample_rate: int | None = None,
-        num_frames: int | None = None,
-        height: int | None = None,
-        width: int | None = None,
-        num_inference_steps: int | None = None,
-        text_guidance_scale: float | None = None,
-        audio_guidance_scale: float | None = None,
-        silence: str = "zeros",
-        speech_scale: float = 1.0,
-        effects_scale: float = 1.0,
-        music_scale: float = 1.0,
-        planner: str = "exact",
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        no_audio: bool = False,
-        batched_guidance: bool = False,
-        output_type: str = "np",
-        callback_on_step_end: Callback | None = None,
+        **arguments: Any,
     ) -> MTVOutput:
         """Make one video, or one for each entry of the given lists.
-
-        What is None is taken from the model's configuration.
 
         Args:
             prompt: What is seen, in MTV's template (:class:`MTVPrompt`) or in free words; or a list.
@@ -134,21 +155,8 @@ class MTVPipeline(VideoPipeline):
             frames: Pictures by their seconds, anywhere in the clip; or a list of such.
             demixer: Takes a mix apart, see :class:`asva_audio.Demixer`; masks by default, which are approximate.
             sample_rate: Of sounds in hertz where they are given as samples.
-            num_frames: Frames of the video, any number.
-            height: Pixels.
-            width: Pixels.
-            num_inference_steps: Steps.
-            text_guidance_scale: 1 is none.
-            audio_guidance_scale: 1 is none.
-            silence: What the weaker side of the guidance hears: `"zeros"` as published, or `"off"`, the network with
-                its audio layers left out.
-            speech_scale, effects_scale, music_scale: How much each track adds; 0 leaves its layers out.
-            planner: `"exact"`, or `"official"`, which loses the ends of many lengths.
-            generator: CPU generator, or one per sample. The same one gives the same video.
-            no_audio: Leave the sound out (a control).
-            batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
-            output_type: `"np"` (uint8), `"pt"` (float in [0, 1], (t, 3, h, w)), `"pil"` or `"latent"` (one window).
-            callback_on_step_end: ``callback(stage, step, num_steps, latents)`` with stage `"frames"` or `"decode"`.
+            arguments: Fields of :class:`MTVSampling`; what is None is taken from the model's configuration. The output
+                type `"latent"` is for one window.
 
         Returns:
             The video, and how its sound was taken apart.
@@ -156,48 +164,46 @@ class MTVPipeline(VideoPipeline):
         Raises:
             ValueError: If an argument cannot be used.
         """
-        settings = Settings(self, {name: value for name, value in locals().items() if name != "frames"})
-        plan = plan_windows(settings.num_frames, self.config.num_frames, self.config.overlap, planner=planner)
-        guidance = MTVGuidance(settings.text_guidance_scale, settings.audio_guidance_scale, silence)
+        settings = MTVSampling.of(self, arguments)
+        plan = plan_windows(settings.num_frames, self.config.num_frames, self.config.overlap, planner=settings.planner)
+        guidance = MTVGuidance(settings.text_guidance_scale, settings.audio_guidance_scale, settings.silence)
         mixes, speeches, strikes, chords, images, given, prompts, single = as_batch(
             audio=audio, speech=speech, effects=effects, music=music, image=image, frames=frames, prompt=prompt
         )
         size = (settings.height, settings.width)
-        self._check(settings, plan, size, len(prompts))
-        seconds = settings.num_frames / settings.fps
+        self._check(settings, plan, len(prompts))
+        seconds = settings.num_frames / self.config.fps
         tracks = [
             read_tracks(mix, dict(zip(TRACKS, parts, strict=True)), sample_rate, demixer)
             for mix, *parts in zip(mixes, speeches, strikes, chords, strict=True)
         ]
-        self._check_sounds(tracks)
+        if None in tracks and any(tracks):
+            raise ValueError("`audio` must be given for every sample or for none, got some of each.")
         pictures = [
-            read_given(picture, at, settings.num_frames, settings.fps, size)
+            read_given(picture, at, settings.num_frames, self.config.fps, size)
             for picture, at in zip(images, given, strict=True)
         ]
         words = [entry.format() if isinstance(entry, MTVPrompt) else entry for entry in prompts]
         with self._ready():
             texts = self._texts(words)
-            heard = None if no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
+            heard = None if settings.no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
             network = MTVNetwork(self, texts, settings, guidance)
             segments = self._windows(network, heard, pictures, plan, size, guidance, settings)
         sounds = [_sound(entry, seconds) for entry in tracks]
         return MTVOutput.of(
             sounds,
-            settings.fps,
+            self.config.fps,
             single=single,
-            frames=segments if output_type == "latent" else self._joined(segments, plan, output_type),
+            frames=segments if settings.output_type == "latent" else self._joined(segments, plan, settings.output_type),
             demixed_by=[None if entry is None else entry.how for entry in tracks],
             windows=[plan.windows] * len(tracks),
             given_frames=[sorted(entry) for entry in pictures],
         )
 
-    def _check(self, settings: Settings, plan: WindowPlan, size: tuple[int, int], samples: int) -> None:
+    def _check(self, settings: MTVSampling, plan: WindowPlan, samples: int) -> None:
         """Refuse what would fail later."""
-        config = self.transformer.config
-        multiple = spatial_factor(self.vae) * config.patch_size
-        for name, value in zip(("height", "width"), size, strict=True):
-            if not isinstance(value, int) or value < 1 or value % multiple:
-                raise ValueError(f"`{name}` must be a positive multiple of {multiple}, got {value}.")
+        config, size = self.transformer.config, (settings.height, settings.width)
+        check_settings(settings, samples, (), spatial_factor(self.vae) * config.patch_size)
         if config.use_learned_positional_embeddings:
             own = tuple(side * spatial_factor(self.vae) for side in (config.sample_height, config.sample_width))
             if size != own:
@@ -205,16 +211,8 @@ class MTVPipeline(VideoPipeline):
                     f"`height` and `width` must be {own[0]} and {own[1]}, for which the base has learned positions, "
                     f"got {size[0]} and {size[1]}."
                 )
-        if not isinstance(settings.num_inference_steps, int) or not 1 <= settings.num_inference_steps <= 1000:
-            raise ValueError(f"`num_inference_steps` must be from 1 to 1000, got {settings.num_inference_steps}.")
-        if settings.output_type not in ("np", "pt", "pil", "latent"):
-            raise ValueError(f"`output_type` must be np, pt, pil or latent, got {settings.output_type}.")
         if settings.output_type == "latent" and len(plan.windows) > 1:
             raise ValueError(f"`output_type` must not be latent where there are {len(plan.windows)} windows.")
-        if not isinstance(settings.generator, torch.Generator) and len(settings.generator) != samples:
-            raise ValueError(
-                f"`generator` must be one or as many as samples ({samples}), got {len(settings.generator)}."
-            )
 
     def _texts(self, words: list[str]) -> dict[str, Tensor]:
         """Text tokens of each branch: zeros where the text is left out."""
@@ -222,13 +220,13 @@ class MTVPipeline(VideoPipeline):
         embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length)
         return {"none": torch.zeros_like(embeds), "text": embeds, "full": embeds}
 
-    def _hear(self, tracks: list[Tracks], settings: Settings, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
+    def _hear(self, tracks: list[Tracks], settings: MTVSampling, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
         """Features of all clips around every frame that a window has."""
         mono = [entry.mono(seconds) for entry in tracks]
         sounds = {name: torch.cat([entry[name] for entry in mono]).to(self._execution_device) for name in TRACKS}
         padded = max(plan.padded_frames, plan.windows[-1][1])
         window = self.transformer.config.audio_window
-        return hear_tracks(self.audio_encoder, sounds, settings.num_frames, padded, fps=settings.fps, window=window)
+        return hear_tracks(self.audio_encoder, sounds, settings.num_frames, padded, fps=self.config.fps, window=window)
 
     def _windows(
         self,
@@ -238,7 +236,7 @@ class MTVPipeline(VideoPipeline):
         plan: WindowPlan,
         size: tuple[int, int],
         guidance: MTVGuidance,
-        settings: Settings,
+        settings: MTVSampling,
     ) -> Any:
         """Pixels (b, t, 3, h, w) of each window in turn, or the latents of the only one."""
         factor, device = spatial_factor(self.vae), self._execution_device
@@ -293,7 +291,7 @@ class MTVPipeline(VideoPipeline):
 
     def _joined(self, segments: list[Tensor], plan: WindowPlan, output_type: str) -> Any:
         clips = [plan.join([segment[place] for segment in segments]) for place in range(len(segments[0]))]
-        return self._as_frames(torch.stack(clips), output_type)
+        return self.as_frames(torch.stack(clips), output_type)
 
 
 class MTVNetwork:
@@ -307,7 +305,7 @@ class MTVNetwork:
     """
 
     def __init__(
-        self, pipeline: MTVPipeline, texts: dict[str, Tensor], settings: Settings, guidance: MTVGuidance
+        self, pipeline: MTVPipeline, texts: dict[str, Tensor], settings: MTVSampling, guidance: MTVGuidance
     ) -> None:
         self.transformer, self.guidance = pipeline.transformer, guidance
         self.dtype = self.transformer.dtype  # asked once: diffusers walks through all modules for it

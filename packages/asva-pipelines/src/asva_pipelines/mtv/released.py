@@ -1,17 +1,17 @@
-"""The released MTV: one checkpoint becomes a pipeline on CogVideoX's and wav2vec's folders, and it becomes it again."""
+"""The released MTV: one checkpoint becomes a pipeline on CogVideoX's and wav2vec's folders."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from asva_pipelines.loading.catalog import COGVIDEOX, MTV_CKPT, MTV_LICENCE, WAV2VEC
-from asva_weights import ModelError, read_checkpoint
-from asva_weights.release import Family, Files, Networks, Release, Say, State, blame
+from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, METHOD, WAV2VEC
+from asva_weights import ModelError
+from asva_weights.release import Family, Files, Release, Say, blame
 
 __all__ = ["MTV", "RELEASED_SETTINGS"]
 
@@ -35,12 +35,12 @@ _BESIDE = {"vae": COGVIDEOX, "text_encoder": COGVIDEOX, "tokenizer": COGVIDEOX, 
 def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
     if content is not None:
         module = content.get("module", content)
-        return _with_folders({MTV_CKPT: source}, source.parent, given) if _PREFIX + _MARK in module else None
-    found = sorted(path for path in (source / MTV_CKPT, *source.glob(f"*/{MTV_CKPT}")) if path.is_file())
+        return _with_folders({CHECKPOINT: source}, source.parent, given) if _PREFIX + _MARK in module else None
+    found = sorted(path for path in (source / CHECKPOINT, *source.glob(f"*/{CHECKPOINT}")) if path.is_file())
     if len(found) > 1:
         names = ", ".join(str(path.relative_to(source)) for path in found)
         raise ModelError(f"Folder '{source}' holds {len(found)} checkpoints of MTV ({names}): pass one of them.")
-    return _with_folders({MTV_CKPT: found[0]}, source, given) if found else None
+    return _with_folders({CHECKPOINT: found[0]}, source, given) if found else None
 
 
 def _with_folders(files: Files, home: Path, given: Files) -> Files:
@@ -61,22 +61,13 @@ def _with_folders(files: Files, home: Path, given: Files) -> Files:
 def _read(files: Files, say: Say) -> Release:
     from asva_dit import load_mtv_checkpoint
 
-    path = files[MTV_CKPT]
+    path = files[CHECKPOINT]
     with blame(path, "MTV checkpoint"):
         transformer = load_mtv_checkpoint(path).eval()
-        state = read_checkpoint(path)
     return Release(
         networks={"transformer": transformer},
-        originals={MTV_CKPT: state},
         finish=lambda folder, say: _finish(folder, files, transformer, say),
     )
-
-
-def _give_back(networks: Networks, names: Sequence[str]) -> Iterator[tuple[str, State]]:
-    from asva_dit import restore_mtv
-
-    restored = restore_mtv(networks["transformer"].state_dict())
-    yield names[0], {_PREFIX + name: tensor for name, tensor in restored.items()}
 
 
 def _finish(folder: Path, files: Files, transformer: torch.nn.Module, say: Say) -> dict[str, Any]:
@@ -105,11 +96,10 @@ def _finish(folder: Path, files: Files, transformer: torch.nn.Module, say: Say) 
 
 
 MTV = Family(
-    name="mtv",
-    title="MTV",
-    wants=f"`{MTV_CKPT}`, with the folders `{COGVIDEOX}` and `{WAV2VEC}` beside",
-    licence=MTV_LICENCE,
+    name=METHOD.name,
+    title=METHOD.credit.title,
+    wants=f"`{CHECKPOINT}`, with the folders `{COGVIDEOX}` and `{WAV2VEC}` beside",
+    licence=METHOD.credit.licence,
     find=_find,
     read=_read,
-    give_back=_give_back,
 )

@@ -1,0 +1,1 @@
+"""DynamiCrafter: picture and prompt alone."""

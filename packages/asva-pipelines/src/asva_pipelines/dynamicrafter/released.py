@@ -1,0 +1,99 @@
+"""The released DynamiCrafter, 512 and 512_Interp: one checkpoint becomes a pipeline without sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
+from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
+from asva_unet.latent_video import build_parts, check_schedule, read_stage
+from asva_weights.checkpoint import weights_in
+from asva_weights.release import Family, Files, Release, Say, blame
+
+__all__ = ["DYNAMICRAFTER", "RELEASED_SETTINGS"]
+
+# What the original's scripts and inference_512_v1.0.yaml set; weights do not carry it. Its one guidance scale drops
+# text and image together, which equal scales do here.
+RELEASED_SETTINGS: dict[str, Any] = {
+    "num_frames": 16,
+    "fps": 24,
+    "height": 320,
+    "width": 512,
+    "dynamic_rescale": True,
+    "vae_sample": "sample",
+    "num_inference_steps": 50,
+    "eta": 1.0,
+    "text_guidance_scale": 7.5,
+    "image_guidance_scale": 7.5,
+    "audio_guidance_scale": 1.0,
+    "guidance_rescale": 0.7,
+}
+INTERP_SETTINGS: dict[str, Any] = RELEASED_SETTINGS | {"fps": 5}
+_WHAT = "DynamiCrafter checkpoint"
+_PARTS = {name: name for name in ("unet", "vae", "text_encoder", "image_encoder", "image_projector")}
+
+
+def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
+    if content is None:
+        path = source / CHECKPOINT
+        return {CHECKPOINT: path} | openclip_files(source) if path.is_file() else None
+    names = weights_in(content)
+    if not any("model.diffusion_model." in name for name in names) or any(".to_k_ap." in name for name in names):
+        return None
+    return {CHECKPOINT: source} | openclip_files(source.parent)
+
+
+def _read(files: Files, say: Say) -> Release:
+    from asva_unet import checkpoint_family
+
+    path = files[CHECKPOINT]
+    state, parts = read_stage(path, _WHAT)
+    with blame(path, _WHAT):
+        if (family := checkpoint_family(state)) != "dynamicrafter":
+            raise ValueError(f"its weights are those of {family}.")
+        check_schedule(parts["schedule"])
+        networks = build_parts(parts, _PARTS, num_frames=RELEASED_SETTINGS["num_frames"])
+    interp = _is_interpolator(path)
+    say(_which(interp))
+    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files, interp))
+
+
+def _is_interpolator(path: Path) -> bool:
+    """Both 512 models have the same weights by name and shape; only the name of a folder can tell them apart."""
+    names = [part.lower() for part in path.absolute().parts[:-1]]
+    return any("dynamicrafter" in name and "interp" in name for name in names)
+
+
+def _which(interp: bool) -> str:
+    if interp:
+        return (
+            "Note: taken for DynamiCrafter_512_Interp, by the name of its folder. It was trained to be given the last "
+            "frame too; from a first frame alone DynamiCrafter_512 is the better one."
+        )
+    return "Note: taken for DynamiCrafter_512; the interpolator would have 'DynamiCrafter' and 'interp' in its folder."
+
+
+def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) -> dict[str, Any]:
+    from asva_pipelines.audio_window.pipeline import AudioWindowPipeline
+    from asva_unet import make_scheduler
+
+    others = {
+        "tokenizer": openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings),
+        "scheduler": make_scheduler("ddim", dynamic_rescale=True),
+    }
+    for name, part in others.items():
+        part.save_pretrained(folder / name)
+    AudioWindowPipeline(**networks, **others, **(INTERP_SETTINGS if interp else RELEASED_SETTINGS)).save_config(folder)
+    return {"model": "DynamiCrafter_512_Interp" if interp else "DynamiCrafter_512"}
+
+
+DYNAMICRAFTER = Family(
+    name=METHOD.name,
+    title=METHOD.credit.title,
+    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp",
+    licence=METHOD.credit.licence,
+    find=_find,
+    read=_read,
+)

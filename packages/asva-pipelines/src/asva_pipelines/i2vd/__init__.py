@@ -1,0 +1,1 @@
+"""AVSyncD without sound: the baseline that hears nothing."""

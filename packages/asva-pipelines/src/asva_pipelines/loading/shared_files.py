@@ -1,0 +1,68 @@
+"""Files that several released models stand on: ImageBind's weights, and OpenCLIP's tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asva_pipelines.loading import hub
+from asva_weights import ModelError, RemoteFile
+
+__all__ = ["IMAGEBIND_FILE", "TOKENIZER_FILES", "openclip_files", "openclip_tokenizer"]
+
+IMAGEBIND_FILE = RemoteFile(
+    repo="link in the README of facebookresearch/ImageBind",
+    path="imagebind_huge.pth",
+    gigabytes=4.8,
+    licence="CC BY-NC-SA 4.0 (no commercial use)",
+)
+_REPO = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+TOKENIZER_FILES = (
+    RemoteFile(repo=_REPO, path="vocab.json", gigabytes=0.0009, licence="MIT (OpenCLIP)"),
+    RemoteFile(repo=_REPO, path="merges.txt", gigabytes=0.0005, licence="MIT (OpenCLIP)"),
+)
+
+
+def openclip_files(folder: Path) -> dict[str, Path]:
+    """The tokenizer's files, in the folder itself, in its ``tokenizer``, or in the hub's cache.
+
+    Raises:
+        ModelError: If one of them is missing.
+    """
+    return {file.path: _find(folder, file) for file in TOKENIZER_FILES}
+
+
+def _find(folder: Path, file: RemoteFile) -> Path:
+    for path in (folder / "tokenizer" / file.path, folder / file.path, hub.cached_file(file)):
+        if path is not None and path.is_file():
+            return path
+    raise ModelError(
+        f"Folder '{folder}' lacks the tokenizer's '{file.path}': copy it there from {file.repo} "
+        f"({file.gigabytes * 1000:.1f} MB, licence {file.licence})."
+    )
+
+
+def openclip_tokenizer(files: Mapping[str, Path], length: int) -> Any:
+    """CLIP's words, padded with the word of number 0.
+
+    Args:
+        files: ``vocab.json`` and ``merges.txt``.
+        length: Words that the text encoder takes.
+
+    Raises:
+        ModelError: If a file is damaged.
+    """
+    from transformers import CLIPTokenizer
+
+    try:
+        vocabulary = json.loads(files["vocab.json"].read_text(encoding="utf-8"))
+        lines = files["merges.txt"].read_text(encoding="utf-8").splitlines()
+        first = next(word for word, number in vocabulary.items() if number == 0)
+        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+        return CLIPTokenizer(vocab=vocabulary, merges=merges, pad_token=first, model_max_length=length)
+    except (OSError, ValueError, AttributeError, StopIteration) as error:
+        raise ModelError(
+            f"The tokenizer's '{files['vocab.json']}' or 'merges.txt' is damaged: fetch it again."
+        ) from error
