@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from asva_audio.released import audio_config
+from asva_audio.convert import audio_config
 from asva_pipelines import resolve_model
 from asva_pipelines.loading import catalog, hub
 from asva_unet import shapes, split_checkpoint
