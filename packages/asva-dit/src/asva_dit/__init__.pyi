@@ -14,6 +14,8 @@ from .injection import BlockControl as BlockControl
 from .injection import HolisticStyle as HolisticStyle
 from .injection import IntervalInjection as IntervalInjection
 from .interval_interaction import IntervalInteraction as IntervalInteraction
+from .patch_autoencoder import PatchVideoAutoencoder as PatchVideoAutoencoder
+from .prompt import MTVPrompt as MTVPrompt
 from .release import load_mtv_checkpoint as load_mtv_checkpoint
 from .release import mtv_config as mtv_config
 from .release import read_mtv_checkpoint as read_mtv_checkpoint
@@ -24,6 +26,7 @@ from .scheduler import OfficialMTVDPMScheduler as OfficialMTVDPMScheduler
 from .scheduler import make_scheduler as make_scheduler
 from .sizes import count_parameters as count_parameters
 from .sizes import predict_memory as predict_memory
+from .stage import MTVStage as MTVStage
 from .training import freeze_all_but_control as freeze_all_but_control
 from .transformer import MTVTransformer3DModel as MTVTransformer3DModel
 from .validation import latent_frames as latent_frames

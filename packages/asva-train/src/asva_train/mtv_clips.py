@@ -56,7 +56,7 @@ def stems_of(clip: TrainingClip, tracks: Literal["separate", "mix"]) -> np.ndarr
         tracks: "mix" gives the whole sound three times.
     """
     from asva_audio import MaskDemixer, Stems
-    from asva_pipelines.mtv.sound import level_tracks
+    from asva_audio.mtv_features import level_tracks
 
     if tracks == "mix":
         whole = torch.as_tensor(clip.waveform)[None]

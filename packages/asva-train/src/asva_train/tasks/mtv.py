@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asva_audio.mtv_features import hear_tracks
 from asva_dit.masks import draw_masks
-from asva_pipelines.mtv.latents import decode_video, encode_video
+from asva_dit.pixels import decode_video, encode_video
+from asva_dit.prompt import prompt_embeds
 from asva_pipelines.mtv.parts import read_part
-from asva_pipelines.mtv.sound import hear_tracks
-from asva_pipelines.mtv.text import prompt_embeds
 from asva_train.clips import clip_source
 from asva_train.components import caption_tokenizer, start_from
 from asva_train.diffusion_task import DenoisingTask, base_folder
