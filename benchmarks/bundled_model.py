@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from asva_data.synthetic import CLASSES, EVENT_CLASSES, SyntheticClip, SyntheticWorld, detect_events
+from asva_data import SyntheticClip, SyntheticWorld, detect_events
+from asva_data.synthetic.catalogue import CLASSES, EVENT_CLASSES
 from asva_metrics import (
     Interval,
     bootstrap_interval,
@@ -97,7 +98,7 @@ def matches(frames: list[np.ndarray], clips: list[SyntheticClip], heard: list[Sy
             other.event_times,
             tolerance * FRAME,
             predicted_labels=seen.labels,
-            true_labels=other.event_labels,
+            target_labels=other.event_labels,
         )
         for seen, other in found
     ]

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from asva_data.synthetic import EVENT_CLASSES, SyntheticWorld, detect_events
-from asva_data.synthetic.catalogue import OBJECT_CLASSES
+from asva_data import SyntheticWorld, detect_events
+from asva_data.synthetic.catalogue import EVENT_CLASSES, OBJECT_CLASSES
 from asva_data.synthetic.render import render
 from asva_data.synthetic.script import Script
 
@@ -82,7 +82,7 @@ def part_f1(frames: np.ndarray, scene: Scene, start: float, stop: float, toleran
     inside = (scene.times >= start) & (scene.times < stop)
     labels = [label for label, there in zip(scene.labels, inside, strict=True) if there]
     found = match_events(
-        seen.times, scene.times[inside] - start, tolerance / FPS, predicted_labels=seen.labels, true_labels=labels
+        seen.times, scene.times[inside] - start, tolerance / FPS, predicted_labels=seen.labels, target_labels=labels
     )
     return event_scores([found]).f1
 

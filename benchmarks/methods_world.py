@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from bundled_model import BATCH, FRAME, HELD_OUT, Sampled, f1, matches, quality, sample, table
 
-from asva_data.synthetic import SyntheticClip, SyntheticWorld
+from asva_data import SyntheticClip, SyntheticWorld
 from asva_metrics import chance_level
 from asva_pipelines import load_pipeline
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from asva_data.synthetic import write_world
+from asva_data import write_world
 from asva_pipelines import resolve_model
 from asva_train import load_recipe, make_task
 from asva_train.draws import generator_at

@@ -21,7 +21,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from asva_data.synthetic import TRACKS, TrackClip, TrackReading, TrackWorld, read_tracks
+from asva_data import TrackClip, TrackReading, TrackWorld, read_tracks
+from asva_data.synthetic.tracks import TRACKS
 from asva_pipelines import load_pipeline
 
 HELD_OUT, FRAME, BATCH = 991, 1 / 24, 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from asva_data.synthetic import SyntheticClip, SyntheticWorld
+from asva_data import SyntheticClip, SyntheticWorld
 
 SEED = 1_000_001  # training stays below one million
 EXAMPLES = {"frog": 3, "hammer": 8, "drums": 21}

@@ -84,9 +84,9 @@ def test_both_ways_give_the_same_and_the_predictor_is_dropped():
         (lambda c: c["cfg"].update(layer_norm_first=True), "layer_norm_first = False as the released BEATs, got True"),
         (lambda c: c["cfg"].pop("gru_rel_pos"), "gru_rel_pos = True as the released BEATs, got False"),
         (lambda c: c["cfg"].pop("input_patch_size"), "positive whole input_patch_size, got -1"),
-        (lambda c: c["cfg"].update(encoder_layers=3), "missing .*encoder.layers.2"),
-        (lambda c: c["model"].pop("encoder.layers.1.self_attn.grep_a"), "1 missing .*layers.1.self_attn.grep_a"),
-        (lambda c: c["model"].update({"encoder.lora": torch.ones(1)}), "1 unknown .*encoder.lora"),
+        (lambda c: c["cfg"].update(encoder_layers=3), r"missing: .*encoder\.layers\.2"),
+        (lambda c: c["model"].pop("encoder.layers.1.self_attn.grep_a"), r"1 missing: .*layers\.1\.self_attn\.grep_a"),
+        (lambda c: c["model"].update({"encoder.lora": torch.ones(1)}), r"1 unknown: .*encoder\.lora"),
         (
             lambda c: c["model"].update(
                 {"encoder.layers.1.self_attn.relative_attention_bias.weight": torch.ones(16, 2)}
@@ -105,7 +105,7 @@ def test_another_checkpoint_is_an_error(change, message):
 
 def test_wrong_weights_cannot_be_inverted():
     encoder, _ = original()
-    with pytest.raises(ValueError, match=r"`state_dict` must hold exactly .* 1 unknown \['extra'\]"):
+    with pytest.raises(ValueError, match=r"`state_dict` must hold known weights only, 1 unknown: extra"):
         invert_beats(encoder.config, {**encoder.state_dict(), "extra": torch.ones(1)})
     with pytest.raises(ValueError, match=r"`config` must be that of a BEATsEncoder, got none of \['conv_pos'"):
         invert_beats({}, encoder.state_dict())
@@ -120,7 +120,7 @@ def test_a_file_becomes_an_encoder(tmp_path, generator):
     torch.testing.assert_close(again(fbank).last_hidden_state, encoder(fbank).last_hidden_state, rtol=0, atol=0)
     checkpoint["cfg"]["encoder_ffn_embed_dim"] = 32
     torch.save(checkpoint, path)
-    with pytest.raises(ValueError, match=r"must hold \(32, 16\) for blocks\.0\.mlp\.0\.weight, got \(24, 16\)"):
+    with pytest.raises(ValueError, match=r"got encoder\.layers\.0\.fc1\.bias \(24,\) instead of \(32,\)"):
         load_beats(path)
     torch.save(checkpoint["model"], path)
     with pytest.raises(ValueError, match="must hold `cfg` and `model`"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchaudio import functional
 
-from asva_audio import Audio, cut, fit, official_stereo_scramble, resample, sound
+from asva_audio import Audio, cut, fit, resample, sound
 
 
 def test_cut_and_fit_count_seconds(generator):
@@ -53,10 +53,3 @@ def test_unrelated_rates_need_little_memory():
     expected = torch.sin(2 * math.pi * 440 * torch.arange(16000) / 16000)
     assert resampled.shape == (16000,)
     torch.testing.assert_close(resampled[100:-100], expected[100:-100], rtol=0, atol=1e-2)
-
-
-def test_the_scramble_reads_interleaved_samples_as_two_halves():
-    stereo = torch.tensor([[1.0, 3, 5, 7], [2, 4, 6, 8]])
-    torch.testing.assert_close(official_stereo_scramble(stereo), torch.arange(1.0, 9).view(2, 4))
-    mono = stereo[:1]
-    torch.testing.assert_close(official_stereo_scramble(mono), mono)

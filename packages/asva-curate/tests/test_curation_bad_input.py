@@ -21,9 +21,9 @@ from asva_curate import (
     write_results,
 )
 from asva_curate.curation.results import read_verdicts
-from asva_curate.preview import write_preview
 from asva_data import VideoFolder, check_dataset, prepare_dataset, wanted_from_folder
 from asva_data.listing import video_files
+from asva_data.preview import write_preview
 
 RECIPE = load_recipe("open-asva", {"filters.resolution.min": 16})
 

@@ -18,8 +18,7 @@ from asva_curate import (
     sources,
     write_measurements,
 )
-from asva_data import MediaError, write_video
-from asva_data.synthetic import SyntheticWorld
+from asva_data import MediaError, SyntheticWorld, write_video
 
 FPS, RATE = 24, 16000
 

@@ -159,7 +159,7 @@ def test_thresholds_are_parameters():
         ([], "`recipe`"),
         ({"name": "a", "filter": {}}, "filter"),
         ({"name": "a", "filters": {"x": {"measure": "flow", "mx": 1}}}, "filters.x"),
-        ({"name": "a", "filters": {"x": {"measure": "flow", "max": "much"}}}, "filter x"),
+        ({"name": "a", "filters": {"x": {"measure": "flow", "max": "much"}}}, "filters.x.max"),
         ({"name": "a", "filters": {"x": {"measure": "flow", "min": 2, "max": 1}}}, "filter x"),
         ({"filters": {}}, "name"),
     ],

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from asva_curate import Decision, DecisionLog, percentiles, read_measurements, write_report
-from asva_curate.report.drawing import WIDTH, drawing
+from asva_curate.report import histogram as drawn
 from asva_curate.report.examples import choose
-from asva_curate.report.histogram import BINS, histogram
+from asva_curate.report.histogram import BINS, draw_histogram, histogram
 from asva_data import MediaError
 
 
@@ -116,11 +116,19 @@ def test_histogram_against_counting():
 @pytest.mark.parametrize(
     ("kept", "low", "high"), [([2.0], None, None), ([0.0, 0.0], 5.0, None), ([1.0, 2.0], -3.0, 9.0)]
 )
-def test_bounds_lie_within_the_drawing(kept, low, high):
-    spread = histogram(kept, [], low, high)
-    plot = drawing({"name": "x", "of": "files", "min": low, "max": high, **spread})
-    assert all(0 <= x <= WIDTH for x, _, _ in plot.bounds)
-    assert sum(height for _, _, _, height in plot.kept) > 0
+def test_bounds_lie_within_the_drawing(kept, low, high, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    monkeypatch.setattr(drawn, "draw", lambda paint, width, height: paint(figure))
+    measure = {"name": "x", "of": "files", "min": low, "max": high, **histogram(kept, [], low, high)}
+    words = draw_histogram(measure).words
+    (axes,) = figure.axes
+    first, last = axes.get_xlim()
+    bounds = [line.get_xdata()[0] for line in axes.lines]
+    assert bounds == [bound for bound in (low, high) if bound is not None]
+    assert all(first <= bound <= last for bound in bounds) and all(f" {bound:g}" in words for bound in bounds)
+    assert sum(bar.get_height() for bar in axes.patches) == len(kept)
 
 
 def test_nothing_measured_is_no_drawing():

@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from asva_data import MediaError, VideoClips, clip_frames, clip_starts
-from asva_data.datasets import LAYOUTS, detect_layout, get_layout, load_text_encodings, random_start, read_split
+from asva_data import (
+    MediaError,
+    VideoClips,
+    clip_frames,
+    clip_starts,
+    detect_layout,
+    get_layout,
+    load_text_encodings,
+    random_start,
+    read_split,
+)
+from asva_data.datasets.layouts import LAYOUTS
 
 
 @pytest.fixture

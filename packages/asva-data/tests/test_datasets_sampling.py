@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from asva_data import MediaError
-from asva_data.datasets import random_start, sync_frames, sync_starts
+from asva_data import MediaError, random_start, sync_frames, sync_starts
 
 FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[3].parent / "shared" / "parity")) / "asva"
 RULES = ("uniform", "center-compact", "random-compact", "random")

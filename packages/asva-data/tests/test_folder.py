@@ -67,6 +67,8 @@ def test_drawing_leaves_the_global_generators_alone(root):
 def test_picture_and_sound_of_a_piece_agree(media, root):
     sample = small(root, size=(64, 96), num_frames=24)[0]
     frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+    kept = small(root, size=(64, 96), num_frames=24, as_uint8=True)[0]["frames"]
+    assert kept.dtype == torch.uint8 and np.array_equal(kept.numpy(), frames)
     numbers = [media.number_of(frame) for frame in frames]
     expected = np.floor((sample["start"] + np.arange(24) / 24 + 1e-3) * 24).astype(int)
     np.testing.assert_array_equal(numbers, expected)

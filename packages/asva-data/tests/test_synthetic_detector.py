@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from asva_data import read_video, write_video
-from asva_data.synthetic import CLASSES, SyntheticWorld, detect_events
+from asva_data import SyntheticWorld, detect_events, read_video, write_video
+from asva_data.synthetic.catalogue import CLASSES
 
 FRAME = 1 / 24
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from asva_data.synthetic import TRACKS, TrackWorld, read_tracks
+from asva_data import TrackWorld, read_tracks
+from asva_data.synthetic.tracks import TRACKS
 
 FRAME = 1 / 24
 

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from asva_data import MediaError, VideoFolder, read_video
-from asva_data.synthetic import SyntheticWorld, detect_events, write_world
+from asva_data import MediaError, SyntheticWorld, VideoFolder, detect_events, read_video, write_world
 
 SMALL = {"size": 32, "num_frames": 24}
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from asva_dit import ConversionError, MTVTransformer3DModel, save_mtv_checkpoint
+from asva_dit import MTVTransformer3DModel, save_mtv_checkpoint
+from asva_weights import ConversionError
 
 TRACKS = ("speech_embeds", "effects_embeds", "music_embeds")
 ABLATIONS = [

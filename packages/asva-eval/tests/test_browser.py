@@ -45,12 +45,20 @@ def becomes(page, condition):
 
 
 def test_videos_play_and_the_line_follows(page):
+    page.evaluate("document.querySelectorAll('video').forEach(video => { video.preload = 'auto'; video.load(); })")
     assert becomes(page, "[...document.querySelectorAll('video')].every(video => video.readyState > 1)")
     sizes = page.evaluate("[...document.querySelectorAll('video')].map(v => [v.videoWidth, v.duration.toFixed(1)])")
     assert sizes == [[48, "2.0"]] * 4
     page.evaluate("document.querySelector('video').currentTime = 1")
-    assert becomes(page, "document.querySelector('.playhead').getAttribute('x1') == '300'")
+    assert becomes(page, "document.querySelector('.playhead').style.left == '50%'")
     assert page.said == []
+
+
+def test_figures_change_their_colours_on_a_dark_screen(page):
+    ink = "getComputedStyle(document.querySelector('svg text')).fill"
+    light = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ink) != light
 
 
 def test_nothing_is_asked_for_and_it_is_as_wide_as_a_phone(page):

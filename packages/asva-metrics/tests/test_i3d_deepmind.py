@@ -48,7 +48,7 @@ def test_names_and_axes_are_strict_both_ways(state):
         convert_i3d_deepmind({key: value for key, value in arrays.items() if key != name})
     with pytest.raises(ValueError, match="1 unknown"):
         convert_i3d_deepmind({**arrays, "params/other": arrays[name]})
-    with pytest.raises(ValueError, match="must hold"):
+    with pytest.raises(ValueError, match="must have the shapes"):
         convert_i3d_deepmind({**arrays, name: arrays[name][..., 1:]})
     with pytest.raises(ValueError, match="norms without scale"):
         invert_i3d_deepmind({**state, "stem.0.norm.weight": 2 * state["stem.0.norm.weight"]})
@@ -63,7 +63,7 @@ def test_nothing_but_arrays_is_read(tmp_path):
     for name, content, text in (
         ("trap.ckpt", {"params": Trap()}, "which could run code"),
         ("list.ckpt", [np.zeros(2)], "must hold arrays by name"),
-        ("other.ckpt", {"params": {"x": np.zeros(2)}}, r"1 unknown \['params/x'\]"),
+        ("other.ckpt", {"params": {"x": np.zeros(2)}}, "1 unknown: params/x"),
     ):
         (tmp_path / name).write_bytes(pickle.dumps(content))
         with pytest.raises(ValueError, match=text):

@@ -57,9 +57,9 @@ def test_full_size_keys_are_strict_both_ways(family, parity_folder):
     key = next(key for key in state if key.endswith("weight"))
     with pytest.raises(ValueError, match="1 missing"):
         convert_network({k: v for k, v in state.items() if k != key}, family)
-    with pytest.raises(ValueError, match=r"1 unknown \['other'\]"):
+    with pytest.raises(ValueError, match="1 unknown: other"):
         convert_network({**state, "other": state[key]}, family)
-    with pytest.raises(ValueError, match="`state_dict` must hold"):
+    with pytest.raises(ValueError, match="must have the shapes"):
         convert_network({**state, key: state[key].flatten()}, family)
     with pytest.raises(ValueError, match="missing"):
         invert_network({k: v for k, v in list(ours.items())[1:]}, family)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from asva_metrics import VideoCLIP, clip_video, convert_video_clip, load_video_clip
-from asva_metrics.networks.video_clip import KEPT_POSITIONS
+from asva_metrics import VideoCLIP, clip_video, load_video_clip
+from asva_metrics.networks.video_clip import KEPT_POSITIONS, TABLE
 
 SMALL = {
     **{"vision_width": 16, "vision_layers": 2, "vision_heads": 2, "image_size": 28, "num_frames": 3},
@@ -134,16 +134,17 @@ def test_names_of_the_released_file():
     clip = 427_616_512  # ViT-L/14, without its temperature; then 8 places in time, and two tables of 248 for one of 77
     assert len(state) == 447 and sum(x.numel() for x in state.values()) == clip + 8 * 1024 + (2 * 248 - 77) * 768
     released = {**state, "text_model.logit_scale": torch.tensor(1.0), "vision_model.temp": torch.tensor(0.01)}
-    assert convert_video_clip(released).keys() == state.keys()
-    with pytest.raises(ValueError, match=r"got 2 towers without \['vision_model.temp'\]"):
-        convert_video_clip({**state, "text_model.logit_scale": torch.tensor(1.0)})
+    assert TABLE.to_ours(released, state, "VideoCLIP-XL").keys() == state.keys()
+    assert TABLE.rest(released).keys() == released.keys() - state.keys()
+    with pytest.raises(ValueError, match=r"1 unknown: vision_model\.other"):
+        TABLE.to_ours({**released, "vision_model.other": torch.tensor(1.0)}, state, "VideoCLIP-XL")
 
 
 def test_a_file_with_other_weights_is_refused(tmp_path):
     torch.save(
         {"text_model.logit_scale": torch.tensor(1.0), "vision_model.temp": torch.tensor(1.0)}, tmp_path / "x.bin"
     )
-    with pytest.raises(ValueError, match=r"must hold exactly the weights of VideoCLIP-XL.*Missing key"):
+    with pytest.raises(ValueError, match="VideoCLIP-XL must hold every weight of the network, 447 missing"):
         load_video_clip(tmp_path / "x.bin")
 
 

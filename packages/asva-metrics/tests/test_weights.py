@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from asva_metrics import SyncNet, invert_network, load_network
-from asva_metrics.networks.weights import read_weights
+from asva_weights import ConversionError, read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def test_syncnet_from_a_file(syncnet, tmp_path):
 def test_torchscript_is_read_and_not_run(tmp_path):
     module = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 1))
     torch.jit.script(module).save(tmp_path / "i3d_torchscript.pt")
-    state = read_weights(tmp_path / "i3d_torchscript.pt")
+    state = read_checkpoint(tmp_path / "i3d_torchscript.pt")
     assert state.keys() == module.state_dict().keys()
-    with pytest.raises(ValueError, match="exactly the keys of i3d"):
+    with pytest.raises(ConversionError, match=r"whole checkpoint of i3d: .* must hold every weight"):
         load_network(tmp_path / "i3d_torchscript.pt", "i3d")
 
 
@@ -42,11 +42,11 @@ def test_the_classifier_s_release_is_a_folder(tmp_path):
     for part in ("audio_encoder", "video_encoder"):
         (tmp_path / part).mkdir()
         torch.save({"x": torch.zeros(1)}, tmp_path / part / "diffusion_pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"head.diffusion_pytorch_model\.bin, which does not exist"):
+    with pytest.raises(ConversionError, match=r"head.diffusion_pytorch_model\.bin', which does not exist"):
         load_network(tmp_path, "avsync")
     (tmp_path / "head").mkdir()
     save_file({"x": torch.zeros(1)}, tmp_path / "head" / "diffusion_pytorch_model.safetensors")
-    with pytest.raises(ValueError, match=r"3 unknown \['audio_encoder.x', 'head.x', 'video_encoder.x'\]"):
+    with pytest.raises(ConversionError, match=r"3 unknown: audio_encoder\.x, head\.x, video_encoder\.x"):
         load_network(tmp_path, "avsync")
 
 
@@ -67,5 +67,5 @@ def test_bad_files(tmp_path):
         ("cut.safetensors", "damaged"),
         ("none.pt", "does not exist"),
     ):
-        with pytest.raises(ValueError, match=text):
+        with pytest.raises(ConversionError, match=text):
             load_network(tmp_path / name, "inception")

@@ -182,7 +182,7 @@ def test_a_dropped_sound_is_the_null_sound(task):
     torch.testing.assert_close(tokens[:1], null)
     assert mask.shape == (12, tokens.shape[1]) and not torch.allclose(tokens[1:], null, atol=1e-3)
     encoders = {name: window.part(name) for name in ("imagebind", "beats")}
-    timed = window.hear(sounds, drop, window.part("taps"))
+    timed = window.hear(sounds, drop)
     null = null_feature_tokens(encoders, window.part("taps"), seconds=2.0)
     torch.testing.assert_close(timed.tokens[:1], null.tokens)
     assert torch.equal(timed.times, null.times) and not torch.allclose(timed.tokens[1:], null.tokens, atol=1e-3)

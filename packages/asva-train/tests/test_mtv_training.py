@@ -1,6 +1,5 @@
 """``asva train mtv``: what learns, what is given, what is dropped; exact to resume, and a pipeline at its end."""
 
-import json
 import shutil
 from copy import deepcopy
 
@@ -10,12 +9,12 @@ import torch
 import yaml
 
 from asva_dit.masks import PATTERNS, draw_masks
+from asva_dit.training import second_speaker
 from asva_pipelines.mtv.parts import read_part
-from asva_train import Run, RunError, load_recipe, make_task
+from asva_train import Run, load_recipe, make_task
 from asva_train.assemble import assemble
 from asva_train.draws import generator_at
 from asva_train.mtv_clips import stems_of
-from asva_train.mtv_parts import second_speaker
 from asva_train.run_order import collate
 
 NETWORK = {
@@ -169,32 +168,30 @@ def test_given_frames_count_only_where_the_recipe_says(trained):
     losses = {}
     for given_loss in (True, False):
         task = make_task(recipe_of(given_loss=given_loss, frame_masks={"first": 1.0}), trained)
-        question = task.module.question(
-            batch_of(task, 0), dict.fromkeys(("text", "audio"), torch.zeros(1, dtype=torch.bool)), generator_at(1)
-        )
+        loss, clips = task.module.loss, task.module.clips(batch_of(task, 0))
+        question = loss.question(clips, draw_masks(task.recipe.frame_masks, 1, 7, generator_at(1)))
         assert question.given.tolist() == [[True] + [False] * 6]
-        noise = torch.randn(question.latents.shape, generator=generator_at(2))
-        losses[given_loss] = task.module.losses(question, torch.tensor([999]), noise)
-        clean = task.module.encode(batch_of(task, 0)["frames"], generator_at(3))
-        torch.testing.assert_close(question.latents, clean)
+        noise = torch.randn(clips.latents.shape, generator=generator_at(2))
+        losses[given_loss] = loss.losses(question, torch.tensor([999]), noise)
+        torch.testing.assert_close(question.clips.latents, task.module.encode(batch_of(task, 0)["frames"]))
     assert losses[True]["loss"] != losses[False]["loss"]
 
 
 def test_v_prediction_is_the_published_target(trained):
-    task = make_task(recipe_of(prediction_type="v_prediction"), trained)
+    loss = make_task(recipe_of(prediction_type="v_prediction"), trained).module.loss
     clean, noise = torch.ones(1, 2, 1, 1, 1), 2 * torch.ones(1, 2, 1, 1, 1)
-    target, weight = task.module.target(clean, noise, clean, torch.tensor(0.36).view(1, 1, 1, 1, 1))
+    target, weight = loss.target(clean, noise, clean, torch.tensor(0.36).view(1, 1, 1, 1, 1))
     torch.testing.assert_close(target, torch.full_like(clean, 0.6 * 2 - 0.8))
-    assert (weight == 1).all() and float(task.module.alphas_cumprod[-1]) == 0.0
+    assert (weight == 1).all() and float(loss.alphas_cumprod[-1]) == 0.0
 
 
 def test_dropped_conditions_are_zeros(trained):
     task = make_task(recipe_of(), trained)
-    lost, kept = torch.tensor([True]), torch.tensor([False])
-    assert (task.module.text(["a drum"], lost) == 0).all() and (task.module.text(["a drum"], kept) != 0).any()
-    stems = batch_of(task, 0)["stems"]
-    assert all((part == 0).all() for part in task.module.audio(stems, lost, 25).values())
-    assert all((part != 0).any() for part in task.module.audio(stems, kept, 25).values())
+    clips, lost, kept = task.module.clips(batch_of(task, 0)), torch.tensor([True]), torch.tensor([False])
+    without = [task.module.loss.without(clips, drop, drop) for drop in (lost, kept)]
+    assert (without[0].text == 0).all() and (without[1].text != 0).any()
+    assert all((part == 0).all() for part in without[0].tracks.values())
+    assert all((part != 0).any() for part in without[1].tracks.values())
 
 
 def test_masks_are_drawn_as_often_as_asked():
@@ -251,14 +248,6 @@ def test_a_second_speaker_starts_as_the_first(trained):
 def test_bad_recipes(trained, changes, complaint):
     with pytest.raises(ValueError, match=complaint):
         make_task(recipe_of(**changes), trained)
-
-
-def test_parts_that_are_not_there(tmp_path):
-    with pytest.raises(RunError, match="`vae` must be in"):
-        read_part("vae", tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "Popen"}), encoding="utf-8")
-    with pytest.raises(RunError, match=r"must be one of .*got Popen"):
-        read_part("vae", tmp_path)
 
 
 @pytest.mark.parametrize("stage", ["face", "single", "multiple", "sound-event", "mood"])

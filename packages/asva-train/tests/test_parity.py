@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asva_audio import ImageBindAudioEncoder, convert_avsyncd_audio
+from asva_audio import ImageBindAudioEncoder, convert_avsyncd_audio, segment_mask
 from asva_train import load_recipe
-from asva_train.tasks.avsyncd import AVSyncDLoss
 from asva_unet import AVSyncDUNet, make_scheduler
+from asva_unet.losses import AVSyncDLoss
 
 FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "asva"
 FIXTURES = sorted(FOLDER.glob("train_loss_*.safetensors"))
@@ -24,7 +24,7 @@ def _part(tensors, prefix):
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _loss(tensors, facts):
+def _loss(tensors, facts, num_frames):
     unet = AVSyncDUNet(**facts["unet_config"])
     unet.load_state_dict(_part(tensors, "state/unet."))
     theirs = facts["audio_encoder_config"]
@@ -41,17 +41,18 @@ def _loss(tensors, facts):
     recipe = load_recipe("avsyncd")
     schedule = make_scheduler("ddim", zero_terminal_snr=recipe.zero_terminal_snr)
     parts = {"avsyncd_unet": unet, "audio_encoder": encoder}
-    return AVSyncDLoss(recipe, parts, None, schedule, ("avsyncd_unet",))
+    heard = segment_mask(num_frames, encoder.grid, window=recipe.segment_window)
+    return AVSyncDLoss(recipe, parts, None, schedule, ("avsyncd_unet",), heard=heard)
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_training_step(path, record_property):
     tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     given, expected = _part(tensors, "in/"), _part(tensors, "out/")
-    module, seen = _loss(tensors, facts), {}
-    module.unet.register_forward_hook(lambda _, inputs, output: seen.update(input=inputs[0], output=output.sample))
     latents = given["latents"].transpose(1, 2)
-    tokens, mask = module.hear(given["mel"], ~given["audio_keep"], latents.shape[1])
+    module, seen = _loss(tensors, facts, latents.shape[1]), {}
+    module.unet.register_forward_hook(lambda _, inputs, output: seen.update(input=inputs[0], output=output.sample))
+    tokens, mask = module.hear(given["mel"], ~given["audio_keep"])
     weight, bias = (tensors[f"state/audio_encoder.final_layer_norm.{name}"] for name in ("weight", "bias"))
     question = module.ask(latents, given["text"], tokens * weight + bias, mask)
     loss = module.losses(question, given["timesteps"], given["noise"].transpose(1, 2))["loss"]

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 import torch
 
-from asva_data.synthetic import write_world
+from asva_data import write_world
 from asva_train import DataRecipe, RunError, load_recipe, make_task
 from asva_train.draws import generator_at
 from asva_train.encoders import plan_encoders
@@ -295,30 +295,3 @@ def test_frozen_parts_follow_to_a_device(model, tmp_path):
     task = make_task(recipe("avsyncd", model("avsyncd"), data__height=32, data__width=32), tmp_path)
     moved = task.module.to("meta")
     assert all(p.is_meta for name in ("vae", "text_encoder", "audio_encoder") for p in moved.part(name).parameters())
-
-
-def test_the_commands_store_and_train(asva, raw, model, tmp_path):
-    clips = [word for name, value in CLIPS.items() for word in ("--set", f"data.{name}={value}")]
-    base, beats = tmp_path / "base", tmp_path / "elsewhere"
-    shutil.copytree(model("audio-window"), base)
-    (base / "beats").rename(beats)
-    hearing = ["--set", "taps={beats: [1]}", "--set", f"init.beats={beats}"]
-    words = ("--model", base, "--recipe", "tiny-audio-window", "--device", "cpu", *clips, *hearing)
-    stored = asva("data", "precompute", raw, "--output", tmp_path / "shards", *words)
-    assert stored.code == 0 and "3 clips in 1 shards" in stored.out, stored.err
-    assert read_index(tmp_path / "shards")["settings"]["tokens"]["taps"] == {"beats": [1]}
-    networks = f"models={json.dumps({'audio_window_unet': network(base)})}"
-    fields = (
-        "data.kind=latents",
-        f"data.root={tmp_path / 'shards'}",
-        f"base={base}",
-        networks,
-        "loop.mixed_precision=no",
-    )
-    chosen = [word for field in fields for word in ("--set", field)]
-    home = tmp_path / "run"
-    ran = asva("train", "audio-window", "--folder", home, "--steps", 1, "--device", "cpu", *clips, *hearing, *chosen)
-    assert ran.code == 0 and (home / "taps" / "config.json").is_file(), ran.err
-    wrong = asva("train", "avsyncd", "--folder", tmp_path / "b", "--steps", 1, "--device", "cpu", *clips,
-                 *chosen[:4], "--set", f"base={model('avsyncd')}", "--set", "models={}")  # fmt: skip
-    assert wrong.code == 1 and "as avsyncd hears it" in wrong.err and "Traceback" not in wrong.err

@@ -6,8 +6,8 @@ import torch
 
 from asva_metrics import AVSyncClassifier, SmallSyncClassifier, invert_network
 from asva_train import Run, RunError, load_recipe, make_task
-from asva_train.clips import TrainingClip
-from asva_train.sync_views import shifted_clips_view, small_sync_view
+from asva_train.tasks.sync import shifted_clips_view, small_sync_view
+from asva_train.training_clip import TrainingClip
 
 STEPS = {"loop.max_steps": 2, "loop.warmup_steps": 0, "loop.log_every": 1, "data.workers": 0}
 SMALL = STEPS | {
@@ -73,7 +73,7 @@ def test_shifted_clips_are_cut_as_published():
 
 
 def test_the_small_classifier_is_asked_for_the_shift_that_brings_the_sound_back():
-    from asva_data.synthetic import SyntheticWorld
+    from asva_data import SyntheticWorld
 
     clip = SyntheticWorld(3, size=32, num_frames=72, classes="hammer", two_objects=0.0)[0]
     clip = TrainingClip(
@@ -117,5 +117,5 @@ def test_starts_from_avid_cma(tmp_path):
     ours, theirs = task.network.state_dict(), donor.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours if not key.startswith("head."))
     torch.save({"model": dict(list(state.items())[:1])}, tmp_path / "part.pth")
-    with pytest.raises(RunError, match="`init` must hold both towers"):
+    with pytest.raises(ValueError, match="must hold both towers"):
         make_task(load_recipe("sync-avsync", full | {"init": str(tmp_path / "part.pth")}), tmp_path)

@@ -161,14 +161,6 @@ def test_one_scheduler_becomes_another_by_its_config():
     assert unipc.config.timestep_spacing == "leading"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_latents_are_scaled_for_training(name):
-    latents, timesteps = torch.ones(3, 2, 1, 1, 1), torch.tensor([0, 200, 999])
-    scaled = make_scheduler(name, dynamic_rescale=True).scale_latents(latents, timesteps)
-    torch.testing.assert_close(scaled[:, 0, 0, 0, 0], dynamic_rescale()[timesteps].float(), rtol=0, atol=1e-6)
-    assert torch.equal(make_scheduler(name).scale_latents(latents, timesteps), latents)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

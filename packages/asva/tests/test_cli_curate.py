@@ -9,8 +9,7 @@ import pytest
 pytest.importorskip("pyarrow", reason="needs asva-data[curation]")
 
 from asva.cli import app
-from asva_data import write_video
-from asva_data.synthetic import SyntheticWorld
+from asva_data import SyntheticWorld, write_video
 
 SMALL = ["--set", "filters.resolution.min=64", "--set", "filters.frozen.min=0.02", "--set", "filters.silent.min=-70"]
 

@@ -111,7 +111,7 @@ def test_a_model_folder_is_described(asva, small_model):
 
 
 def test_a_download_is_announced_and_not_begun(asva, inputs, monkeypatch):
-    monkeypatch.setattr("asva_pipelines.loading.hub._cached", lambda file: None)
+    monkeypatch.setattr("asva_pipelines.loading.hub.cached_file", lambda file: None)
     ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", "keyvid")
     assert ran.code == 1
     for words in ("31.1 GB", "RyanWW/KeyVID", "CC BY-NC-SA 4.0", "MIT"):

@@ -31,7 +31,6 @@ from .sound import Audio as Audio
 from .sound import AudioError as AudioError
 from .sound import cut as cut
 from .sound import fit as fit
-from .sound import official_stereo_scramble as official_stereo_scramble
 from .sound import resample as resample
 from .stems import Demixer as Demixer
 from .stems import GivenStems as GivenStems
@@ -48,6 +47,7 @@ from .wav2vec import num_video_frames as num_video_frames
 from .wav2vec import wav2vec_features as wav2vec_features
 from .weights import load_beats as load_beats
 from .weights import load_imagebind_audio as load_imagebind_audio
+from .weights import read_imagebind as read_imagebind
 from .windows import TimedTokens as TimedTokens
 from .windows import frame_times as frame_times
 from .windows import window_mask as window_mask
@@ -97,7 +97,7 @@ __all__ = [
     "null_feature_tokens",
     "null_mel",
     "num_video_frames",
-    "official_stereo_scramble",
+    "read_imagebind",
     "resample",
     "resize_positions",
     "segment_mask",

@@ -2,39 +2,61 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from asva_audio.imagebind import ImageBindAudioEncoder
 from asva_audio.positions import resize_positions
+from asva_weights import ConversionError, KeyTable, count_of, shape_of
+from asva_weights.key_table import Rows, below, first_names
 
 MODALITIES = ("vision", "text", "audio", "depth", "thermal", "imu")
+HEAD_SIZE = 64
 PARTS = ("modality_preprocessors", "modality_trunks", "modality_heads", "modality_postprocessors")
 
-# ours -> theirs; {i} is the number of a block
-EMBEDDING = {
-    "class_embedding": "modality_preprocessors.audio.cls_token",
-    "positions": "modality_preprocessors.audio.pos_embedding_helper.pos_embed",
-    "patch.weight": "modality_preprocessors.audio.rgbt_stem.proj.weight",
-    "patch_norm.weight": "modality_preprocessors.audio.rgbt_stem.norm_layer.weight",
-    "patch_norm.bias": "modality_preprocessors.audio.rgbt_stem.norm_layer.bias",
-}
-BLOCK = {
-    "attention.to_qkv.weight": "attn.in_proj_weight",
-    "attention.to_qkv.bias": "attn.in_proj_bias",
-    "attention.to_out.weight": "attn.out_proj.weight",
-    "attention.to_out.bias": "attn.out_proj.bias",
-    "attention.bias_key": "attn.bias_k",
-    "attention.bias_value": "attn.bias_v",
-    "norm1.weight": "norm_1.weight",
-    "norm1.bias": "norm_1.bias",
-    "norm2.weight": "norm_2.weight",
-    "norm2.bias": "norm_2.bias",
-    "mlp.0.weight": "mlp.fc1.weight",
-    "mlp.0.bias": "mlp.fc1.bias",
-    "mlp.2.weight": "mlp.fc2.weight",
-    "mlp.2.bias": "mlp.fc2.bias",
-}
-TRUNK = "modality_trunks.audio.blocks."
+WHAT = "audio tower of ImageBind"
+POSITIONS = "modality_preprocessors.audio.pos_embedding_helper.pos_embed"
+PATCH = "modality_preprocessors.audio.rgbt_stem.proj.weight"
+BLOCKS = "modality_trunks.audio.blocks."
+BLOCK_ROWS: Rows = (
+    (r"\.attention\.to_qkv\.(weight|bias)$", r".attn.in_proj_\1"),
+    (r"\.attention\.to_out\.", ".attn.out_proj."),
+    (r"\.attention\.bias_(k|v)(ey|alue)$", r".attn.bias_\1"),
+    (r"\.norm(\d)\.", r".norm_\1."),
+    (r"\.mlp\.0\.", ".mlp.fc1."),
+    (r"\.mlp\.2\.", ".mlp.fc2."),
+)
+TABLE = KeyTable(
+    (
+        (r"^class_embedding$", "modality_preprocessors.audio.cls_token"),
+        (r"^positions$", POSITIONS),
+        (r"^patch\.", "modality_preprocessors.audio.rgbt_stem.proj."),
+        (r"^patch_norm\.", "modality_preprocessors.audio.rgbt_stem.norm_layer."),
+        (r"^blocks\.", BLOCKS),
+        *BLOCK_ROWS,
+    )
+)
+
+
+def audio_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Arguments of :class:`asva_audio.ImageBindAudioEncoder` that the weights of ImageBind, without prefix, tell.
+
+    Heads have the width 64 of ImageBind.
+
+    Raises:
+        ConversionError: If a weight that tells one is missing.
+    """
+    width, _, patch, _ = shape_of(state, PATCH, WHAT, 4)
+    return {
+        "hidden_size": width,
+        "num_hidden_layers": count_of(state, rf"{re.escape(BLOCKS)}(\d+)\."),
+        "num_attention_heads": max(width // HEAD_SIZE, 1),
+        "mlp_ratio": shape_of(state, f"{BLOCKS}0.mlp.fc1.weight", WHAT)[0] // width,
+        "patch_size": patch,
+        "class_token": "modality_preprocessors.audio.cls_token" in state,
+    }
 
 
 def split_imagebind(
@@ -50,16 +72,18 @@ def split_imagebind(
         The keys of the audio tower and those of the other modalities and the heads, both without ``prefix``.
 
     Raises:
-        ValueError: If a key below ``prefix`` belongs to no modality of ImageBind, or there is no audio tower.
+        ConversionError: If a key below ``prefix`` belongs to no modality of ImageBind, or there is no audio tower.
     """
-    state = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
+    state = below(state_dict, prefix)
     known = re.compile(rf"({'|'.join(PARTS)})\.({'|'.join(MODALITIES)})\.")
-    if unknown := sorted(key for key in state if not known.match(key)):
-        raise ValueError(f"`state_dict` must hold only keys of ImageBind below {prefix!r}, got {_some(unknown)}.")
+    if unknown := {key for key in state if not known.match(key)}:
+        raise ConversionError(
+            f"`state_dict` must hold only keys of ImageBind below {prefix!r}, got {first_names(unknown)}."
+        )
     tower = ("modality_preprocessors.audio.", "modality_trunks.audio.")
     audio = {key: value for key, value in state.items() if key.startswith(tower)}
     if not audio:
-        raise ValueError(f"`state_dict` must hold an ImageBind audio tower below {prefix!r}, got none.")
+        raise ConversionError(f"`state_dict` must hold an ImageBind audio tower below {prefix!r}, got none.")
     return audio, {key: value for key, value in state.items() if key not in audio}
 
 
@@ -80,18 +104,13 @@ def convert_imagebind_audio(
         State for ``load_state_dict``; tensors are shared with ``state_dict`` except resized positions.
 
     Raises:
-        ValueError: If a key is missing or unknown, or the positions do not fit the bands of ``grid``.
+        ConversionError: If a key is missing or unknown, or the positions do not fit the bands of ``grid``.
     """
     audio, _ = split_imagebind(state_dict, prefix=prefix)
-    names = _names(audio)
-    missing = sorted(set(names.values()) - audio.keys())
-    unknown = sorted(audio.keys() - set(names.values()))
-    if missing or unknown:
-        raise ValueError(
-            f"`state_dict` must hold exactly the ImageBind audio tower, "
-            f"got {len(missing)} missing {_some(missing)} and {len(unknown)} unknown {_some(unknown)}."
-        )
-    state = {ours: audio[theirs] for ours, theirs in names.items()}
+    with torch.device("meta"):
+        like = ImageBindAudioEncoder(**audio_config(audio)).state_dict()
+        like["positions"] = torch.empty(1, shape_of(audio, POSITIONS, WHAT, 3)[1], like["patch.weight"].shape[0])
+    state = TABLE.to_ours(audio, like, f"The {WHAT}")
     if grid is not None:
         state["positions"] = _fit_positions(state["positions"], grid, int("class_embedding" in state))
     return state
@@ -108,37 +127,17 @@ def invert_imagebind_audio(
         rest: What :func:`split_imagebind` left over, put back beside the tower.
 
     Raises:
-        ValueError: If a key is missing or unknown.
+        ConversionError: If a key is missing or unknown.
     """
-    blocks = {int(key.split(".")[1]) for key in state_dict if re.match(r"blocks\.\d+\.", key)}
-    names = _table(len(blocks), "class_embedding" in state_dict)
-    if state_dict.keys() != names.keys():
-        wrong = sorted(state_dict.keys() ^ names.keys())
-        raise ValueError(f"`state_dict` must be that of an ImageBindAudioEncoder, got wrong keys {_some(wrong)}.")
-    state = {names[key]: value for key, value in state_dict.items()}
-    return {prefix + key: value for key, value in {**state, **(rest or {})}.items()}
-
-
-def _names(audio: Mapping[str, Tensor]) -> dict[str, str]:
-    blocks = {int(key[len(TRUNK) :].split(".")[0]) for key in audio if re.match(re.escape(TRUNK) + r"\d+\.", key)}
-    return _table(max(blocks, default=-1) + 1, EMBEDDING["class_embedding"] in audio)
-
-
-def _table(num_blocks: int, class_token: bool) -> dict[str, str]:
-    names = {ours: theirs for ours, theirs in EMBEDDING.items() if class_token or ours != "class_embedding"}
-    for i in range(num_blocks):
-        names |= {f"blocks.{i}.{ours}": f"{TRUNK}{i}.{theirs}" for ours, theirs in BLOCK.items()}
-    return names
+    original = TABLE.to_original(state_dict)
+    convert_imagebind_audio(original)  # says what is missing or unknown
+    return {prefix + key: value for key, value in {**original, **(rest or {})}.items()}
 
 
 def _fit_positions(positions: Tensor, grid: tuple[int, int], extra: int) -> Tensor:
     columns, left = divmod(positions.shape[1] - extra, grid[0])
     if left:
-        raise ValueError(
+        raise ConversionError(
             f"`grid` must have the bands of the checkpoint, got {grid} for {positions.shape[1]} positions."
         )
     return positions if columns == grid[1] else resize_positions(positions, (grid[0], columns), grid)
-
-
-def _some(keys: list[str], limit: int = 3) -> str:
-    return str(keys[:limit])[:-1] + (", ...]" if len(keys) > limit else "]")

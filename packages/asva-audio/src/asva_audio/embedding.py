@@ -8,13 +8,16 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-# ours -> theirs
-NAMES = {
-    "norm.weight": "modality_heads.audio.0.weight",
-    "norm.bias": "modality_heads.audio.0.bias",
-    "projection.weight": "modality_heads.audio.2.weight",
-    "log_scale": "modality_postprocessors.audio.1.log_logit_scale",
-}
+from asva_weights import KeyTable, shape_of
+from asva_weights.key_table import below
+
+TABLE = KeyTable(
+    (
+        (r"^norm\.", "modality_heads.audio.0."),
+        (r"^projection\.", "modality_heads.audio.2."),
+        (r"^log_scale$", "modality_postprocessors.audio.1.log_logit_scale"),
+    )
+)
 
 
 class ImageBindAudioHead(ModelMixin, ConfigMixin):
@@ -45,8 +48,11 @@ def convert_imagebind_head(state_dict: Mapping[str, Tensor], *, prefix: str = ""
     """Weights of :class:`ImageBindAudioHead` from an ImageBind checkpoint that stands under ``prefix``.
 
     Raises:
-        ValueError: If a key of the head is missing.
+        ConversionError: If a key of the head is missing or unknown, or a shape is another.
     """
-    if missing := [prefix + key for key in NAMES.values() if prefix + key not in state_dict]:
-        raise ValueError(f"`state_dict` must hold the head of ImageBind's audio tower, got none of {missing}.")
-    return {ours: state_dict[prefix + theirs] for ours, theirs in NAMES.items()}
+    what, parts = "head of ImageBind's audio tower", ("modality_heads.audio.", "modality_postprocessors.audio.")
+    head = {key: value for key, value in below(state_dict, prefix).items() if key.startswith(parts)}
+    size, width = shape_of(head, "modality_heads.audio.2.weight", what, 2)
+    with torch.device("meta"):
+        like = ImageBindAudioHead(width, size).state_dict()
+    return TABLE.to_ours(head, like, f"The {what}")

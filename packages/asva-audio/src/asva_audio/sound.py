@@ -104,21 +104,6 @@ def resample(waveform: Tensor, orig: int, new: int) -> Tensor:
     return _resample_each(flat, step, phases).reshape(*waveform.shape[:-1], -1)
 
 
-def official_stereo_scramble(waveform: Tensor) -> Tensor:
-    """What the original loader does to a stereo sound: interleaved samples read as two halves.
-
-    The released KeyVID and AVSyncD code reshapes (s, c) to (c, s) instead of transposing it. Only for comparisons with
-    results of that code; :func:`asva_audio.load_audio` keeps the channels apart.
-
-    Args:
-        waveform: (c, s) samples.
-
-    Returns:
-        (c, s), where channel 0 holds the first half of the interleaved samples. Mono is unchanged.
-    """
-    return waveform.T.reshape(waveform.shape)
-
-
 def check_range(start: float, duration: float | None) -> None:
     if not start >= 0 or math.isinf(start):
         raise ValueError(f"`start` must be at least 0 seconds, got {start}.")

@@ -47,7 +47,7 @@ from .curation.whole_set import count_reasons as count_reasons
 from .curation.whole_set import settle as settle
 from .curation.windows import WindowRule as WindowRule
 from .report.summary import summarize as summarize
-from .report.writing import write_report as write_report
+from .report.summary import write_report as write_report
 from .review.agreement import Agreement as Agreement
 from .review.agreement import agreement as agreement
 from .review.agreement import disputed as disputed

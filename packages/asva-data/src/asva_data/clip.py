@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
 class MediaError(ValueError):
     """A file that cannot be read or written; one line that names the file and the mend."""
+
+
+class Picture(NamedTuple):
+    """One decoded frame: when it appears, when it goes (seconds), and its pixels on demand."""
+
+    time: float
+    end: float
+    to_rgb: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
 
 import numpy as np
 
 from .clip import Clip, MediaError
-from .info import MediaInfo, probe
+from .decode_decord import decord_pictures
+from .decode_pyav import pyav_pictures
+from .info import probe
 from .resize import check_size, resize_crop
 from .sound import read_sound
 
 TOLERANCE = 1e-3  # seconds; Matroska keeps times in whole milliseconds
+BACKENDS = {"pyav": pyav_pictures, "decord": decord_pictures}  # of the picture; sound is always decoded by PyAV
 MAX_BYTES = 8 * 2**30  # of frames held at once
-
-
-class Picture(NamedTuple):
-    """One decoded frame: when it appears, when it goes (seconds), and its pixels on demand."""
-
-    time: float
-    end: float
-    to_rgb: Callable[[], np.ndarray]
-
-
-class Decoder(Protocol):
-    """What a backend must do; sound is always decoded by PyAV."""
-
-    def pictures(self, path: str | os.PathLike, info: MediaInfo, start: float) -> Iterator[Picture]:
-        """Yield the frames in order of time from the one on screen at `start` seconds, or earlier."""
 
 
 def read_video(
@@ -99,12 +86,13 @@ def iter_frames(
     size: int | tuple[int, int] | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield (seconds, (h, w, 3) uint8 RGB) one by one, holding two frames at most; arguments as in `read_video`."""
-    decoder = _decoder(backend)
+    if backend not in BACKENDS:
+        raise MediaError(f"`backend` must be 'pyav' or 'decord', got {backend!r}.")
     _check_cut(start, duration, fps)
     target = None if size is None else check_size(size)
     info = probe(path)
     stop = math.inf if duration is None else start + duration
-    pictures = decoder.pictures(path, info, start)
+    pictures = BACKENDS[backend](path, info, start)
     chosen = _native(pictures, start, stop) if fps is None else _resampled(pictures, start, stop, float(fps))
     for time, frame in chosen:
         yield time, frame if target is None else resize_crop(frame, target)
@@ -140,18 +128,6 @@ def _hold(picture, index, until, start, fps):
         yield index / fps, frame
         index += 1
     return index
-
-
-def _decoder(backend) -> Decoder:
-    if backend == "pyav":
-        from .decode_pyav import PyAVDecoder
-
-        return PyAVDecoder()
-    if backend == "decord":
-        from .decode_decord import DecordDecoder
-
-        return DecordDecoder()
-    raise MediaError(f"`backend` must be 'pyav' or 'decord', got {backend!r}.")
 
 
 def _check_cut(start, duration, fps) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
-from .clip import MediaError
-from .decode import Picture
+from .clip import MediaError, Picture
 from .decode_pyav import display_matrix
 from .info import MediaInfo
 from .tracks import decode, picture_packets
@@ -14,27 +14,24 @@ CONTAINERS = ("mov", "matroska")
 CODECS = ("h264", "vp9")
 
 
-class DecordDecoder:
-    """Frames by decord, time stamps by PyAV: decord's own restart at zero in every file."""
+def decord_pictures(path: str | os.PathLike, info: MediaInfo, start: float) -> Iterator[Picture]:
+    """Frames by decord, time stamps by PyAV: decord's own restart at zero in every file.
 
-    def pictures(self, path, info: MediaInfo, start: float) -> Iterator[Picture]:
-        """See `Decoder`.
-
-        Raises:
-            MediaError: If decord is not installed, or misreads this kind of file.
-        """
-        decord = _load()
-        times = _times(path, info)
-        try:
-            reader = decord.VideoReader(f"file:{path}", ctx=decord.cpu(0), num_threads=1)
-            if len(reader) != len(times):
-                raise _refusal(path, f"a file of which decord sees {len(reader)} of {len(times)} frames")
-            for index, time in enumerate(times):
-                end = times[index + 1] if index + 1 < len(times) else time + 1 / info.fps
-                if end > start:
-                    yield Picture(time, end, lambda index=index: reader[index].asnumpy())
-        except decord.DECORDError as error:
-            raise MediaError(f"`path` must be a whole media file, got {path}, which decord cannot decode.") from error
+    Raises:
+        MediaError: If decord is not installed, or misreads this kind of file.
+    """
+    decord = _load()
+    times = _times(path, info)
+    try:
+        reader = decord.VideoReader(f"file:{path}", ctx=decord.cpu(0), num_threads=1)
+        if len(reader) != len(times):
+            raise _refusal(path, f"a file of which decord sees {len(reader)} of {len(times)} frames")
+        for index, time in enumerate(times):
+            end = times[index + 1] if index + 1 < len(times) else time + 1 / info.fps
+            if end > start:
+                yield Picture(time, end, lambda index=index: reader[index].asnumpy())
+    except decord.DECORDError as error:
+        raise MediaError(f"`path` must be a whole media file, got {path}, which decord cannot decode.") from error
 
 
 def _load():

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from .decode import Picture
+from .clip import Picture
 from .info import MediaInfo
 from .tracks import decode
 
 
-class PyAVDecoder:
-    """Decodes with FFmpeg's libraries on one thread; parallelise over files."""
-
-    def pictures(self, path, info: MediaInfo, start: float) -> Iterator[Picture]:
-        """See `Decoder`."""
-        reformatter = VideoReformatter()
-        length, previous = 1 / info.fps, -1 / info.fps
-        for frame in decode(path, "video", info.zero + start):
-            # Raw streams carry no time stamps: then frames follow at the average rate.
-            time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
-            end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
-            previous = time
-            yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter, info.pixel_aspect))
+def pyav_pictures(path: str | os.PathLike, info: MediaInfo, start: float) -> Iterator[Picture]:
+    """Frames in order of time from the one on screen at `start` seconds, or earlier, by FFmpeg on one thread."""
+    reformatter = VideoReformatter()
+    length, previous = 1 / info.fps, -1 / info.fps
+    for frame in decode(path, "video", info.zero + start):
+        # Raw streams carry no time stamps: then frames follow at the average rate.
+        time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
+        end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
+        previous = time
+        yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter, info.pixel_aspect))
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter, pixel_aspect: float = 1.0) -> np.ndarray:

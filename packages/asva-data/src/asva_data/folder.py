@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from .clip import Clip, MediaError
 from .decode import read_video
 from .info import MediaInfo, probe
-from .listing import Captions, check_name, class_of, read_scores, score_file, video_files
+from .listing import Captions, check_name, class_of, read_scores, score_file, scores_at, video_files
 from .resize import Framing, check_size, resize_crop
+from .sound import load_sound
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class VideoFolder(Dataset):
     ============== ============================================================================================
     key            value
     ============== ============================================================================================
-    frames         (t, 3, h, w) float32 in [-1, 1]; only the chosen ones with `select_frames`
+    frames         (t, 3, h, w) float32 in [-1, 1], or (t, h, w, 3) with `as_uint8`; only those of `select_frames`
     frame_indices  (t,) int64, which of the `num_frames` they are
     times          (t,) float64, seconds from the start of the piece
     waveform       (c, s) float32 as long as the piece; native rate, or what `load_audio` gives
@@ -66,6 +67,7 @@ class VideoFolder(Dataset):
             ``asva_audio.load_audio``, which gives every piece the same rate and channels (needed to batch).
         random_start: Draw the start of the piece; otherwise it is the start of the picture.
         seed: Of the draws.
+        as_uint8: Whether frames stay (t, h, w, 3) uint8, as they are decoded.
         transform: Called on each sample; what it returns is the sample.
         backend: See `read_video`.
 
@@ -88,6 +90,7 @@ class VideoFolder(Dataset):
         load_audio: Callable[..., Any] | None = None,
         random_start: bool = True,
         seed: int = 0,
+        as_uint8: bool = False,
         transform: Callable[[dict[str, Any]], Any] | None = None,
         backend: str = "pyav",
     ) -> None:
@@ -96,7 +99,7 @@ class VideoFolder(Dataset):
         self.root, self.num_frames, self.fps, self.size = Path(root), num_frames, float(fps), check_size(size)
         self.framing, self.select_frames, self.motion_scores = framing, select_frames, motion_scores
         self.sound, self.load_audio, self.random_start = sound, load_audio, random_start
-        self.seed, self.transform, self.backend = seed, transform, backend
+        self.seed, self.as_uint8, self.transform, self.backend = seed, as_uint8, transform, backend
         # Shared memory: workers that live through several epochs see the new number too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self.broken: list[tuple[Path, str]] = []
@@ -168,9 +171,10 @@ class VideoFolder(Dataset):
         clip = self._read(entry, start)
         score = None if self.motion_scores is None else self._score(entry, start)
         indices = self._choose(score, generator)
-        frames = resize_crop(clip.frames[np.minimum(indices, len(clip.frames) - 1)], self.size, framing=self.framing)
+        chosen = clip.frames[np.minimum(indices, len(clip.frames) - 1)]
+        frames = torch.from_numpy(resize_crop(chosen, self.size, framing=self.framing))
         sample = {
-            "frames": torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
+            "frames": frames if self.as_uint8 else frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
             "frame_indices": torch.from_numpy(indices),
             "times": torch.from_numpy(indices / self.fps),
             "caption": entry.caption,
@@ -197,10 +201,8 @@ class VideoFolder(Dataset):
         return clip
 
     def _score(self, entry: Entry, start: float) -> np.ndarray:
-        """The stored scores at the piece's frames: score j is the motion that ends with the file's frame j + 1."""
-        scores = read_scores(score_file(entry.path, self.root, self.motion_scores))
-        stored = entry.info.start + (np.arange(len(scores)) + 1) / entry.info.fps
-        return np.interp(start + np.arange(self.num_frames) / self.fps, stored, scores).astype(np.float32)
+        stored = score_file(entry.path, self.root, self.motion_scores)
+        return scores_at(stored, entry.info, start + np.arange(self.num_frames) / self.fps)
 
     def _choose(self, score: np.ndarray | None, generator: np.random.Generator) -> np.ndarray:
         if self.select_frames is None:
@@ -214,10 +216,6 @@ class VideoFolder(Dataset):
         if self.load_audio is None:
             waveform, rate = torch.from_numpy(clip.waveform), clip.sample_rate
         else:
-            try:
-                audio = self.load_audio(entry.path, start=start, duration=self.duration)
-            except ValueError as error:  # the reader's own word for a track it cannot read
-                raise MediaError(str(error)) from error
-            waveform, rate = torch.as_tensor(audio.waveform), audio.sample_rate
+            waveform, rate = load_sound(self.load_audio, entry.path, start, self.duration)
         missing = round(self.duration * rate) - waveform.shape[-1]
         return torch.nn.functional.pad(waveform, (0, missing)), rate  # a negative number cuts

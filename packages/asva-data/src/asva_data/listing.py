@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .clip import MediaError
+from .info import MediaInfo
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
@@ -98,3 +99,13 @@ def read_scores(path: Path) -> np.ndarray:
     if scores.ndim != 1 or not scores.size or not np.isfinite(scores).all():
         raise MediaError(f"`motion_scores` must be finite and of shape (t - 1,), got {scores.shape} in {path}.")
     return scores.astype(np.float32)
+
+
+def scores_at(path: Path, info: MediaInfo, times: np.ndarray) -> np.ndarray:
+    """(t,) float32 stored scores at seconds of a file: score j is the motion that ends with the file's frame j + 1.
+
+    Raises:
+        MediaError: As `read_scores`.
+    """
+    scores = read_scores(path)
+    return np.interp(times, info.start + (np.arange(len(scores)) + 1) / info.fps, scores).astype(np.float32)

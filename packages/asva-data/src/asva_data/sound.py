@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 
 from .clip import MediaError
 from .info import MediaInfo
@@ -58,6 +61,21 @@ def read_sound(
     if not np.isfinite(waveform).all():
         raise MediaError(f"`path` must have finite sound, got NaN or infinite samples in {path}.")
     return waveform, rate
+
+
+def load_sound(
+    load_audio: Callable[..., Any], path: str | os.PathLike, start: float, duration: float
+) -> tuple[torch.Tensor, int]:
+    """The sound of a clip by a reader of the user's, such as ``asva_audio.load_audio``, and its rate.
+
+    Raises:
+        MediaError: If the reader cannot read it.
+    """
+    try:
+        audio = load_audio(path, start=start, duration=duration)
+    except ValueError as error:  # the reader's own word for a track it cannot read
+        raise MediaError(str(error)) from error
+    return torch.as_tensor(audio.waveform), audio.sample_rate
 
 
 def to_float(frame) -> np.ndarray:

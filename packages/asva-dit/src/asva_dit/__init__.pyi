@@ -3,7 +3,6 @@
 from .audio_tokens import AudioTokens as AudioTokens
 from .block import MTVBlock as MTVBlock
 from .control import MTVAudio as MTVAudio
-from .convert import ConversionError as ConversionError
 from .convert import convert_mtv as convert_mtv
 from .convert import restore_mtv as restore_mtv
 from .denoise import denoise as denoise
@@ -18,14 +17,11 @@ from .patch_autoencoder import PatchVideoAutoencoder as PatchVideoAutoencoder
 from .prompt import MTVPrompt as MTVPrompt
 from .release import load_mtv_checkpoint as load_mtv_checkpoint
 from .release import mtv_config as mtv_config
-from .release import read_mtv_checkpoint as read_mtv_checkpoint
 from .release import save_mtv_checkpoint as save_mtv_checkpoint
 from .rotary import rotary_embedding as rotary_embedding
 from .scheduler import MTVDPMScheduler as MTVDPMScheduler
 from .scheduler import OfficialMTVDPMScheduler as OfficialMTVDPMScheduler
 from .scheduler import make_scheduler as make_scheduler
-from .sizes import count_parameters as count_parameters
-from .sizes import predict_memory as predict_memory
 from .stage import MTVStage as MTVStage
 from .training import freeze_all_but_control as freeze_all_but_control
 from .transformer import MTVTransformer3DModel as MTVTransformer3DModel

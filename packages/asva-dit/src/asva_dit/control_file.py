@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffusers import CogVideoXTransformer3DModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from asva_dit.transformer import MTVTransformer3DModel
 
 FORMAT = "asva-dit control 1"
 
@@ -27,14 +25,22 @@ def is_control(name: str) -> bool:
     return "control" in name.split(".")
 
 
-def control_config(model: MTVTransformer3DModel) -> dict[str, Any]:
-    """The arguments of MTV with which the model was built."""
-    from asva_dit.from_transformer import control_arguments
+def base_arguments() -> tuple[str, ...]:
+    """Names of the base's own arguments."""
+    return tuple(inspect.signature(CogVideoXTransformer3DModel.__init__).parameters)[1:]
 
+
+def control_arguments(cls: type[CogVideoXTransformer3DModel]) -> tuple[str, ...]:
+    """Names of the arguments that are MTV's, not the base's."""
+    return tuple(name for name in tuple(inspect.signature(cls.__init__).parameters)[1:] if name not in base_arguments())
+
+
+def control_config(model: CogVideoXTransformer3DModel) -> dict[str, Any]:
+    """The arguments of MTV with which the model was built."""
     return {name: model.config[name] for name in control_arguments(type(model))}
 
 
-def save_control(model: MTVTransformer3DModel, path: str | os.PathLike[str], trained: Sequence[str] = ()) -> None:
+def save_control(model: CogVideoXTransformer3DModel, path: str | os.PathLike[str], trained: Sequence[str] = ()) -> None:
     """The work of ``MTVTransformer3DModel.save_control``; the file is written under another name and moved."""
     state = model.state_dict()
     if unknown := sorted(set(trained) - set(state)):
@@ -66,7 +72,7 @@ def read_control_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     return json.loads(metadata["config"])
 
 
-def load_control(model: MTVTransformer3DModel, path: str | os.PathLike[str]) -> None:
+def load_control(model: CogVideoXTransformer3DModel, path: str | os.PathLike[str]) -> None:
     """The work of ``MTVTransformer3DModel.load_control``."""
     theirs, ours = read_control_config(path), control_config(model)
     if different := {name: theirs.get(name) for name in ours if theirs.get(name) != ours[name] and name != "zero_init"}:
@@ -84,8 +90,4 @@ def load_control(model: MTVTransformer3DModel, path: str | os.PathLike[str]) -> 
         if wrong:
             raise ValueError(f"`path` must hold a control of this base's size, got '{path}': {sorted(wrong)[:3]}.")
         for name in sorted(names):
-            _copy(state[name], file.get_tensor(name))
-
-
-def _copy(target: Tensor, source: Tensor) -> None:
-    target.copy_(source)
+            state[name].copy_(file.get_tensor(name))

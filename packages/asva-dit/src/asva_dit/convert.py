@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
-from typing import NamedTuple
 
-import torch
 from torch import Tensor
+
+from asva_weights import ConversionError, KeyTable
 
 PREFIX = "model.diffusion_model."
 BLOCK, LAYER, ADALN = r"transformer_blocks\.(\d+)\.", r"transformer.layers.\1.", r"mixins.adaln_layer."
@@ -17,8 +17,7 @@ PROJECTIONS = (("speech", ""), ("effects", "_effect"), ("music", "_music"))
 LINEAR = (("proj_in", "proj1"), ("proj_hidden", "proj2"), ("proj_out", "proj3"), ("halve", "conv1"), ("norm", "norm"))
 INTERACTION, DUAL = r"control\.interaction\.blocks\.(\d+)\.", r"transformer.audio_combine.dual_blocks.\1."
 
-# (our name, the original's), without ".weight" and ".bias"; the first that fits counts. "#n:i,j" says that ours are the
-# pieces i and j of the n equal ones that the original keeps in one tensor.
+# (our name, the original's), without ".weight" and ".bias".
 ROWS: tuple[tuple[str, str], ...] = (
     # the base
     (r"patch_embed\.pos_embedding", r"mixins.pos_embed.pos_embedding"),
@@ -69,36 +68,17 @@ ROWS: tuple[tuple[str, str], ...] = (
 UNUSED = r"transformer\.(position|word)_embeddings\.weight|mixins\.pos_embed\.freqs_(sin|cos)"
 
 
-class ConversionError(ValueError):
-    """A checkpoint does not fit the network: keys are missing or unknown, or shapes differ."""
+def _refuse(match: re.Match[str]) -> str:
+    raise ConversionError(f"`name` must be a parameter that the original MTV has, got {match.string!r}.")
 
 
-class Source(NamedTuple):
-    """Where a parameter of ours lies in the original: all of a tensor, or some of its equal pieces."""
-
-    name: str
-    pieces: int = 1
-    indices: tuple[int, ...] = (0,)
-
-
-def source(name: str) -> Source:
-    """The place of our parameter in the original.
-
-    >>> source("transformer_blocks.3.attn1.to_k.bias")
-    Source(name='transformer.layers.3.attention.query_key_value.bias', pieces=3, indices=(1,))
-    """
-    stem, dot, kind = name.rpartition(".")
-    stem, ending = (stem, dot + kind) if kind in ("weight", "bias") else (name, "")
-    for pattern, original in ROWS:
-        if match := re.fullmatch(pattern, stem):
-            theirs, _, part = match.expand(original).partition("#")
-            pieces, _, indices = part.partition(":")
-            return (
-                Source(theirs + ending, int(pieces), tuple(map(int, indices.split(","))))
-                if part
-                else Source(theirs + ending)
-            )
-    raise ConversionError(f"`name` must be a parameter that the original MTV has, got {name!r}.")
+TABLE = KeyTable(
+    (
+        *((rf"^{ours}(?=(?:\.weight|\.bias)?$)", theirs) for ours, theirs in ROWS),
+        (r"^(?!(?:transformer|mixins|time_embed)\.).*", _refuse),
+    ),
+    unused=UNUSED,
+)
 
 
 def convert_mtv(
@@ -117,23 +97,7 @@ def convert_mtv(
         ConversionError: If a key is missing or unknown, or a shape differs.
     """
     theirs = {name.removeprefix(PREFIX): tensor for name, tensor in original.items()}
-    unused = {name: tensor for name, tensor in theirs.items() if re.fullmatch(UNUSED, name)}
-    places = {name: source(name) for name in like}
-    wanted = {place.name for place in places.values()}
-    if missing := sorted(wanted - set(theirs)):
-        raise ConversionError(f"`original` must hold every weight, {len(missing)} missing: {', '.join(missing[:3])}.")
-    if unknown := sorted(set(theirs) - wanted - set(unused)):
-        raise ConversionError(f"`original` must hold known weights, {len(unknown)} unknown: {', '.join(unknown[:3])}.")
-    ours = {}
-    for name, place in places.items():
-        chunks = theirs[place.name].tensor_split(place.pieces)
-        ours[name] = torch.cat([chunks[index] for index in place.indices]) if place.pieces > 1 else chunks[0]
-        if ours[name].shape != like[name].shape:
-            raise ConversionError(
-                f"`original` must have the shapes of the network, {place.name} has {tuple(theirs[place.name].shape)}: "
-                f"{name} would be {tuple(ours[name].shape)} instead of {tuple(like[name].shape)}."
-            )
-    return ours, unused
+    return TABLE.to_ours(theirs, like, "`original`"), TABLE.rest(theirs)
 
 
 def restore_mtv(ours: Mapping[str, Tensor], unused: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
@@ -142,18 +106,4 @@ def restore_mtv(ours: Mapping[str, Tensor], unused: Mapping[str, Tensor] | None 
     Raises:
         ConversionError: If a parameter has no place in the original, or a piece of one of its tensors is missing.
     """
-    found: dict[str, dict[int, Tensor]] = {}
-    pieces: dict[str, int] = {}
-    for name, tensor in ours.items():
-        place = source(name)
-        pieces[place.name] = place.pieces
-        for index, chunk in zip(place.indices, tensor.tensor_split(len(place.indices)), strict=True):
-            found.setdefault(place.name, {})[index] = chunk
-    return {**dict(_joined(found, pieces)), **(unused or {})}
-
-
-def _joined(found: Mapping[str, Mapping[int, Tensor]], pieces: Mapping[str, int]) -> Iterator[tuple[str, Tensor]]:
-    for name, chunks in found.items():
-        if missing := sorted(set(range(pieces[name])) - set(chunks)):
-            raise ConversionError(f"`ours` must hold every piece of {name}, got none of {missing}.")
-        yield name, torch.cat([chunks[index] for index in range(pieces[name])]) if len(chunks) > 1 else chunks[0]
+    return {**TABLE.to_original(ours, what="`ours`"), **(unused or {})}

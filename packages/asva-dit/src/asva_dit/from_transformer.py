@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from torch import nn
 
-from asva_dit.control_file import read_control_config
+from asva_dit.control_file import base_arguments, control_arguments, read_control_config
 
-if TYPE_CHECKING:
-    from asva_dit.transformer import MTVTransformer3DModel
-
-
-def control_arguments(cls: type[MTVTransformer3DModel]) -> tuple[str, ...]:
-    """Names of the arguments that are MTV's, not the base's."""
-    base = inspect.signature(CogVideoXTransformer3DModel.__init__).parameters
-    return tuple(name for name in inspect.signature(cls.__init__).parameters if name not in base)
+Model = TypeVar("Model", bound=CogVideoXTransformer3DModel)
 
 
 def from_transformer(
-    cls: type[MTVTransformer3DModel],
+    cls: type[Model],
     transformer: CogVideoXTransformer3DModel,
     generator: torch.Generator | None,
     control: Mapping[str, Any],
-) -> MTVTransformer3DModel:
+) -> Model:
     """The work of ``MTVTransformer3DModel.from_transformer``."""
     model = share_base(cls, transformer, control)
     model.zero_control_(everything=model.config.zero_init)  # on the meta device: shapes only, values follow
@@ -37,9 +29,7 @@ def from_transformer(
     return model
 
 
-def from_control(
-    cls: type[MTVTransformer3DModel], transformer: CogVideoXTransformer3DModel, path: str | os.PathLike[str]
-) -> MTVTransformer3DModel:
+def from_control(cls: type[Model], transformer: CogVideoXTransformer3DModel, path: str | os.PathLike[str]) -> Model:
     """The work of ``MTVTransformer3DModel.from_control``."""
     model = share_base(cls, transformer, read_control_config(path))
     draw_control(model, transformer, None)
@@ -47,16 +37,13 @@ def from_control(
     return model
 
 
-def share_base(
-    cls: type[MTVTransformer3DModel], transformer: CogVideoXTransformer3DModel, control: Mapping[str, Any]
-) -> MTVTransformer3DModel:
+def share_base(cls: type[Model], transformer: CogVideoXTransformer3DModel, control: Mapping[str, Any]) -> Model:
     """A model whose base is `transformer`, module by module, and whose control has shapes and no values yet."""
     if not isinstance(transformer, CogVideoXTransformer3DModel):
         raise ValueError(f"`transformer` must be a CogVideoXTransformer3DModel, got {type(transformer).__name__}.")
     if unknown := sorted(set(control) - set(control_arguments(cls))):
         raise ValueError(f"`from_transformer` must be given arguments among {control_arguments(cls)}, got {unknown}.")
-    base = inspect.signature(CogVideoXTransformer3DModel.__init__).parameters
-    config = {name: value for name, value in transformer.config.items() if name in base}
+    config = {name: transformer.config[name] for name in base_arguments() if name in transformer.config}
     with torch.device("meta"):
         model = cls(**config, **control)
     for name, module in transformer.named_children():
@@ -70,7 +57,7 @@ def share_base(
 
 
 def draw_control(
-    model: MTVTransformer3DModel, transformer: CogVideoXTransformer3DModel, generator: torch.Generator | None
+    model: CogVideoXTransformer3DModel, transformer: CogVideoXTransformer3DModel, generator: torch.Generator | None
 ) -> None:
     """Give the control values, as PyTorch draws its layers, on the device and of the type of the base."""
     if generator is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asva_dit.convert import PREFIX, ConversionError, convert_mtv, restore_mtv
+from asva_dit.convert import PREFIX, convert_mtv, restore_mtv
 from asva_dit.transformer import MTVTransformer3DModel
+from asva_weights import ConversionError, read_checkpoint
 
-SECOND_SPEAKER = "transformer.audio_vocal_embedding_1"
+SECOND_SPEAKER = PREFIX + "transformer.audio_vocal_embedding_1"
 
 
 def mtv_config(num_speakers: int = 1) -> dict[str, Any]:
@@ -34,32 +34,6 @@ def mtv_config(num_speakers: int = 1) -> dict[str, Any]:
     }
 
 
-def read_mtv_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a released ``mp_rank_00_model_states.pt``, memory-mapped, without their prefix.
-
-    Raises:
-        ConversionError: If the file is missing or damaged, would run code when read, or holds no weights.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ConversionError(f"`path` must name a checkpoint file, got '{path}', which does not exist.")
-    try:
-        with open(path, "rb") as file:
-            zipped = file.read(2) == b"PK"  # torch's format since 1.6; only this one can be mapped
-        content = torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ConversionError(
-            f"`path` must hold weights only, got '{path}', which would run code when read: it was not loaded."
-        ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise ConversionError(f"`path` must be a whole checkpoint file, got '{path}', which is damaged.") from error
-    content = content.get("module", content) if isinstance(content, dict) else {}
-    state = {name.removeprefix(PREFIX): value for name, value in content.items() if isinstance(value, Tensor)}
-    if not state:
-        raise ConversionError(f"`path` must hold a state dict, got '{path}' without a single tensor.")
-    return state
-
-
 def load_mtv_checkpoint(
     path: str | os.PathLike[str], *, dtype: torch.dtype | None = None, **config: Any
 ) -> MTVTransformer3DModel:
@@ -73,9 +47,10 @@ def load_mtv_checkpoint(
     Raises:
         ConversionError: If the file cannot be read, keys are missing or unknown, or shapes differ.
     """
-    state = read_mtv_checkpoint(path)
+    state = read_checkpoint(path)
+    two = {SECOND_SPEAKER, SECOND_SPEAKER.removeprefix(PREFIX)} & state.keys()
     with torch.device("meta"):
-        model = MTVTransformer3DModel(**{**mtv_config(2 if SECOND_SPEAKER in state else 1), **config})
+        model = MTVTransformer3DModel(**{**mtv_config(2 if two else 1), **config})
     ours, _ = convert_mtv(state, model.state_dict())
     model.load_state_dict(ours, assign=True)
     return model.to(dtype) if dtype is not None else model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import torch
 from torch import nn
 
 from asva_dit.control_file import is_control
@@ -31,3 +32,17 @@ def freeze_all_but_control(model: MTVTransformer3DModel, *, backbone_attention: 
         if learns:
             learning[name] = parameter
     return learning
+
+
+def second_speaker(model: MTVTransformer3DModel) -> MTVTransformer3DModel:
+    """A model of one speaker made one of two, whose second hears and acts as the first does."""
+    with torch.device("meta"):
+        wider = MTVTransformer3DModel.from_config(model.config, num_speakers=2)
+    state = dict(model.state_dict())
+    for name, value in list(state.items()):
+        if ".control.speech.0." in name:
+            state[name.replace(".speech.0.", ".speech.1.")] = value.clone()
+    width = model.config.audio_dim
+    state |= {f"control.interaction.speaker_embedding.{index}": torch.zeros(width) for index in range(2)}
+    wider.load_state_dict(state, assign=True)
+    return wider

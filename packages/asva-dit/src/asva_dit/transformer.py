@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from asva_dit.block import MTVBlock
 from asva_dit.control import AudioControl, MTVAudio, is_off
-from asva_dit.control_file import load_control, save_control
+from asva_dit.control_file import base_arguments, load_control, save_control
 from asva_dit.from_transformer import from_control, from_transformer
 from asva_dit.injection import BlockAudio, BlockControl, Scale
 from asva_dit.validation import TRACKS, check_config, check_sample, check_times, check_tokens, check_tracks
@@ -338,9 +337,3 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
             ValueError: If the file is no such control, or its names, shapes or configuration differ.
         """
         load_control(self, path)
-
-
-def base_arguments() -> tuple[str, ...]:
-    """Names of the base's own arguments."""
-    names = inspect.signature(CogVideoXTransformer3DModel.__init__).parameters
-    return tuple(name for name in names if name != "self")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from asva_data.report.markdown import to_markdown
 from asva_eval.engine import Evaluation
-from asva_eval.html import html
-from asva_eval.markdown import markdown
-from asva_eval.measuring import REFERENCE
+from asva_eval.page import report_page
 from asva_eval.protocol import protocol_record
+from asva_eval.records import REFERENCE
+from asva_eval.sections import sections_of
 from asva_eval.tables import score_entries
 from asva_weights.files import package_versions, staged, write_json
 
@@ -54,7 +55,8 @@ def write_report(
     names = ["report.json", "report.md", *(["report.html"] if page else [])]
     with staged(*(output / name for name in names)) as drafts:
         write_json(drafts[0], report)
-        words = [markdown(report), *([html(report, output, examples=examples)] if page else [])]
+        words = [to_markdown("Evaluation", sections_of(report))]
+        words += [report_page(report, output, examples=examples)] if page else []
         for draft, text in zip(drafts[1:], words, strict=True):
             draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
     if not page:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asva_eval.blocks import Code, Heading, Items, Paragraph, Section, Strong, Table, Text
-from asva_eval.measuring import REFERENCE
+from asva_data.report.blocks import Code, Fold, Items, Paragraph, Section, Strong, Table, Words
+from asva_eval.records import REFERENCE
 from asva_eval.wording import figure, interval, most_common, number, probability
 
 MOST_FILES = 10
@@ -60,7 +60,7 @@ def _scores(report: dict[str, Any]) -> Section:
         "videos. n is the number of clips, where some are undefined. The last column is the true clips themselves "
         "under the same score."
     )
-    blocks = [Table(("score", "better", *names), rows), Paragraph([note]), *_warnings(report)]
+    blocks = [Table(("score", "better", *names), rows), Paragraph(note), *_warnings(report)]
     return Section("scores", "Scores", blocks)
 
 
@@ -97,7 +97,7 @@ def _chance(report: dict[str, Any]) -> Section | None:
         "timing from luck. Both must be clear of 0: clips that all begin alike score above the first without being in "
         "time."
     )
-    return Section("chance", "Chance levels of synchronization", [Table(head, rows), Paragraph([note])])
+    return Section("chance", "Chance levels of synchronization", [Table(head, rows), Paragraph(note)])
 
 
 def _comparisons(report: dict[str, Any]) -> Section | None:
@@ -115,7 +115,7 @@ def _comparisons(report: dict[str, Any]) -> Section | None:
         "The same clips of two systems. p: how often exchanging the two systems video by video gives as large a "
         "difference; Holm's correction is over the pairs of systems of a score."
     )
-    return Section("comparisons", "Systems against each other", [Table(head, rows), Paragraph([note])])
+    return Section("comparisons", "Systems against each other", [Table(head, rows), Paragraph(note)])
 
 
 def _classes(report: dict[str, Any]) -> Section | None:
@@ -127,7 +127,7 @@ def _classes(report: dict[str, Any]) -> Section | None:
         for name in classes:
             cells = [figure(figures["classes"].get(name), counted=True) for figures in systems.values()]
             rows.append((name or "(no class)", *cells))
-        blocks += [Heading(score["title"]), Table(("class", *systems), rows)] if rows else []
+        blocks += [Fold(score["title"], [Table(("class", *systems), rows)])] if rows else []
     return Section("classes", "Classes", blocks) if blocks else None
 
 
@@ -142,7 +142,7 @@ def _not_measured(report: dict[str, Any]) -> Section | None:
 
 def _left_out(report: dict[str, Any]) -> Section:
     """Files without a partner, clips that could not be read, clips that a score does not define."""
-    items: list[Text] = []
+    items: list[Words] = []
     for system, sides in report["unmatched"].items():
         for side, files in sides.items():
             if files:
@@ -150,11 +150,11 @@ def _left_out(report: dict[str, Any]) -> Section:
                 items.append([f"{system}: {len(files)} {side} files without a partner: ", *_some(files, folder)])
     items += [[f"{one['system']}, ", Code(one["clip"]), f": {one['reason']}"] for one in report["broken"]]
     items += _undefined(report)
-    nothing = Paragraph(["Nothing: every file has its partner, every clip was measured."])
+    nothing = Paragraph("Nothing: every file has its partner, every clip was measured.")
     return Section("left-out", "Left out", [Items(items) if items else nothing])
 
 
-def _undefined(report: dict[str, Any]) -> list[Text]:
+def _undefined(report: dict[str, Any]) -> list[Words]:
     """Clips that a score does not define, by reason; scores of equal counts in one line."""
     titles: dict[tuple[str, str], list[str]] = {}
     for score in measured(report):
@@ -183,7 +183,7 @@ def _reading(report: dict[str, Any]) -> Section:
 
 def _how(report: dict[str, Any]) -> Section:
     versions = ", ".join(f"{name} {found}" for name, found in report["versions"].items() if name.startswith("asva"))
-    items: list[Text] = [[f"made {report['made']} with {versions}"]]
+    items: list[Words] = [[f"made {report['made']} with {versions}"]]
     items.append(["command: ", Code(" ".join(map(str, report["command"])))])
     for name, one in report["weights"].items():
         items.append([f"weights {name}: ", Code(one["path"]), f", sha256 {one['sha256']}"])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from asva_audio import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
+from asva_keyframe.localizer import OfficialHead
+from asva_weights import KeyTable, shape_of
+from asva_weights.key_table import below
 
 ENCODER_PREFIX = "imagebindMoodel."  # spelt so in the original
-HEAD_NAMES = {
-    f"{theirs}.{kind}": f"predictor.{ours}.{kind}"
-    for theirs, ours in (("linear1", "to_frames"), ("linear2", "to_bottleneck"), ("linear3", "to_scores"))
-    for kind in ("weight", "bias")
-}
-UNUSED = ("ada_weight", "ada_bias")
-"""Parameters that the original declares and never uses."""
+HEAD_TABLE = KeyTable(
+    ((r"^to_frames\.", "linear1."), (r"^to_bottleneck\.", "linear2."), (r"^to_scores\.", "linear3.")),
+    unused="ada_weight|ada_bias",  # parameters that the original declares and never uses
+)
 
 
 def split_localizer(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -25,21 +26,12 @@ def split_localizer(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tensor]
         Original keys and tensors of the used part, and of the rest (other modalities, heads, unused parameters).
 
     Raises:
-        ValueError: If a key is missing or unknown.
+        ConversionError: If a key is missing or unknown, or a shape is another.
     """
-    encoder = {k: v for k, v in state_dict.items() if k.startswith(ENCODER_PREFIX)}
-    head = {k: v for k, v in state_dict.items() if k in HEAD_NAMES}
-    unused = {k: v for k, v in state_dict.items() if k in UNUSED}
-    unknown = sorted(state_dict.keys() - encoder.keys() - head.keys() - unused.keys())
-    missing = sorted((HEAD_NAMES.keys() | set(UNUSED)) - head.keys() - unused.keys())
-    if unknown or missing:
-        raise ValueError(
-            f"`state_dict` must be the original localizer's, got {len(missing)} missing keys {missing[:3]} "
-            f"and {len(unknown)} unknown keys {unknown[:3]}."
-        )
-    audio, others = split_imagebind(encoder, prefix=ENCODER_PREFIX)
-    used = {ENCODER_PREFIX + key: value for key, value in audio.items()} | head
-    return used, {ENCODER_PREFIX + key: value for key, value in others.items()} | unused
+    _, others = split_imagebind(state_dict, prefix=ENCODER_PREFIX)
+    rest = {ENCODER_PREFIX + key: value for key, value in others.items()} | HEAD_TABLE.rest(state_dict)
+    convert_localizer(state_dict)  # says what is missing or unknown
+    return {key: value for key, value in state_dict.items() if key not in rest}, rest
 
 
 def convert_localizer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -52,12 +44,19 @@ def convert_localizer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         State for ``load_state_dict(strict=True)``.
 
     Raises:
-        ValueError: If a key is missing or unknown.
+        ConversionError: If a key is missing or unknown, or a shape is another.
     """
-    used, _ = split_localizer(state_dict)
-    encoder = convert_imagebind_audio({k: v for k, v in used.items() if k not in HEAD_NAMES}, prefix=ENCODER_PREFIX)
-    head = {ours: used[theirs] for theirs, ours in HEAD_NAMES.items()}
-    return {f"encoder.{key}": value for key, value in encoder.items()} | head
+    what = "localizer"
+    theirs = {key: value for key, value in state_dict.items() if not key.startswith(ENCODER_PREFIX)}
+    num_frames, num_tokens = shape_of(theirs, "linear1.weight", what, 2)
+    bottleneck, width = shape_of(theirs, "linear2.weight", what, 2)
+    with torch.device("meta"):
+        like = OfficialHead(num_tokens, num_frames, width, bottleneck).state_dict()
+    head = HEAD_TABLE.to_ours(theirs, like, f"The {what}")
+    encoder = convert_imagebind_audio(state_dict, prefix=ENCODER_PREFIX)
+    return {f"encoder.{key}": value for key, value in encoder.items()} | {
+        f"predictor.{key}": value for key, value in head.items()
+    }
 
 
 def invert_localizer(
@@ -70,12 +69,9 @@ def invert_localizer(
         rest: What `split_localizer` left over, put back so that the original loads the result strictly.
 
     Raises:
-        ValueError: If a key is missing or unknown.
+        ConversionError: If a key is missing or unknown.
     """
-    encoder = {k.removeprefix("encoder."): v for k, v in state_dict.items() if k.startswith("encoder.")}
-    head = {k: v for k, v in state_dict.items() if not k.startswith("encoder.")}
-    if head.keys() != set(HEAD_NAMES.values()):
-        wrong = sorted(head.keys() ^ set(HEAD_NAMES.values()))
-        raise ValueError(f"`state_dict` must be that of an official MotionLocalizer, got wrong keys {wrong[:3]}.")
-    original = {theirs: head[ours] for theirs, ours in HEAD_NAMES.items()}
-    return invert_imagebind_audio(encoder, prefix=ENCODER_PREFIX) | original | dict(rest or {})
+    encoder = invert_imagebind_audio(below(state_dict, "encoder."), prefix=ENCODER_PREFIX)
+    original = encoder | HEAD_TABLE.to_original(below(state_dict, "predictor."))
+    convert_localizer(original)  # says what is missing or unknown
+    return original | dict(rest or {})

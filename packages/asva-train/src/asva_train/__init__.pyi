@@ -1,10 +1,10 @@
 """Public names of asva_train, loaded when first used."""
 
+from .errors import RunError as RunError
 from .fields import DataRecipe as DataRecipe
 from .fields import LoopRecipe as LoopRecipe
 from .loop import Progress as Progress
 from .loop import Run as Run
-from .loop import RunError as RunError
 from .loop import Task as Task
 from .make_task import make_task as make_task
 from .recipe import RecipeError as RecipeError

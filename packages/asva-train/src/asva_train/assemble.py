@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
+import asva_pipelines as pipelines
+from asva_data.settings import SettingsReader
+from asva_dit import make_scheduler as make_mtv_scheduler
 from asva_pipelines.mtv.parts import read_part
-from asva_train.components import find_component, read_component
+from asva_train.components import find_component, read_component, read_tokenizer
 from asva_train.diffusion_task import base_folder
 from asva_train.recipe import RECIPES, RecipeError
 from asva_train.trained import trained_settings
+from asva_unet import AVSyncDPNDMScheduler, make_scheduler
 
+_SETTINGS: SettingsReader[dict[str, Any]] = SettingsReader(
+    dict[str, Any], RECIPES / "pipelines", word="settings", error=RecipeError
+)
 _TOWERS = ("vae", "text_encoder", "image_encoder", "image_projector")
 
 
@@ -82,11 +88,9 @@ def assemble(
         RecipeError: If the settings are not there or unknown, ``output`` is there, or trainings do not agree.
         RunError: If a part is missing.
     """
-    import asva_pipelines as pipelines
-
     if output.exists():
         raise RecipeError(f"`output` must not exist yet, got {output}. Remove it or choose another name.")
-    config = _settings(settings) | (overrides or {})
+    config = dict(_SETTINGS.load(settings)) | (overrides or {})
     folders = [folder, base_folder(base or config.pop("base", None))]
     config.pop("base", None)
     name = config.pop("family", "keyvid")
@@ -103,7 +107,7 @@ def assemble(
         if hasattr(part, "register_to_config"):  # diffusers would store the path that it was read from
             part.register_to_config(_name_or_path=name)
     parts["scheduler"] = _scheduler(config, parts[family.unet])
-    parts["tokenizer"] = _tokenizer(folders)
+    parts["tokenizer"] = read_tokenizer(folders)
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -126,20 +130,9 @@ def _read(name: str, folders: list[Path | None], dtype: torch.dtype, family: Fam
     return read(name, find_component(name, folders), dtype)
 
 
-def _tokenizer(folders: list[Path | None]) -> Any:
-    from transformers import AutoTokenizer
-
-    found = [folder for folder in folders if folder is not None and (folder / "tokenizer").is_dir()]
-    return AutoTokenizer.from_pretrained((found or folders)[0] / "tokenizer", local_files_only=True)
-
-
 def _scheduler(config: dict[str, Any], network: torch.nn.Module) -> Any:
     """The scheduler that the settings name; ``pndm`` is Stable Diffusion's as the released AVSyncD runs it."""
-    from asva_unet import AVSyncDPNDMScheduler, make_scheduler
-
     if hasattr(network, "encode_audio"):
-        from asva_dit import make_scheduler as make_mtv_scheduler
-
         return make_mtv_scheduler(snr_shift_scale=config.pop("snr_shift_scale", 1.0))
     prediction_type = network.config.prediction_type
     name = config.pop("scheduler", "ddim")
@@ -153,12 +146,3 @@ def _scheduler(config: dict[str, Any], network: torch.nn.Module) -> Any:
     return AVSyncDPNDMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
     )
-
-
-def _settings(source: str | Path) -> dict[str, Any]:
-    path = Path(source)
-    if not path.is_file():
-        path = RECIPES / "pipelines" / f"{source}.yaml"
-    if not path.is_file():
-        raise RecipeError(f"`settings` must be a YAML file or a bundled name, got {source}.")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,71 +1,32 @@
-"""Clips as every training sees them, from the synthetic world or from a folder of videos with sound."""
+"""Clips of a training, from the synthetic world or from a folder of videos with sound."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 
+from asva_audio import load_audio
+from asva_data import SyntheticWorld, VideoFolder
+from asva_data.synthetic.catalogue import CLASSES
+from asva_keyframe import motion_curve
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
-from asva_train.shots import choose_shots, endless_draws, epoch_place
+from asva_train.mtv_clips import TrackClips
+from asva_train.shots import choose_shots, draw_shots, endless_draws, epoch_place
 from asva_train.sound_noise import NoisySounds
-
-SAMPLE_RATE = 16000
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingClip:
-    """One clip as every training sees it.
-
-    Attributes:
-        frames: (t, h, w, 3) uint8.
-        waveform: (s,) float32 at 16 kHz, as long as the frames.
-        caption: What the clip shows.
-        motion_curve: (t,) motion score of each frame.
-        class_index: Index of the sound's class, -1 if it is not known.
-        moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
-        visible: Indices of the classes that can be seen.
-        stems: (3, s) speech, effects and music, where they are known (MTV).
-    """
-
-    frames: np.ndarray
-    waveform: np.ndarray
-    caption: str
-    motion_curve: np.ndarray
-    class_index: int
-    moving: np.ndarray
-    visible: tuple[int, ...]
-    stems: np.ndarray | None = None
-
-
-class ClipSource(Protocol):
-    """Clips in the order of a run: any of them can be made without those before.
-
-    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
-    """
-
-    class_names: tuple[str, ...]
-    num_clips: int | None
-
-    def __getitem__(self, index: int) -> TrainingClip: ...
-
-    def class_at(self, index: int) -> int:
-        """Class index of a clip, without making the clip."""
+from asva_train.stored_clips import StoredClips
+from asva_train.training_clip import SAMPLE_RATE, ClipSource, TrainingClip
 
 
 class SyntheticClips:
     """Clips of the synthetic world: without end, or some of each class that come again in an order of their own."""
 
     def __init__(self, recipe: DataRecipe):
-        from asva_data import synthetic
-
         self.recipe = recipe
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
-        self.world = synthetic.SyntheticWorld(
+        self.world = SyntheticWorld(
             recipe.seed,
             size=recipe.height,
             num_frames=recipe.num_frames,
@@ -73,7 +34,7 @@ class SyntheticClips:
             classes=recipe.classes or None,
             two_objects=recipe.two_objects,
         )
-        self.class_names = tuple(synthetic.CLASSES)
+        self.class_names = tuple(CLASSES)
         self.chosen = None
         if recipe.shots is not None:
             draws = endless_draws(recipe.shots_seed, self.world.class_of)
@@ -105,9 +66,6 @@ class FolderClips:
     """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own."""
 
     def __init__(self, recipe: DataRecipe):
-        from asva_audio import load_audio
-        from asva_data import VideoFolder
-
         if recipe.root is None:
             raise ValueError("`data.root` must be a folder of videos, got none. Give it with --data.")
         self.recipe = recipe
@@ -120,17 +78,14 @@ class FolderClips:
             motion_scores=recipe.motion_scores,
             load_audio=partial(load_audio, sample_rate=SAMPLE_RATE, stereo=recipe.stereo),
             seed=recipe.seed,
+            as_uint8=True,
         )
         self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
         if recipe.shots is not None:
-            self.folder.entries = self._shots(recipe)
+            names = [entry.path.parent.name for entry in self.folder.entries]
+            chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
+            self.folder.entries = [self.folder.entries[place] for place in chosen]
         self.num_clips = len(self.folder)
-
-    def _shots(self, recipe: DataRecipe) -> list:
-        entries = self.folder.entries
-        order = torch.randperm(len(entries), generator=generator_at(recipe.shots_seed, 5)).tolist()
-        candidates = ((place, entries[place].path.parent.name) for place in order)
-        return [entries[place] for place in sorted(choose_shots(candidates, self.class_names, recipe.shots))]
 
     def __getitem__(self, index: int) -> TrainingClip:
         epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
@@ -139,9 +94,7 @@ class FolderClips:
 
     def clip_of(self, sample: dict, index: int) -> TrainingClip:
         """The clip of a piece of the folder that comes at ``index`` of the run."""
-        from asva_keyframe import motion_curve
-
-        frames = ((sample["frames"].permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+        frames = sample["frames"].numpy()
         if self.recipe.flip and torch.rand((), generator=generator_at(self.recipe.seed, 6, index)) < self.recipe.flip:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")
@@ -174,14 +127,7 @@ def clip_source(recipe: DataRecipe) -> ClipSource:
     Raises:
         ValueError: If there are none, or fewer of a class than the recipe wants.
     """
-    if recipe.kind == "tracks":
-        from asva_train.mtv_clips import TrackClips
-
-        return TrackClips(recipe)
-    if recipe.kind == "latents":
-        from asva_train.stored_clips import StoredClips
-
-        return StoredClips(recipe)
-    source = SyntheticClips(recipe) if recipe.kind == "synthetic" else FolderClips(recipe)
+    makers = {"synthetic": SyntheticClips, "folder": FolderClips, "tracks": TrackClips, "latents": StoredClips}
+    source = makers[recipe.kind](recipe)
     noisy = recipe.wrong_sound or recipe.off_screen_sound or recipe.shifted_sound
-    return NoisySounds(source, recipe) if noisy else source
+    return NoisySounds(source, recipe) if noisy and recipe.kind in ("synthetic", "folder") else source

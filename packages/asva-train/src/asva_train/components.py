@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from asva_train.loop import RunError
+from asva_pipelines.loading.folders import damage_named
+from asva_train.errors import RunError
 
 _CLASSES = {
     "vae": ("diffusers", "AutoencoderKL"),
@@ -65,8 +66,6 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
         RunError: If the folder does not hold it.
         ModelError: If what it holds is damaged.
     """
-    from asva_pipelines.loading.folders import damage_named
-
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
     with damage_named(folder):
@@ -88,6 +87,16 @@ def find_component(name: str, folders: Iterable[Path | None]) -> Path:
     raise RunError(f"`{name}` must be in {where}, found nothing there. Train or convert it first.")
 
 
+def read_tokenizer(folders: Iterable[Path | None]) -> Any:
+    """The tokenizer of the first folder that holds one, None if none does."""
+    from transformers import AutoTokenizer
+
+    for folder in folders:
+        if folder is not None and (folder / "tokenizer").is_dir():
+            return AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    return None
+
+
 def start_from(component: nn.Module, source: nn.Module) -> None:
     """Copy the weights of ``source``; input channels that it lacks start at zero.
 
@@ -97,17 +106,17 @@ def start_from(component: nn.Module, source: nn.Module) -> None:
     state, wanted = source.state_dict(), component.state_dict()
     for name, tensor in wanted.items():
         given = state.get(name)
-        if (
-            given is not None
-            and given.shape != tensor.shape
-            and given.shape[:1] + given.shape[2:] == (tensor.shape[:1] + tensor.shape[2:])
-        ):
+        if given is not None and given.shape != tensor.shape and _without_inputs(given) == _without_inputs(tensor):
             state[name] = torch.zeros_like(tensor)
             state[name][:, : given.shape[1]] = given
     try:
         component.load_state_dict(state)
     except RuntimeError as error:
         raise RunError(f"`init` must fit the network: {' '.join(str(error).split())[:300]}") from error
+
+
+def _without_inputs(weight: torch.Tensor) -> torch.Size:
+    return weight.shape[:1] + weight.shape[2:]
 
 
 def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int):

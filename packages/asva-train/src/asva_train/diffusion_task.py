@@ -1,6 +1,7 @@
 """Training of a video network on top of what a model folder, or another model, holds."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,21 +9,38 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from asva_pipelines import resolve_model
 from asva_train.clips import clip_source
-from asva_train.components import build_component, caption_tokenizer, find_component, read_component, start_from
+from asva_train.components import (
+    build_component,
+    caption_tokenizer,
+    find_component,
+    read_component,
+    read_tokenizer,
+    start_from,
+)
 from asva_train.draws import generator_at
-from asva_train.loop import RunError
-from asva_train.run_order import collate
+from asva_train.errors import RunError
+from asva_train.fingerprints import component_hash, tokenizer_hash
+from asva_train.run_order import collate, to_device
 from asva_train.stored_clips import StoredClips
 from asva_train.task_recipes import DenoiserRecipe
 from asva_train.token_sets import tokens_of_recipe
 from asva_train.views import whole_clip
-from asva_unet.losses import DenoisingLoss
+from asva_unet import make_scheduler
+from asva_unet.losses import DenoisingLoss, LearningParts
 from asva_unet.pixels import to_frames
+from asva_weights import ModelError
 
 
 class DenoisingTask:
-    """Trains a U-Net and what else a recipe lets learn; a family says which loss and which components.
+    """Trains a video network and what else a recipe lets learn; a method says which loss and which components.
+
+    Attributes:
+        loss: Class of the loss.
+        unet_name: Component that is the video network.
+        conditioners: Components that say what it looks at and listens to.
+        num_captions: Clips whose captions a small tokenizer is learned from.
 
     Args:
         recipe: What to train.
@@ -30,29 +48,40 @@ class DenoisingTask:
     """
 
     loss: ClassVar[type[DenoisingLoss]]
-    conditioners: ClassVar[tuple[str, ...]]
+    unet_name: str
+    conditioners: tuple[str, ...]
+    num_captions: ClassVar[int] = 2000
 
     def __init__(self, recipe: DenoiserRecipe, folder: Path):
-        from asva_unet import make_scheduler
-
         self.recipe, self.folder, self.base = recipe, Path(folder), base_folder(recipe.base)
-        self.source = clip_source(recipe.data)
-        self.view = partial(whole_clip, learning=recipe.train)
+        self.source, self.view = clip_source(recipe.data), self.make_view()
         self.tokenizer = self._tokenizer()
         parts = self.parts()
         if recipe.loop.gradient_checkpointing:
             parts[self.unet_name].enable_gradient_checkpointing()
-        for name, parameter in parts[self.unet_name].named_parameters():
-            parameter.requires_grad_(not recipe.trainable or any(re.search(p, name) for p in recipe.trainable))
-        schedule = make_scheduler("ddim", zero_terminal_snr=recipe.zero_terminal_snr)
-        self.module = self.loss(recipe, parts, self.tokenizer, schedule, self.learning())
+        self.choose(parts[self.unet_name])
+        self.module = self.make_loss(parts)
         if isinstance(self.source, StoredClips):
             self.take_stored(self.source)
 
-    @property
-    def unet_name(self) -> str:
-        """Component that is the U-Net."""
-        raise NotImplementedError
+    def make_view(self) -> Callable[..., dict]:
+        """What the network is shown of a clip; processes that prepare clips are sent it."""
+        return partial(whole_clip, learning=self.recipe.train)
+
+    def choose(self, network: nn.Module) -> None:
+        """Let learn what the recipe says of the video network."""
+        patterns = self.recipe.trainable
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(not patterns or any(re.search(pattern, name) for pattern in patterns))
+
+    def make_loss(self, parts: dict[str, nn.Module]) -> LearningParts:
+        """The module whose forward pass gives the loss."""
+        schedule = make_scheduler("ddim", zero_terminal_snr=self.recipe.zero_terminal_snr)
+        return self.loss(self.recipe, parts, self.tokenizer, schedule, self.learning(), **self.loss_options(parts))
+
+    def loss_options(self, parts: dict[str, nn.Module]) -> dict[str, Any]:
+        """What the loss of the method takes besides."""
+        return {}
 
     def learning(self) -> tuple[str, ...]:
         """Components that learn, the U-Net first."""
@@ -71,14 +100,14 @@ class DenoisingTask:
             if name not in recipe.init and recipe.base is None:
                 raise RunError(f"`models.{name}` must be given, or `init.{name}` or `base`, since {name} learns.")
             return self.read(name, recipe.init.get(name) or find_component(name, [self.base]))
-        part = build_component(name, self.config(name), recipe.loop.seed)
+        part = self.build(name)
         if name in recipe.init:
             start_from(part, self.read(name, recipe.init[name]))
         return part
 
-    def config(self, name: str) -> dict[str, Any]:
-        """Config of a component that is built here."""
-        return self.recipe.models[name]
+    def build(self, name: str) -> nn.Module:
+        """A component with random weights, as the recipe describes it."""
+        return build_component(name, self.recipe.models[name], self.recipe.loop.seed)
 
     def read(self, name: str, folder: Path) -> nn.Module:
         """A component out of its folder."""
@@ -101,25 +130,25 @@ class DenoisingTask:
         source.check_tokens(wanted)
         for name in ("vae", *wanted.ears, *wanted.towers):
             if name not in learning:
-                source.check_encoder(name, self.find(name))
+                source.check_made_with(name, component_hash(self.find(name)), self.find(name))
             elif name not in wanted.towers:
                 raise RunError(f"`train` must leave {name} out with stored latents, which another would not fit.")
         if "text_encoder" not in learning:
-            source.check_tokenizer(self.tokenizer)
+            source.check_made_with("tokenizer", tokenizer_hash(self.tokenizer), "this training")
         self.module.nothing = source.nothing
         for name in wanted.towers:  # nobody asks them any more
             self.module.frozen.pop(name, None)
 
-    def _tokenizer(self):
-        from transformers import CLIPTokenizer
-
-        for folder in (self.folder, self.base):
-            if folder is not None and (folder / "tokenizer").is_dir():
-                return CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    def _tokenizer(self) -> Any:
+        """That of the folder or the base; or a small one, learned from captions."""
+        found = read_tokenizer([self.folder, self.base])
+        if found is not None:
+            return found
         config = self.recipe.models.get("text_encoder")
         if config is None:
             raise RunError(f"`tokenizer` must be in {self.folder}, found nothing there. Convert a model first.")
-        captions = [self.source[index].caption for index in range(2000)]
+        caption_at = getattr(self.source, "caption_at", lambda index: self.source[index].caption)
+        captions = [caption_at(index) for index in range(self.num_captions)]
         tokenizer = caption_tokenizer(captions, config["vocab_size"], config["max_position_embeddings"])
         tokenizer.save_pretrained(self.folder / "tokenizer")
         return tokenizer
@@ -129,16 +158,19 @@ class DenoisingTask:
         """True frames above the network's answer from pure noise in one step, with what it is given of them."""
         module, device = self.module, next(self.module.parameters()).device
         clip = self.source[10_000_000]
-        batch = collate([self.view(clip, generator_at(self.recipe.loop.seed, 4))])
-        batch = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+        batch = to_device(collate([self.view(clip, generator_at(self.recipe.loop.seed, 4))]), device)
         module.eval()
         answer = module.first_guess(batch, generator_at(self.recipe.loop.seed, 5))
         module.train()
-        vae, true = module.part("vae"), batch["frames"][0]
+        true = batch["frames"][0]
         if true.ndim == 5:  # stored latents, mean and deviation
-            true = to_frames(vae.decode(true[:, 0].float()).sample)
-        pixels = vae.decode(answer[0] / vae.config.scaling_factor).sample
-        return {self.recipe.task: torch.cat([true, to_frames(pixels)], dim=1)}
+            true = to_frames(module.part("vae").decode(true[:, 0].float()).sample)
+        return {self.recipe.task: torch.cat([true, self.decode(answer[0])], dim=1)}
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Frames (t, h, w, 3) uint8 of latents (t, c, h, w)."""
+        vae = self.module.part("vae")
+        return to_frames(vae.decode(latents / vae.config.scaling_factor).sample)
 
     def export(self, folder: Path) -> None:
         """Write the components that learned."""
@@ -152,9 +184,6 @@ def base_folder(base: str | None) -> Path | None:
     Raises:
         RunError: If there is none.
     """
-    from asva_pipelines import resolve_model
-    from asva_weights import ModelError
-
     if base is None or Path(base).is_dir():
         return None if base is None else Path(base)
     try:

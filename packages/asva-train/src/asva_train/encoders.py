@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asva_train.clips import TrainingClip
-from asva_train.components import find_component, read_component
+from asva_train.components import find_component, read_component, read_tokenizer
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
 from asva_train.fingerprints import component_hash, tokenizer_hash
-from asva_train.loop import RunError
 from asva_train.token_sets import TokenSet, check_taps, clip_seconds, tokens_of_model, tokens_of_recipe
+from asva_train.training_clip import TrainingClip
 from asva_unet.pixels import to_pixels
+from asva_unet.tokens import image_tokens, text_tokens
 
 FRAMES_AT_ONCE = 8  # through the autoencoder
 
@@ -41,9 +42,7 @@ class EncoderPlan:
 
     def read_tokenizer(self) -> Any:
         """The tokenizer, or None."""
-        from transformers import CLIPTokenizer
-
-        return None if self.tokenizer is None else CLIPTokenizer.from_pretrained(self.tokenizer)
+        return None if self.tokenizer is None else read_tokenizer([self.tokenizer.parent])
 
 
 def plan_encoders(model: Path, recipe: Any = None) -> EncoderPlan:
@@ -122,8 +121,6 @@ class Encoders:
         return torch.cat(parts)
 
     def _tokens(self, caption: str, pixels: Tensor, heard: dict[str, Tensor]) -> dict[str, Tensor]:
-        from asva_unet.tokens import image_tokens, text_tokens
-
         heard = {ear: spectrogram.to(self.device) for ear, spectrogram in heard.items()}
         tokens = self.tokens.hear(self.parts, heard)
         if "text_encoder" in self.parts:

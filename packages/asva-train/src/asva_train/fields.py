@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import BeforeValidator, Field
+
+from asva_data.settings import strict
 
 # YAML reads a bare `no` as false.
 Precision = Annotated[Literal["no", "bf16", "fp16"], BeforeValidator(lambda value: "no" if value is False else value)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Shots = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda value: None if value == "all" else value)]
-strict = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 
 
 @strict

@@ -2,22 +2,23 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from asva_train.clips import ClipSource
 from asva_train.draws import generator_at, layer_draws
+from asva_train.errors import RunError
 from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
 from asva_train.previews import log_previews
-from asva_train.recipe import Recipe, RecipeError, recipe_of_record, recipe_record
-from asva_train.run_order import RunClips, RunOrder, run_loader
+from asva_train.recipe import READER, Recipe, RecipeError, recipe_record
+from asva_train.run_order import RunClips, run_loader, run_order, to_device
+from asva_train.training_clip import ClipSource
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,6 @@ class Task(Protocol):
     def previews(self) -> dict[str, Tensor]: ...
 
     def export(self, folder: Path) -> None: ...
-
-
-class RunError(ValueError):
-    """A run that cannot start or go on as asked."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,7 @@ class Run:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
         from accelerate.utils import DistributedDataParallelKwargs
+        from diffusers.training_utils import EMAModel
 
         self.task, self.folder = task, Path(folder)
         self.home = self.folder / "training" / task.recipe.task
@@ -106,15 +104,9 @@ class Run:
         logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
         optimizer = make_optimizer(self.recipe, parameters)
         self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
-        self.parameters, self.ema = parameters, self._averaged(parameters)
-        self.step = 0
-
-    def _averaged(self, parameters: list[nn.Parameter]):
-        from diffusers.training_utils import EMAModel
-
-        if self.recipe.ema_decay is None:
-            return None
-        return EMAModel(parameters, decay=self.recipe.ema_decay, use_ema_warmup=True, foreach=True)
+        self.parameters, self.ema, self.step = parameters, None, 0
+        if self.recipe.ema_decay is not None:
+            self.ema = EMAModel(parameters, decay=self.recipe.ema_decay, use_ema_warmup=True, foreach=True)
 
     def resume(self) -> int:
         """Go on from the newest checkpoint.
@@ -141,7 +133,11 @@ class Run:
         return self.step
 
     def _check(self, record: dict, path: Path) -> None:
-        if not self._same_recipe(record["recipe"]):
+        try:  # fields that did not exist when the record was written have their defaults
+            same = recipe_record(READER.parse(record["recipe"])) == recipe_record(self.task.recipe)
+        except RecipeError:
+            same = False
+        if not same:
             raise RunError(
                 f"`recipe` must be the one that {path} was made with. Use another folder for another recipe."
             )
@@ -150,12 +146,6 @@ class Run:
                 f"`num_processes` must be {record['num_processes']} to go on from {path}, "
                 f"got {self.accelerator.num_processes}."
             )
-
-    def _same_recipe(self, record: dict) -> bool:
-        try:
-            return recipe_record(recipe_of_record(record)) == recipe_record(self.task.recipe)
-        except RecipeError:
-            return False
 
     def save(self) -> None:
         """Write a checkpoint (main process only)."""
@@ -171,15 +161,10 @@ class Run:
 
     def train(self, on_step: Callable[[Progress], None] | None = None) -> None:
         """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights."""
-        recipe, data = self.recipe, self.task.recipe.data
+        recipe, data, accelerator = self.recipe, self.task.recipe.data, self.accelerator
         micro = recipe.gradient_accumulation_steps
-        order = RunOrder(
-            self.step * micro,
-            recipe.max_steps * micro,
-            recipe.batch_size,
-            self.accelerator.process_index,
-            self.accelerator.num_processes,
-        )
+        steps = self.step * micro, recipe.max_steps * micro
+        order = run_order(*steps, recipe.batch_size, accelerator.process_index, accelerator.num_processes)
         batches = iter(run_loader(RunClips(data, self.task.view), order, data.workers))
         self.accelerator.init_trackers("log")
         while self.step < recipe.max_steps:
@@ -195,8 +180,8 @@ class Run:
         for micro_step, batch in enumerate(batches):
             place = (self.recipe.seed, 2, self.step, micro_step, self.accelerator.process_index)
             last = micro_step == len(batches) - 1
-            with layer_draws(*place, 1), self._sync(last):
-                losses = self.module(_to(batch, self.accelerator.device), generator_at(*place))
+            with layer_draws(*place, 1), nullcontext() if last else self.accelerator.no_sync(self.module):
+                losses = self.module(to_device(batch, self.accelerator.device), generator_at(*place))
                 self.accelerator.backward(losses["loss"] / len(batches))
         if self.recipe.max_grad_norm is not None:
             self.accelerator.clip_grad_norm_(self.parameters, self.recipe.max_grad_norm)
@@ -205,11 +190,6 @@ class Run:
         if self.ema is not None:
             self.ema.step(self.parameters)
         return {name: value.detach() for name, value in losses.items()}
-
-    def _sync(self, last: bool):
-        from contextlib import nullcontext
-
-        return nullcontext() if last else self.accelerator.no_sync(self.module)
 
     def _report(self, losses: dict[str, Tensor], on_step: Callable[[Progress], None] | None) -> None:
         recipe, done = self.recipe, self.step == self.recipe.max_steps
@@ -226,22 +206,18 @@ class Run:
             with self.averaged_weights():
                 log_previews(self.accelerator, self.task.previews(), self.step, self.home / "previews")
 
-    def averaged_weights(self):
-        """Context in which the module holds the averaged weights."""
-        from contextlib import contextmanager
-
-        @contextmanager
-        def swapped():
-            self.ema.store(self.parameters)
-            self.ema.copy_to(self.parameters)
-            try:
-                yield
-            finally:
-                self.ema.restore(self.parameters)
-
-        from contextlib import nullcontext
-
-        return nullcontext() if self.ema is None else swapped()
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Inside, the module holds the averaged weights, if there are any."""
+        if self.ema is None:
+            yield
+            return
+        self.ema.store(self.parameters)
+        self.ema.copy_to(self.parameters)
+        try:
+            yield
+        finally:
+            self.ema.restore(self.parameters)
 
     def export(self) -> None:
         """Write the trained components into the model folder (main process only)."""
@@ -249,7 +225,3 @@ class Run:
             with self.averaged_weights():
                 self.task.export(self.folder)
         self.accelerator.wait_for_everyone()
-
-
-def _to(batch: dict, device: torch.device) -> dict:
-    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from asva_train.loop import RunError, Task
+from asva_train.errors import RunError
+from asva_train.loop import Task
 from asva_train.recipe import Recipe
 from asva_train.tasks.audio_window import AudioWindowTask
 from asva_train.tasks.avsyncd import AVSyncDTask

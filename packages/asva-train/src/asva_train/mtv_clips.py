@@ -7,8 +7,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from asva_train.clips import SAMPLE_RATE, TrainingClip
+from asva_audio import MaskDemixer, Stems
+from asva_audio.mtv_features import level_tracks
+from asva_data import TrackWorld
 from asva_train.fields import DataRecipe
+from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 
 TRACKS = ("speech", "effects", "music")
 
@@ -20,8 +23,6 @@ class TrackClips:
     num_clips = None
 
     def __init__(self, recipe: DataRecipe) -> None:
-        from asva_data.synthetic import TrackWorld
-
         if recipe.height != recipe.width:
             raise ValueError(f"`height` must equal `width` in the synthetic world, got {recipe.height}x{recipe.width}.")
         self.world = TrackWorld(recipe.seed, size=recipe.height, num_frames=recipe.num_frames, fps=recipe.fps)
@@ -55,9 +56,6 @@ def stems_of(clip: TrainingClip, tracks: Literal["separate", "mix"]) -> np.ndarr
         clip: With a sound at 16 kHz.
         tracks: "mix" gives the whole sound three times.
     """
-    from asva_audio import MaskDemixer, Stems
-    from asva_audio.mtv_features import level_tracks
-
     if tracks == "mix":
         whole = torch.as_tensor(clip.waveform)[None]
         stems = Stems(whole, whole, whole, SAMPLE_RATE)

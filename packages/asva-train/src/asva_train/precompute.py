@@ -21,8 +21,8 @@ from torch import Tensor
 from asva_train.clips import FolderClips
 from asva_train.draws import generator_at
 from asva_train.encoders import EncoderPlan, Encoders, plan_encoders
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.loop import RunError
 from asva_train.stored_clips import FORMAT, OF_CLIPS, read_index
 
 RECORDS = ".records"

@@ -1,14 +1,16 @@
 """Samples in the order of a run: any step's can be made without the steps before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from asva_train.clips import TrainingClip, clip_source
+from asva_train.clips import clip_source
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
+from asva_train.training_clip import TrainingClip
 
 
 class RunClips(Dataset):
@@ -23,23 +25,16 @@ class RunClips(Dataset):
         return self.view(self.source[index], generator_at(self.recipe.seed, 1, index))
 
 
-class RunOrder(Sampler[list[int]]):
-    """Batches of sample indices for one process, from a step of the run to its end.
+def run_order(first: int, last: int, batch_size: int, process: int, num_processes: int) -> list[range]:
+    """Batches of sample indices for one process, from micro step `first` of the run up to `last`.
 
     Sample ``i`` of micro step ``m`` in process ``p`` has index ``(m * num_processes + p) * batch_size + i``.
+
+    >>> run_order(1, 3, batch_size=2, process=1, num_processes=2)
+    [range(6, 8), range(10, 12)]
     """
-
-    def __init__(self, first: int, last: int, batch_size: int, process: int, num_processes: int):
-        self.micro_steps, self.batch_size = range(first, last), batch_size
-        self.process, self.num_processes = process, num_processes
-
-    def __len__(self) -> int:
-        return len(self.micro_steps)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for micro_step in self.micro_steps:
-            first = (micro_step * self.num_processes + self.process) * self.batch_size
-            yield list(range(first, first + self.batch_size))
+    starts = ((micro_step * num_processes + process) * batch_size for micro_step in range(first, last))
+    return [range(start, start + batch_size) for start in starts]
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -51,7 +46,12 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def run_loader(clips: RunClips, order: RunOrder, workers: int) -> DataLoader:
+def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The batch with its tensors on a device."""
+    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+
+
+def run_loader(clips: RunClips, order: list[range], workers: int) -> DataLoader:
     """Loader of a run's batches. Worker processes are spawned, since decoders do not survive a fork."""
     spawn = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if workers else {}
     return DataLoader(

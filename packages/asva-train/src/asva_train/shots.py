@@ -41,6 +41,14 @@ def choose_shots(candidates: Iterable[tuple[int, str]], classes: Sequence[str], 
     )
 
 
+def draw_shots(
+    class_at: Callable[[int], str], num_clips: int, classes: Sequence[str], shots: int, seed: int
+) -> list[int]:
+    """Indices of ``shots`` clips of each class out of a finite set, in rising order; see :func:`choose_shots`."""
+    order = torch.randperm(num_clips, generator=generator_at(seed, 5)).tolist()
+    return sorted(choose_shots(((index, class_at(index)) for index in order), classes, shots))
+
+
 def endless_draws(seed: int, class_of: Callable[[int], str]) -> Iterator[tuple[int, str]]:
     """(index, class) of clips drawn from a world without end."""
     draws = np.random.default_rng([seed, 5])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asva_train.fields import DataRecipe
-
-if TYPE_CHECKING:
-    from asva_train.clips import ClipSource, TrainingClip
+from asva_train.training_clip import ClipSource, TrainingClip
 
 LAST = 2**31
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+from PIL import Image
+from safetensors.torch import load, load_file
 from torch import Tensor
 
-from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
-from asva_train.fingerprints import component_hash, tokenizer_hash
-from asva_train.shots import choose_shots, epoch_place
+from asva_train.shots import draw_shots, epoch_place
 from asva_train.token_sets import TokenSet
 
 FORMAT = "asva-latents-1"
@@ -48,30 +47,9 @@ class StoredClip:
     png: bytes
 
     @property
-    def visible(self) -> tuple[int, ...]:
-        """The class that is seen."""
-        return (self.class_index,)
-
-    @property
     def picture(self) -> np.ndarray:
         """(h, w, 3) uint8, the first frame."""
-        from PIL import Image
-
         return np.array(Image.open(io.BytesIO(self.png)).convert("RGB"))
-
-    @property
-    def waveform(self) -> np.ndarray:
-        """There is none.
-
-        Raises:
-            ValueError: Always; a training that hears or sees by itself needs the videos.
-        """
-        raise ValueError("`data.kind` must be synthetic or folder for this training: shards of latents hold no sound.")
-
-    @property
-    def moving(self) -> np.ndarray:
-        """There is none, see ``waveform``."""
-        raise ValueError("`data.kind` must be synthetic or folder for this training: shards of latents hold no pixels.")
 
     def conditions(self, learning: Sequence[str]) -> dict[str, Any]:
         """``caption``, ``picture`` and the tokens of the sound by name: tokens, or what an encoder that learns sees."""
@@ -118,9 +96,9 @@ class StoredClips:
         whole = {row.place for row in rows}
         self.places = sorted(p for p in whole if all((p, number) in self.pieces for number in range(self.passes)))
         if recipe.shots is not None:
-            order = torch.randperm(len(self.places), generator=generator_at(recipe.shots_seed, 5)).tolist()
-            drawn = ((place, self._row(place).class_name) for place in (self.places[at] for at in order))
-            self.places = sorted(choose_shots(drawn, self.class_names, recipe.shots))
+            names = [self.pieces[place, 0].class_name for place in self.places]
+            chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
+            self.places = [self.places[index] for index in chosen]
         if not self.places:
             raise ValueError(f"`data.root` must hold shards with clips, got none in {self.root}.")
         self.num_clips = len(self.places)
@@ -135,8 +113,6 @@ class StoredClips:
                 raise ValueError(f"`data.{name}` must be 0 with stored tokens of the sound.")
 
     def __getitem__(self, index: int) -> StoredClip:
-        from safetensors.torch import load
-
         row = self._at(index)
         with (self.root / row.shard).open("rb") as file:
             data, png = (_read(file, *span) for span in (row.tensors, row.png))
@@ -157,14 +133,9 @@ class StoredClips:
         epoch, place = epoch_place(index, len(self.places), self.recipe.seed)
         return self.pieces[self.places[place], epoch % self.passes]
 
-    def _row(self, place: int) -> Row:
-        return self.pieces[place, 0]
-
     @property
     def nothing(self) -> dict[str, Tensor]:
         """Tokens of conditions that are left out, by name."""
-        from safetensors.torch import load_file
-
         return load_file(self.root / "nothing.safetensors")
 
     def check_tokens(self, wanted: TokenSet) -> None:
@@ -175,19 +146,12 @@ class StoredClips:
         """
         TokenSet(**self.index["settings"]["tokens"]).check_holds(wanted, self.root)
 
-    def check_encoder(self, name: str, folder: Path) -> None:
-        """See that a component is the one that the shards were made with.
+    def check_made_with(self, name: str, found: str, where: Any) -> None:
+        """See that a component, by its hash, is the one that the shards were made with.
 
         Raises:
             ValueError: If it is another one.
         """
-        self._same(name, component_hash(folder), str(folder))
-
-    def check_tokenizer(self, tokenizer: Any) -> None:
-        """The same of the tokenizer."""
-        self._same("tokenizer", tokenizer_hash(tokenizer), "this training")
-
-    def _same(self, name: str, found: str, where: str) -> None:
         wanted = self.index["settings"]["encoders"].get(name)
         if wanted is None:
             raise ValueError(f"`{name}` must learn with the shards {self.root}, whose model had none.")

@@ -4,7 +4,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
-from asva_train.fields import DataRecipe, LoopRecipe, Share, strict
+from asva_data.settings import strict
+from asva_dit.losses import MTVSettings
+from asva_train.fields import DataRecipe, LoopRecipe, Share
+from asva_unet.losses import KeyVIDSettings, LossSettings
 
 
 @strict
@@ -56,8 +59,8 @@ class LocalizerRecipe:
 
 
 @strict
-class DenoiserRecipe:
-    """What the recipes of all video networks share.
+class DenoiserRecipe(LossSettings):
+    """What the recipes of all video networks share, beside what their losses ask.
 
     A component that learns starts from ``init`` or at random by ``models`` or, with both, at random and then from what
     ``init`` holds; without either, from ``base``. One that does not learn is read from ``init``, the model folder, or
@@ -70,11 +73,6 @@ class DenoiserRecipe:
         train: Components that learn beside the U-Net.
         trainable: Patterns of U-Net parameters that learn (regular expressions); all if empty.
         zero_terminal_snr: Whether the last time step holds no signal.
-        dynamic_rescale: Scale latents down with the noise as the official code of DynamiCrafter does.
-        dropout: Chance that a condition is replaced by its null, by name (``text``, ``image``, ``audio``).
-        motion_weight: Extra weight of the latent cells that change during the clip.
-        noise_bias: Time steps are ``1000 * (1 - u^noise_bias)``, u uniform: 1 is uniform, more prefers much noise.
-        low_noise_weight: Largest weight of a step with little noise (``residual`` and ``sample`` predictions only).
     """
 
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -85,21 +83,15 @@ class DenoiserRecipe:
     train: tuple[str, ...] = ()
     trainable: tuple[str, ...] = ()
     zero_terminal_snr: bool = True
-    dynamic_rescale: bool = False
     dropout: dict[str, Share] = field(default_factory=dict)
-    motion_weight: float = 0.0
-    noise_bias: float = 1.0
-    low_noise_weight: float = 4.0
 
 
 @strict
-class DiffusionRecipe(DenoiserRecipe):
+class DiffusionRecipe(DenoiserRecipe, KeyVIDSettings):
     """Recipe of one of the two diffusion stages (KeyVID, sections 3.2 and 3.3).
 
     Attributes:
-        task: ``"keyframe"`` or ``"interp"``.
         num_keyframes: Keyframes of one clip.
-        keyframe_fps: Frame rate given to the network with keyframes.
         sampling: ``"clip"``, keyframes of the whole clip and all of its frames, or ``"official"``, the original's
             datasets: 12 keyframes, or 12 neighbouring frames with known ones among them.
         selection: Rule that chooses keyframes from a motion curve (``asva_keyframe.select_keyframes``).
@@ -107,24 +99,16 @@ class DiffusionRecipe(DenoiserRecipe):
         alignment: Which audio tokens belong to a frame, ``"aligned"`` or ``"official"``.
         fill: What stands between the keyframes in the condition of the interpolator, ``"zeros"`` or ``"linear"``.
         mask_channel: Whether a channel tells the interpolator which frames are keyframes.
-        keyframe_noise: Largest standard deviation of noise on the interpolator's keyframes.
-        generated_keyframes: Share of clips whose keyframes the interpolator gets from the generator of the same folder,
-            one step from noise, and not true; so it meets in training what it meets in sampling.
-        dropout_rule: ``"official"`` (one draw per sample, ``dropout`` holds p under ``"p"``), or ``"independent"``.
     """
 
     task: Literal["keyframe", "interp"]
     num_keyframes: int = 12
-    keyframe_fps: int = 6
     sampling: Literal["clip", "official"] = "clip"
     selection: Literal["inference", "training", "even"] = "even"
     keyframe_ratio: float = 0.4
     alignment: Literal["aligned", "official"] = "aligned"
     fill: Literal["zeros", "linear"] = "zeros"
     mask_channel: bool = False
-    keyframe_noise: float = 0.0
-    generated_keyframes: float = 0.0
-    dropout_rule: Literal["official", "independent"] = "independent"
 
 
 @strict
@@ -173,7 +157,7 @@ class AudioWindowRecipe(DenoiserRecipe):
 
 
 @strict
-class MTVRecipe(DenoiserRecipe):
+class MTVRecipe(DenoiserRecipe, MTVSettings):
     """Recipe of MTV's control on a video transformer (MTV, section 4.3).
 
     The network's component is ``mtv_transformer``; its ``init`` may be a transformer of CogVideoX, which is given a
@@ -185,11 +169,6 @@ class MTVRecipe(DenoiserRecipe):
         control: Arguments of the control that a base without one is given, from ``audio_window`` on.
         learns: What of the network moves: ``"control"``; ``"attention"``, that of the base too, as published; or
             ``"everything"``.
-        prediction_type: ``"v_prediction"`` as published, or ``"residual"``: what to add to the first frame standing
-            still.
-        frame_masks: How often which latent frames are given, by name, see ``asva_dit.masks``; the rest of
-            the clips are given none.
-        given_loss: Whether frames that are given count in the loss, as published.
         snr_shift_scale: 1 for a base of 5 billion weights, 3 for one of 2 billion.
         tracks: ``"separate"``, or ``"mix"``, an ablation: every track is the whole sound.
         stems: How the sounds of a folder are taken apart: by ``"masks"``, approximately.
@@ -199,9 +178,7 @@ class MTVRecipe(DenoiserRecipe):
     stage: Literal["face", "single", "multiple", "sound-event", "mood", "world"]
     control: dict[str, Any] = field(default_factory=dict)
     learns: Literal["control", "attention", "everything"] = "attention"
-    prediction_type: Literal["v_prediction", "residual"] = "v_prediction"
     frame_masks: dict[str, Share] = field(default_factory=dict)
-    given_loss: bool = True
     snr_shift_scale: float = 1.0
     tracks: Literal["separate", "mix"] = "separate"
     stems: Literal["masks"] = "masks"

@@ -9,10 +9,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from asva_audio import segment_tokens
+from asva_pipelines.keyvid.tokens import audio_tokens
+from asva_pipelines.loading.folders import method_of_model
 from asva_train.components import read_component
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.loop import RunError
 from asva_train.task_recipes import AudioWindowRecipe
+from asva_unet.losses.audio_window import layer_tokens, tap_name
 
 METHOD_OF_TASK = {
     "keyframe": "keyvid",
@@ -51,9 +55,6 @@ class TokenSet:
 
     def hear(self, encoders: Mapping[str, nn.Module], heard: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tokens (b, n, d) by name, of the spectrogram that each audio encoder hears."""
-        from asva_audio import segment_tokens
-        from asva_pipelines.keyvid.tokens import audio_tokens
-
         if self.method == "keyvid":
             return {"audio": audio_tokens(encoders["audio_encoder"], heard["audio_encoder"])}
         if self.method == "avsyncd":
@@ -87,11 +88,6 @@ class TokenSet:
         return asdict(self)
 
 
-def tap_name(ear: str, layer: int) -> str:
-    """What the tokens of a block of an audio encoder are called."""
-    return f"{ear}.{layer}"
-
-
 def clip_seconds(data: DataRecipe) -> float:
     """How long a clip and its sound are."""
     return data.num_frames / data.fps
@@ -107,13 +103,6 @@ def check_taps(taps: Mapping[str, Sequence[int]], encoders: Mapping[str, nn.Modu
         count = encoders[ear].config.num_hidden_layers
         if not layers or min(layers) < 0 or max(layers) >= count:
             raise RunError(f"`taps.{ear}` must name blocks from 0 to {count - 1}, got {list(layers)}.")
-
-
-def layer_tokens(encoder: nn.Module, spectrogram: Tensor, layers: Sequence[int]) -> list[Tensor]:
-    """Outputs (b, n, d) of blocks, counted from 0, without class tokens, which hear the whole sound."""
-    states = encoder(spectrogram, output_hidden_states=True).hidden_states
-    count = len(encoder.token_times(spectrogram))
-    return [states[layer + 1][:, -count:] for layer in layers]
 
 
 def tokens_of_recipe(recipe: Any) -> TokenSet | None:
@@ -132,8 +121,6 @@ def tokens_of_model(folder: Path) -> TokenSet:
         ModelError: If the folder is damaged or of no method.
         RunError: If its method does not train from tokens.
     """
-    from asva_pipelines.loading.folders import method_of_model
-
     method = method_of_model(folder).name
     if method not in METHOD_OF_TASK.values():
         raise RunError(

@@ -7,21 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from asva_train.clips import TrainingClip
+from asva_audio import imagebind_mel
+from asva_keyframe import (
+    curve_label,
+    keyframe_mask,
+    select_keyframes,
+    training_frames,
+    uniform_keyframes,
+    uniform_training_frames,
+)
 from asva_train.stored_clips import StoredClip
 from asva_train.task_recipes import DiffusionRecipe
+from asva_train.training_clip import TrainingClip
 
 
 def whole_clip(clip: TrainingClip | StoredClip, generator: torch.Generator, learning: Sequence[str] = ()) -> dict:
-    """Every frame of a clip: ``frames`` (t, h, w, 3) uint8, ``waveform`` (s,), ``caption``.
+    """Every frame of a clip, ``frames`` (t, h, w, 3) uint8, and its ``conditions``: ``waveform`` (s,), ``caption``.
 
-    Of a stored clip, latents and tokens, see :meth:`StoredClip.conditions`; encoders in ``learning`` see words or
-    picture.
+    Of a stored clip, latents and tokens; encoders in ``learning`` see words or picture.
     """
     del generator
-    if isinstance(clip, StoredClip):
-        return {"frames": clip.frames} | clip.conditions(learning)
-    return {"frames": clip.frames, "waveform": clip.waveform, "caption": clip.caption}
+    return {"frames": clip.frames} | clip.conditions(learning)
 
 
 def clip_view(clip: TrainingClip | StoredClip, generator: torch.Generator, recipe: DiffusionRecipe) -> dict:
@@ -32,15 +38,12 @@ def clip_view(clip: TrainingClip | StoredClip, generator: torch.Generator, recip
         which of them the interpolator is given, ``fps`` what the network is told, ``mel`` (1, f, n), ``caption``.
         Of a stored clip, latents and tokens stand in their places, see :meth:`StoredClip.conditions`.
     """
-    from asva_audio import imagebind_mel
-
     draws = np.random.default_rng(generator.initial_seed())
     chosen, indices, known, fps = (_official if recipe.sampling == "official" else _whole_clip)(clip, recipe, draws)
     sample = {"frames": clip.frames[chosen], "frame_indices": indices, "known": known, "fps": fps}
-    if isinstance(clip, StoredClip):
-        given = clip.conditions(recipe.train)
-        return sample | given | {"mel": given.pop("audio")}
-    return sample | {"mel": imagebind_mel(torch.as_tensor(clip.waveform))[0], "caption": clip.caption}
+    given = clip.conditions(recipe.train)
+    mel = given.pop("audio") if "audio" in given else imagebind_mel(torch.as_tensor(given.pop("waveform")))[0]
+    return sample | given | {"mel": mel}
 
 
 def _whole_clip(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> tuple:
@@ -55,8 +58,6 @@ def _whole_clip(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Ge
 
 def _keyframes(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> np.ndarray:
     """From the motion curve, or for variety evenly spaced, or anywhere."""
-    from asva_keyframe import curve_label, select_keyframes, uniform_keyframes
-
     num_frames, num = len(clip.frames), recipe.num_keyframes
     if draws.random() < recipe.keyframe_ratio:
         curve = curve_label(clip.motion_curve, num_frames).numpy()
@@ -68,8 +69,6 @@ def _keyframes(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Gen
 
 def _official(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> tuple:
     """As the original's datasets: 12 keyframes, or 12 neighbouring frames of which some are known keyframes."""
-    from asva_keyframe import keyframe_mask, training_frames, uniform_training_frames
-
     options = {"fps": recipe.data.fps, "duration": len(clip.frames) / recipe.data.fps}
     keyframes = training_frames(clip.motion_curve, recipe.num_keyframes, generator=draws, **options)
     picked = keyframes

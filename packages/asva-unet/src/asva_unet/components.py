@@ -1,11 +1,10 @@
 """A whole KeyVID or DynamiCrafter checkpoint as its parts, strict both ways: a key of no part is an error."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from asva_unet.convert import RESAMPLER_TABLE, TEXT_TABLE, VISION_TABLE, unet_table, vae_table
+from asva_unet.convert import RESAMPLER_TABLE, VISION_TABLE, text_table, unet_table, vae_table
 from asva_weights import ConversionError
 from asva_weights.key_table import KeyTable, first_names
 
@@ -39,8 +38,6 @@ SCHEDULE = (
     "posterior_mean_coef2",
     "scale_arr",
 )
-_TEXT_REMAINS = (r"text_projection", r"logit_scale")
-_IMAGE_REMAINS = (*_TEXT_REMAINS, r"token_embedding\.weight", r"positional_embedding", r"ln_final\..+", r"visual\.proj")
 
 State = dict[str, Tensor]
 
@@ -133,16 +130,13 @@ def convert_component(name: str, original: Mapping[str, Tensor], model: nn.Modul
     Raises:
         ConversionError: If keys are missing or unknown, or shapes differ.
     """
-    table, unused = _table(name, model)
-    remains = {key: tensor for key, tensor in original.items() if any(re.fullmatch(p, key) for p in unused)}
-    used = {key: tensor for key, tensor in original.items() if key not in remains}
-    return table.to_ours(used, model.state_dict(), name), remains
+    table = _table(name, model)
+    return table.to_ours(original, model.state_dict(), name), table.rest(original)
 
 
 def restore_component(name: str, model: nn.Module, unused: Mapping[str, Tensor] | None = None) -> State:
     """The inverse of ``convert_component``: the original's keys from our network and the unused weights."""
-    table, _ = _table(name, model)
-    return {**table.to_original(model.state_dict()), **(unused or {})}
+    return {**_table(name, model).to_original(model.state_dict()), **(unused or {})}
 
 
 def load_component(name: str, original: Mapping[str, Tensor], model: nn.Module) -> State:
@@ -152,8 +146,7 @@ def load_component(name: str, original: Mapping[str, Tensor], model: nn.Module) 
     return unused
 
 
-def _table(name: str, model: nn.Module) -> tuple[KeyTable, Sequence[str]]:
-    """The component's table, and patterns of the original's keys that our network has no use for."""
+def _table(name: str, model: nn.Module) -> KeyTable:
     config = model.config
     if name == "unet":
         if config["audio_window_attention"]:
@@ -161,14 +154,12 @@ def _table(name: str, model: nn.Module) -> tuple[KeyTable, Sequence[str]]:
                 "unet must be a network that was released, got one with audio windows, which no original has a name "
                 "for: convert the pretrained network and extend it (`with_audio_window`)."
             )
-        return unet_table(config["layers_per_block"], config["attention_levels"]), ()
+        return unet_table(config["layers_per_block"], config["attention_levels"])
     if name == "vae":
-        return vae_table(len(config["block_out_channels"])), ()
-    if name == "text_encoder":  # the original stops before its last block
-        return TEXT_TABLE, (rf"transformer\.resblocks\.{config.num_hidden_layers}\..+", *_TEXT_REMAINS)
-    if name == "image_encoder":
-        return VISION_TABLE, _IMAGE_REMAINS
-    if name == "image_projector":
-        return RESAMPLER_TABLE, ()
-    names = "unet, vae, text_encoder, image_encoder, image_projector"
-    raise ValueError(f"`name` must be one of {names}, got {name!r}.")
+        return vae_table(len(config["block_out_channels"]))
+    if name == "text_encoder":
+        return text_table(config.num_hidden_layers)
+    if name not in ("image_encoder", "image_projector"):
+        names = "unet, vae, text_encoder, image_encoder, image_projector"
+        raise ValueError(f"`name` must be one of {names}, got {name!r}.")
+    return VISION_TABLE if name == "image_encoder" else RESAMPLER_TABLE

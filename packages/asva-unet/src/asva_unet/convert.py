@@ -87,23 +87,21 @@ VAE_ROWS: Rows = (
 
 CLIP_BLOCK_ROWS: Rows = (
     (r"encoder\.layers\.", "transformer.resblocks."),
-    (r"\.self_attn\.q_proj\.(weight|bias)$", r".attn.in_proj_\1#0"),
-    (r"\.self_attn\.k_proj\.(weight|bias)$", r".attn.in_proj_\1#1"),
-    (r"\.self_attn\.v_proj\.(weight|bias)$", r".attn.in_proj_\1#2"),
+    (r"\.self_attn\.q_proj\.(weight|bias)$", r".attn.in_proj_\1#3:0"),
+    (r"\.self_attn\.k_proj\.(weight|bias)$", r".attn.in_proj_\1#3:1"),
+    (r"\.self_attn\.v_proj\.(weight|bias)$", r".attn.in_proj_\1#3:2"),
     (r"\.self_attn\.out_proj\.", ".attn.out_proj."),
     (r"\.layer_norm([12])\.", r".ln_\1."),
     (r"\.mlp\.fc1\.", ".mlp.c_fc."),
     (r"\.mlp\.fc2\.", ".mlp.c_proj."),
 )
 
-TEXT_TABLE = KeyTable(
-    (
-        (r"^text_model\.", ""),
-        (r"^embeddings\.token_embedding\.", "token_embedding."),
-        (r"^embeddings\.position_embedding\.weight$", "positional_embedding"),
-        (r"^final_layer_norm\.", "ln_final."),
-        *CLIP_BLOCK_ROWS,
-    )
+TEXT_ROWS: Rows = (
+    (r"^text_model\.", ""),
+    (r"^embeddings\.token_embedding\.", "token_embedding."),
+    (r"^embeddings\.position_embedding\.weight$", "positional_embedding"),
+    (r"^final_layer_norm\.", "ln_final."),
+    *CLIP_BLOCK_ROWS,
 )
 
 VISION_TABLE = KeyTable(
@@ -116,7 +114,8 @@ VISION_TABLE = KeyTable(
         (r"^post_layernorm\.", "ln_post."),
         *CLIP_BLOCK_ROWS,
         (r"^", "visual."),
-    )
+    ),
+    unused=r"text_projection|logit_scale|token_embedding\.weight|positional_embedding|ln_final\..+|visual\.proj",
 )
 
 RESAMPLER_TABLE = KeyTable(
@@ -129,6 +128,11 @@ RESAMPLER_TABLE = KeyTable(
         (r"\.ff_out\.", ".1.3."),
     )
 )
+
+
+def text_table(num_hidden_layers: int) -> KeyTable:
+    """The table of CLIP's text encoder, which stops before the original's last block."""
+    return KeyTable(TEXT_ROWS, unused=rf"text_projection|logit_scale|transformer\.resblocks\.{num_hidden_layers}\..+")
 
 
 def vae_table(levels: int) -> KeyTable:

@@ -16,7 +16,7 @@ def to_pixels(frames: Tensor) -> Tensor:
 
 def to_frames(pixels: Tensor) -> Tensor:
     """(..., 3, h, w) in [-1, 1] to (..., h, w, 3) uint8."""
-    return ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(-3, -1)
+    return quantise(pixels.float()).movedim(-3, -1)
 
 
 def encode_pixels(vae: Any, pixels: Tensor, noise: Tensor | None) -> Tensor:

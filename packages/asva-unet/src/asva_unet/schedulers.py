@@ -93,13 +93,6 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         ratio = (1 - self.grid_alphas_prev) / (1 - self.grid_alphas)
         return eta * (ratio * (1 - self.grid_alphas / self.grid_alphas_prev)).sqrt()
 
-    def scale_latents(self, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """Clean latents as the network sees them at (b,) `timesteps` in training; unchanged without dynamic rescale."""
-        if not self.config.dynamic_rescale:
-            return latents
-        scale = self.scales.to(latents.device)[timesteps].to(latents.dtype)
-        return latents * scale.view(-1, *[1] * (latents.ndim - 1))
-
     def step(
         self,
         model_output: Tensor,
@@ -217,11 +210,6 @@ class _DynamicRescale:
     def scale_model_input(self, sample: Tensor, timestep: int) -> Tensor:
         """The solver's state as the network knows it."""
         return sample * float(self.norms[int(timestep)]) if self.config.dynamic_rescale else sample
-
-    def scale_latents(self, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """As :meth:`KeyVIDDDIMScheduler.scale_latents`."""
-        scale = self.scales.to(latents.device)[timesteps].to(latents.dtype)
-        return latents * scale.view(-1, *[1] * (latents.ndim - 1))
 
     def convert_model_output(self, model_output: Tensor, *args, sample: Tensor | None = None, **kwargs) -> Tensor:
         """The network's answer as clean latents on scale 1."""

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from asva_weights.errors import ConversionError
+from asva_weights.torchscript import is_torchscript, read_torchscript
 
 _INERT_HOMES = ("omegaconf.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "typing.", "collections.")
 _HOLDERS = ("state_dict", "module", "model")  # of Lightning, DeepSpeed, BEATs
@@ -38,7 +39,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     taken apart and converted one network at a time.
 
     Args:
-        path: The file. Of a Lightning checkpoint only ``state_dict`` is returned, of a DeepSpeed one ``module``.
+        path: The file. Of a Lightning checkpoint only ``state_dict`` is returned, of a DeepSpeed one ``module``; of a
+            TorchScript archive the tensors, read as data: its code is not loaded.
 
     Raises:
         ConversionError: If the file is missing or damaged, would run code, or holds no weights.
@@ -84,6 +86,8 @@ def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _unpickle(path: Path) -> object:
     zipped = zipfile.is_zipfile(path)  # torch's format since 1.6; only this one can be mapped
+    if zipped and is_torchscript(path):
+        return read_torchscript(path)
     with torch.serialization.safe_globals(_stand_ins(path) if zipped else []):
         return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
 

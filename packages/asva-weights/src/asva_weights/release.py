@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from asva_weights.errors import ModelError
+from asva_weights.errors import ConversionError, ModelError
 
 __all__ = ["Family", "Files", "Release", "Say", "State", "blame"]
 
@@ -63,4 +63,4 @@ def blame(path: Path, what: str) -> Iterator[None]:
     except (ValueError, TypeError) as error:
         if isinstance(error, ModelError) and str(path) in str(error):
             raise
-        raise ModelError(f"'{path}' is not a whole {what}: {error}") from error
+        raise ConversionError(f"'{path}' is not a whole {what}: {error}") from error

@@ -10,15 +10,18 @@ from torch import Tensor
 from asva_weights.errors import ConversionError
 
 
-def shape_of(state: Mapping[str, Tensor], name: str, what: str) -> tuple[int, ...]:
+def shape_of(state: Mapping[str, Tensor], name: str, what: str, ndim: int | None = None) -> tuple[int, ...]:
     """Shape of a weight that must be there.
 
     Raises:
-        ConversionError: If it is not.
+        ConversionError: If it is not, or has not `ndim` axes.
     """
     if name not in state:
         raise ConversionError(f"The {what} lacks '{name}': the checkpoint is incomplete or of another model.")
-    return tuple(state[name].shape)
+    shape = tuple(state[name].shape)
+    if ndim not in (None, len(shape)):
+        raise ConversionError(f"The {what} must have {ndim} axes in '{name}', got {shape}.")
+    return shape
 
 
 def count_of(state: Mapping[str, Tensor], pattern: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pydantic import StrictFloat
+
 from asva_curate.curation.curve import statistic
 from asva_curate.curation.measurements import Measurements
 from asva_data import MediaError
@@ -36,8 +38,8 @@ class Filter:
     name: str
     measure: str
     stat: str = "mean"
-    min: float | None = None
-    max: float | None = None
+    min: StrictFloat | None = None
+    max: StrictFloat | None = None
     optional: bool = False
 
     def __post_init__(self) -> None:

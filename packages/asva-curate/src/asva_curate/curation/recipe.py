@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from asva_curate.curation.cuts import CutRule
 from asva_curate.curation.filters import Filter
 from asva_curate.curation.windows import WindowRule
 from asva_data import MediaError
+from asva_data.settings import SettingsReader, strict
 
 RECIPES = files("asva_curate") / "curation" / "recipes"
 
@@ -37,7 +40,14 @@ class SetRule:
     max_per_class: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+def _named(filters: Any) -> Any:
+    """Filters as files hold them, by name."""
+    if not isinstance(filters, dict):
+        return filters
+    return [{"name": name, **rule} if isinstance(rule, dict) else rule for name, rule in filters.items()]
+
+
+@strict
 class Recipe:
     """Everything that decides what is kept.
 
@@ -52,7 +62,7 @@ class Recipe:
     name: str
     cuts: CutRule = field(default_factory=CutRule)
     windows: WindowRule = field(default_factory=WindowRule)
-    filters: tuple[Filter, ...] = ()
+    filters: Annotated[tuple[Filter, ...], BeforeValidator(_named)] = ()
     whole: SetRule = field(default_factory=SetRule)
 
     def record(self) -> dict[str, Any]:
@@ -62,9 +72,9 @@ class Recipe:
         return plain
 
 
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(path.name.removesuffix(".yaml") for path in RECIPES.iterdir() if path.name.endswith(".yaml"))
+_READER: SettingsReader[Recipe] = SettingsReader(Recipe, RECIPES, word="recipe", error=MediaError)
+recipe_names = _READER.names
+parse_recipe = _READER.parse
 
 
 def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -77,59 +87,4 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
     Raises:
         MediaError: If there is no such recipe, it does not parse, or a field is unknown or has a wrong value.
     """
-    import yaml
-
-    path = Path(source)
-    if not path.is_file():
-        if str(source) not in recipe_names():
-            raise MediaError(f"`recipe` must be a YAML file or one of {', '.join(recipe_names())}, got {source}.")
-        path = RECIPES / f"{source}.yaml"
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MediaError(f"`recipe` must be valid YAML, got {path}: {str(error).splitlines()[0]}.") from error
-    for name, value in (overrides or {}).items():
-        _override(plain, name, value)
-    return parse_recipe(plain, str(path))
-
-
-def parse_recipe(plain: Any, source: str = "the recipe") -> Recipe:
-    """A recipe from plain values.
-
-    Raises:
-        MediaError: If a field is unknown, missing or has a wrong value.
-    """
-    if not isinstance(plain, dict) or not isinstance(plain.get("filters", {}), dict):
-        raise MediaError(f"`recipe` must be a mapping with `name` and `filters` by name, got {plain!r} in {source}.")
-    filters = tuple(
-        _build(Filter, {"name": name, **(rule or {})}, f"filters.{name}", source)
-        for name, rule in plain.get("filters", {}).items()
-    )
-    parts = {
-        name: _build(kind, plain[name] or {}, name, source)
-        for name, kind in (("cuts", CutRule), ("windows", WindowRule), ("whole", SetRule))
-        if name in plain
-    }
-    rest = {name: value for name, value in plain.items() if name not in ("cuts", "windows", "whole", "filters")}
-    return _build(Recipe, {**rest, **parts, "filters": filters}, "recipe", source)
-
-
-def _build(kind: type, plain: Any, place: str, source: str) -> Any:
-    known = {item.name for item in fields(kind)}
-    if not isinstance(plain, dict) or set(plain) - known:
-        wrong = sorted(set(plain) - known) if isinstance(plain, dict) else plain
-        raise MediaError(f"`{place}` must have fields of {', '.join(sorted(known))}, got {wrong} in {source}.")
-    try:
-        return kind(**plain)
-    except TypeError as error:
-        raise MediaError(f"`{place}` in {source}: {error}.") from error
-
-
-def _override(plain: Any, name: str, value: Any) -> None:
-    *path, last = name.split(".")
-    place = plain
-    for part in path:
-        if not isinstance(place, dict) or (place is plain.get("filters") and part not in place):
-            raise MediaError(f"`{name}` must name a field of the recipe, got no {part!r}.")
-        place = place.setdefault(part, {})
-    place[last] = value
+    return _READER.load(source, overrides)

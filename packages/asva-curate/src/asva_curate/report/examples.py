@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from heapq import nsmallest
+from pathlib import Path
 
 from asva_curate.curation.measurements import Measurements
 from asva_curate.curation.recipe import Recipe
 from asva_curate.curation.verdict import Verdict, clip_key
 from asva_curate.curation.whole_set import reason_name
-from asva_curate.report.measures import numbers_of
+from asva_curate.report.measures import figure
+from asva_data.report.blocks import Alarm, Card, Grid, Paragraph
+from asva_data.report.clips import small_clip
 
 KEPT = "kept"
+SECONDS = 4.0
+"""Length of an example, at most."""
 TWIN = re.compile(r"(?:duplicate|test-set): same (\w+) as (.*)", re.DOTALL)
 
 
@@ -29,7 +35,7 @@ class Example:
         end: Seconds, or None for the file as a whole.
         reason: Why it was dropped, or empty.
         twin: For a duplicate the file that it equals, or empty.
-        numbers: What each filter sees in it.
+        numbers: What each filter sees in it, as pieces of a sentence.
     """
 
     group: str
@@ -39,32 +45,44 @@ class Example:
     end: float | None
     reason: str
     twin: str = ""
-    numbers: Sequence[dict[str, Any]] = field(default=())
+    numbers: list[str] = field(default_factory=list)
 
     def measure(self, measured: Measurements, recipe: Recipe) -> None:
-        """Take the numbers of its file."""
-        if measured.ok:
-            end = measured.duration if self.end is None else self.end
-            self.numbers = numbers_of(recipe.filters, measured, self.start, end)
+        """Take what each filter sees in it from the measurements of its file; those that object are alarms."""
+        end = measured.duration if self.end is None else self.end
+        for rule in recipe.filters if measured.ok else ():
+            if rule.on_file or rule.measure in measured.curves:
+                value = rule.value(measured, self.start, end)
+                words = f"{rule.name} {figure(value) or 'not measured'}"
+                objects = rule.active and rule.reason(value) is not None
+                self.numbers += [", "] * bool(self.numbers) + [Alarm(words) if objects else words]
+
+    def card(self) -> Card:
+        """The stretch to play, beside a duplicate the file that it equals."""
+        seconds = None if self.end is None else self.end - self.start
+        clips = [small_clip("", self.path, self.start, min(SECONDS, seconds or SECONDS))]
+        clips += [small_clip(Path(self.twin).name, self.twin, 0.0, SECONDS)] if self.twin else []
+        where = "the file as a whole" if seconds is None else f"{self.start:.2f} to {self.end:.2f} s"
+        where += f", its first {SECONDS:g} s" if seconds is not None and seconds > SECONDS else ""
+        blocks = [Grid(clips), Paragraph(where, quiet=True)]
+        blocks += [Paragraph(self.reason)] if self.reason else []
+        blocks += [Paragraph(self.numbers, quiet=True)] if self.numbers else []
+        return Card(Path(self.path).name, blocks, self.label)
 
 
 def choose(verdicts: Sequence[Verdict], count: int) -> dict[str, list[Example]]:
     """Some of each group, at most one of a file: what was kept first, then by the number of what a reason dropped."""
-    found: dict[str, list[tuple[str, Example]]] = {}
-    total: dict[str, int] = {}
-    for verdict in verdicts:
-        seen: set[str] = set()
-        for example in _of(verdict):
-            total[example.group] = total.get(example.group, 0) + 1
-            if example.group in seen:
-                continue
-            seen.add(example.group)
-            known = found.setdefault(example.group, [])
-            known.append((clip_key(example.path, example.start, example.end or 0.0), example))
-            known.sort(key=lambda pair: pair[0])
-            del known[count:]
+    found: dict[str, dict[str, Example]] = defaultdict(dict)
+    total = Counter()
+    for example in (one for verdict in verdicts for one in _of(verdict)):
+        total[example.group] += 1
+        found[example.group].setdefault(example.path, example)
     order = sorted(found, key=lambda group: (group != KEPT, -total[group], group))
-    return {group: [example for _, example in found[group]] for group in order if found[group]}
+    return {group: nsmallest(count, found[group].values(), key=_by_chance) for group in order}
+
+
+def _by_chance(example: Example) -> str:
+    return clip_key(example.path, example.start, example.end or 0.0)
 
 
 def _of(verdict: Verdict) -> Iterator[Example]:

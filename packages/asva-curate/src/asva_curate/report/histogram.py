@@ -1,4 +1,4 @@
-"""How a number is spread over what was kept and what was dropped."""
+"""How a number is spread over what was kept and what was dropped: counts, and their drawing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from asva_data.report.blocks import Figure
+from asva_data.report.drawing import COLOURS, draw
 
 BINS = 40
 POINTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
@@ -52,3 +55,24 @@ def _edges(values: np.ndarray, bounds: list[float]) -> np.ndarray:
 def _counts(values: np.ndarray, edges: np.ndarray) -> list[int]:
     inside = np.clip(values[np.isfinite(values)], edges[0], edges[-1])
     return np.histogram(inside, edges)[0].tolist()
+
+
+def draw_histogram(measure: dict[str, Any]) -> Figure:
+    """A measurement as `summarize` records it: what was dropped on top of what was kept, and the thresholds."""
+    edges, kept = np.array(measure["edges"]), np.array(measure["kept"])
+    words = [f"Histogram of {measure['name']} over {measure['count']} {measure['of']}"]
+    words[0] += f", median {measure['percentiles']['50']:.4g}"
+    bounds = [(measure[side], where) for side, where in (("min", "below"), ("max", "above"))]
+    bounds = [(value, where) for value, where in bounds if value is not None]
+    words += [f"{measure[where]} {where} {value:g}" for value, where in bounds]
+
+    def paint(figure: Any) -> None:
+        axes = figure.add_axes((0.05, 0.17, 0.9, 0.81), xlim=(edges[0], edges[-1]), yticks=[])
+        place, width = edges[:-1], 0.9 * np.diff(edges)
+        axes.bar(place, kept, width, align="edge", color=COLOURS["blue"])
+        axes.bar(place, measure["dropped"], width, kept, align="edge", color=COLOURS["amber"])
+        for value, _ in bounds:
+            axes.axvline(value, color=COLOURS["red"], ls=(0, (3, 1.5)), lw=2)
+        axes.locator_params(axis="x", nbins=6)
+
+    return Figure(draw(paint, 300, 130), "; ".join(words))

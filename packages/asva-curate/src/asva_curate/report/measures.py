@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import partial
+from collections import defaultdict
 from typing import Any
 
 from asva_curate.curation.cuts import find_cuts
@@ -36,36 +34,6 @@ UNITS = {
 CUTS = "cuts"
 
 
-@dataclass
-class Shown:
-    """A number that is shown, and its values so far.
-
-    Attributes:
-        rule: The filter, or a filter without bounds for what none asks for.
-        kept: Values of files or windows that were kept.
-        dropped: Values of those that were dropped.
-    """
-
-    rule: Filter
-    kept: array = field(default_factory=partial(array, "d"))  # a float of a list takes four times as much
-    dropped: array = field(default_factory=partial(array, "d"))
-
-    def record(self) -> dict[str, Any]:
-        """The number and how it is spread, as JSON can hold it."""
-        rule = self.rule
-        on_file = rule.on_file or rule.measure == CUTS
-        return {
-            "name": rule.name,
-            "measure": rule.measure,
-            "stat": "" if on_file else rule.stat,
-            "of": "files" if on_file else "windows",
-            "unit": UNITS.get(rule.measure, ""),
-            "min": rule.min,
-            "max": rule.max,
-            **histogram(self.kept, self.dropped, rule.min, rule.max),
-        }
-
-
 class Measures:
     """Collects the numbers of files and their windows, one file after the other.
 
@@ -75,8 +43,10 @@ class Measures:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._shown = {rule.name: Shown(rule) for rule in recipe.filters}
         self._asked = {rule.measure for rule in recipe.filters}
+        self._rules = {rule.name: rule for rule in recipe.filters}
+        # (dropped, kept) by rule; a float of a list takes four times as much
+        self._values = defaultdict(lambda: (array("d"), array("d")))
 
     def add(self, measured: Measurements, verdict: Verdict) -> None:
         """Take the numbers of a file; one that failed has none."""
@@ -84,32 +54,39 @@ class Measures:
             return
         for name in (*FILE_NUMBERS, CUTS, *sorted(measured.curves)):
             if name not in self._asked:
-                self._asked.add(name)
-                self._shown.setdefault(f"({name})", Shown(Filter(name=f"({name})", measure=name)))
+                self._rules.setdefault(f"({name})", Filter(name=f"({name})", measure=name))
         kept = any(clip.kept for clip in verdict.clips)
-        for shown in self._shown.values():
-            rule = shown.rule
+        for name, rule in self._rules.items():
+            values = self._values[name]
             if rule.measure == CUTS:
-                (shown.kept if kept else shown.dropped).append(float(len(find_cuts(measured, self.recipe.cuts))))
+                values[kept].append(len(find_cuts(measured, self.recipe.cuts)))
             elif rule.on_file:
-                (shown.kept if kept else shown.dropped).append(rule.value(measured))
+                values[kept].append(rule.value(measured))
             elif rule.measure in measured.curves:
                 for span in verdict.windows:
-                    value = rule.value(measured, span.start, span.end)
-                    (shown.kept if span.kept else shown.dropped).append(value)
+                    values[span.kept].append(rule.value(measured, span.start, span.end))
 
     def records(self) -> list[dict[str, Any]]:
-        """Every number that was measured at all."""
-        return [found for found in (shown.record() for shown in self._shown.values()) if found["count"]]
+        """Every number that was measured at all and how it is spread, as JSON can hold it."""
+        found = (self._record(rule, *self._values[name]) for name, rule in self._rules.items())
+        return [record for record in found if record["count"]]
+
+    def _record(self, rule: Filter, dropped: array, kept: array) -> dict[str, Any]:
+        on_file = rule.on_file or rule.measure == CUTS
+        return {
+            "name": rule.name,
+            "measure": rule.measure,
+            "stat": "" if on_file else rule.stat,
+            "of": "files" if on_file else "windows",
+            "unit": UNITS.get(rule.measure, ""),
+            "min": rule.min,
+            "max": rule.max,
+            **histogram(kept, dropped, rule.min, rule.max),
+        }
 
 
-def numbers_of(rules: Iterable[Filter], measured: Measurements, start: float, end: float) -> list[dict[str, Any]]:
-    """What each filter sees in a stretch of a file, and whether it objects."""
-    rows = []
-    for rule in rules:
-        if rule.on_file or rule.measure in measured.curves:
-            value = rule.value(measured, start, end)
-            objects = rule.active and rule.reason(value) is not None
-            row = {"name": rule.name, "value": None if value != value else value, "objects": objects}
-            rows.append(row | {"min": rule.min, "max": rule.max})
-    return rows
+def figure(value: float | None) -> str:
+    """A number with four digits at most; nothing for None and NaN."""
+    if value is None or value != value:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,9 +1,13 @@
-"""A curated set in numbers, as JSON can hold them."""
+"""A curated set in numbers, as report.json holds them, and the page about it; each written whole or not at all."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from asva_curate.curation.results import Results
@@ -11,10 +15,46 @@ from asva_curate.curation.verdict import Verdict
 from asva_curate.curation.whole_set import count_reasons
 from asva_curate.report.examples import TWIN, Example, choose
 from asva_curate.report.measures import Measures
+from asva_curate.report.page import report_page
 from asva_curate.review.agreement import review_summary
+from asva_data import MediaError
 
 FAILURES = 50
 """Files that could not be read which are listed; all stand in reasons.csv."""
+
+
+def write_report(
+    folder: str | os.PathLike,
+    *,
+    examples: int = 3,
+    on_step: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Write ``report.html``, which needs nothing from outside, and ``report.json`` beside the results of a curation.
+
+    Args:
+        folder: Results of `asva curate`.
+        examples: Playable examples of what was kept and of what each reason dropped; 0 for none.
+        on_step: Called with (stage, done, all).
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        MediaError: If the folder holds no results, or the number of examples is negative.
+    """
+    if examples < 0:
+        raise MediaError(f"`examples` must be at least 0, got {examples}.")
+    results, step = Results(folder), on_step or (lambda stage, done, total: None)
+    total = len(results.verdicts)
+    report, chosen = summarize(results, examples, lambda done: step("reading measurements", done, total))
+    cards, made, count = {}, 0, sum(map(len, chosen.values()))
+    for group, found in chosen.items():
+        cards[group] = []
+        for example in found:
+            cards[group].append(example.card())
+            step("making examples small", made := made + 1, count)
+    _write(results.folder / "report.json", json.dumps(report, indent=1) + "\n")
+    return _write(results.folder / "report.html", report_page(report, cards))
 
 
 def summarize(
@@ -43,12 +83,20 @@ def summarize(
             example.measure(item, recipe)
         if on_file is not None:
             on_file(place)
+    classes = _classes(verdicts, seconds)
+    totals = {
+        "files": len(verdicts),
+        "files_kept": sum(any(clip.kept for clip in verdict.clips) for verdict in verdicts),
+        "clips_kept": sum(one["clips_kept"] for one in classes),
+        "seconds_kept": sum(one["seconds_kept"] for one in classes),
+        "seconds": sum(seconds.values()),
+    }
     return {
         "folder": results.folder.name,
         "recipe": recipe.record(),
-        "totals": {**_totals(verdicts), "seconds": sum(seconds.values())},
+        "totals": totals,
         "counts": count_reasons(verdicts),
-        "classes": _classes(verdicts, seconds),
+        "classes": classes,
         "measurements": measures.records(),
         "duplicates": _duplicates(verdicts),
         "failures": _failures(verdicts),
@@ -56,31 +104,20 @@ def summarize(
     }, chosen
 
 
-def _totals(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    kept = [clip for verdict in verdicts for clip in verdict.clips if clip.kept]
-    return {
-        "files": len(verdicts),
-        "files_kept": sum(any(clip.kept for clip in verdict.clips) for verdict in verdicts),
-        "clips_kept": len(kept),
-        "seconds_kept": sum(clip.end - clip.start for clip in kept),
-    }
-
-
 def _classes(verdicts: Sequence[Verdict], seconds: Counter[str]) -> list[dict[str, Any]]:
-    files, clips, kept = Counter(), Counter(), Counter()
+    """What each class has and keeps, those with most clips first."""
+    files, clips, kept = Counter(verdict.label for verdict in verdicts), Counter(), Counter()
     for verdict in verdicts:
-        files[verdict.label] += 1
-        for clip in verdict.clips:
-            if clip.kept:
-                clips[verdict.label] += 1
-                kept[verdict.label] += clip.end - clip.start
+        lengths = [clip.end - clip.start for clip in verdict.clips if clip.kept]
+        clips[verdict.label] += len(lengths)
+        kept[verdict.label] += sum(lengths, 0.0)
     return [
         {
             "label": label,
             "files": files[label],
             "seconds": seconds[label],
             "clips_kept": clips[label],
-            "seconds_kept": float(kept[label]),
+            "seconds_kept": kept[label],
         }
         for label in sorted(files, key=lambda label: (-clips[label], label))
     ]
@@ -97,3 +134,13 @@ def _failures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     failed = [verdict for verdict in verdicts if verdict.reason.startswith("failed: ")]
     rows = [{"path": verdict.path, "reason": verdict.reason.removeprefix("failed: ")} for verdict in failed[:FAILURES]]
     return {"count": len(failed), "first": rows}
+
+
+def _write(path: Path, text: str) -> Path:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

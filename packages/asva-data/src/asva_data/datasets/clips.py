@@ -16,9 +16,9 @@ from ..avsyncd import FrameRule, clip_frames, clip_pixels, clip_starts
 from ..clip import MediaError
 from ..decode import read_video
 from ..info import MediaInfo, probe
-from ..listing import read_scores
+from ..listing import score_file, scores_at
 from ..resize import check_size
-from ..sound import read_sound
+from ..sound import load_sound, read_sound
 from .encodings import encoding_of
 from .layouts import detect_layout, get_layout
 from .sampling import random_start, sync_frames, sync_starts
@@ -196,20 +196,12 @@ class VideoClips(Dataset):
         return np.stack([clip_frames(times, s, fps=self.fps, num_frames=self.num_frames, rule=rule) for s in starts])
 
     def _motion(self, entry: Entry, info: MediaInfo, start: float) -> torch.Tensor:
-        """The stored scores at the clip's frames: score j is the motion that ends with the file's frame j + 1."""
-        stored = Path(self.motion_scores) / entry.path.relative_to(self.root).with_suffix(".npy")
-        scores = read_scores(stored)
-        times = info.start + (np.arange(len(scores)) + 1) / info.fps
-        wanted = start + np.arange(self.num_frames) / self.fps
-        return torch.from_numpy(np.interp(wanted, times, scores).astype(np.float32))
+        stored = score_file(entry.path, self.root, self.motion_scores)
+        return torch.from_numpy(scores_at(stored, info, start + np.arange(self.num_frames) / self.fps))
 
     def _waveform(self, entry: Entry, info: MediaInfo, start: float) -> tuple[torch.Tensor, int]:
         if self.load_audio is not None:
-            try:
-                audio = self.load_audio(entry.path, start=start, duration=self.clip_seconds)
-            except ValueError as error:  # the reader's own word for a track it cannot read
-                raise MediaError(str(error)) from error
-            return torch.as_tensor(audio.waveform), audio.sample_rate
+            return load_sound(self.load_audio, entry.path, start, self.clip_seconds)
         if not info.has_sound:
             raise MediaError(f"`path` must have sound, got {entry.path} without; or give sound=False.")
         waveform, rate = read_sound(entry.path, info, max(0.0, start), self.clip_seconds)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from asva_metrics.networks.avsync import AVSyncClassifier
 from asva_metrics.networks.i3d import I3D
 from asva_metrics.networks.inception import FIDInception
-from asva_metrics.networks.key_table import KeyTable
 from asva_metrics.networks.syncnet import SyncNet
+from asva_weights import KeyTable
 
 Family = Literal["inception", "i3d", "i3d-piergiaj", "avsync", "syncnet"]
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
@@ -25,7 +26,7 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
 }
 
 # ours -> theirs, every rule in turn
-RULES: dict[str, dict[str, str]] = {
+RULES: dict[str, dict[str, str | Callable[[re.Match[str]], str]]] = {
     "inception": {
         r"^classes\.": "fc.",
         r"\.norm\.": ".bn.",
@@ -108,32 +109,35 @@ def convert_network(state_dict: Mapping[str, Tensor], family: Family) -> dict[st
         State for ``load_state_dict``; tensors are shared.
 
     Raises:
-        ValueError: If the family is unknown, a key is missing or unknown, or a shape is another.
+        ValueError: If the family is unknown.
+        ConversionError: If a key is missing or unknown, or a shape is another.
     """
-    return key_table(family).to_ours(state_dict)
+    like = empty_state(family)
+    return _table(family).to_ours(state_dict, like, f"`state_dict` of {family}")
 
 
 def invert_network(state_dict: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:
     """Inverse of `convert_network`: the original names, for use by the original code.
 
     Raises:
-        ValueError: If the family is unknown or a key is missing or unknown.
+        ValueError: If the family is unknown.
+        ConversionError: If a key is missing or unknown.
     """
-    return key_table(family).to_theirs(state_dict)
+    like = empty_state(family)
+    return _table(family).to_original(state_dict, like, f"`state_dict` of {family}")
 
 
 @cache
-def key_table(family: Family) -> KeyTable:
-    """Names and shapes of a family."""
+def empty_state(family: Family) -> dict[str, Tensor]:
+    """Names and shapes of our weights of a family, without memory."""
     if family not in BUILDERS:
         raise ValueError(f"`family` must be one of {', '.join(BUILDERS)}, got {family!r}.")
-    return KeyTable.of(family, BUILDERS[family], lambda key: _rename(key, RULES[family]))
+    with torch.device("meta"):
+        return BUILDERS[family]().state_dict()
 
 
-def _rename(key: str, rules: Mapping[str, str]) -> str:
-    for pattern, replacement in rules.items():
-        key = re.sub(pattern, replacement, key)
-    return key
+def _table(family: Family) -> KeyTable:
+    return KeyTable(tuple(RULES[family].items()))
 
 
 def _fork(rest: str) -> str:

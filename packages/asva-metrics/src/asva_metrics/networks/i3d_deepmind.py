@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asva_metrics.networks.convert import key_table
+from asva_metrics.networks.convert import empty_state
 from asva_metrics.networks.i3d import I3D
+from asva_weights import ConversionError, KeyTable
 
 SAFE = {
     (module, name)
@@ -22,24 +22,26 @@ SAFE = {
     for name in ("_reconstruct", "scalar")
 } | {("numpy", "ndarray"), ("numpy", "dtype")}
 # ours -> theirs, every rule in turn
-RULES = {
-    r"^classes\.weight$": "params/Logits/Conv3d_0c_1x1/Conv_0/kernel",
-    r"^classes\.bias$": "params/Logits/Conv3d_0c_1x1/Conv_0/bias",
-    r"^stem\.0\.": "Conv3d_1a_7x7/",
-    r"^stem\.2\.": "Conv3d_2b_1x1/",
-    r"^stem\.3\.": "Conv3d_2c_3x3/",
-    r"^mixed\.(..)\.": r"Mixed_\1/",
-    r"/one\.": "/Branch_0/Conv3d_0a_1x1/",
-    r"/three\.0\.": "/Branch_1/Conv3d_0a_1x1/",
-    r"/three\.1\.": "/Branch_1/Conv3d_0b_3x3/",
-    r"/second\.0\.": "/Branch_2/Conv3d_0a_1x1/",
-    r"/second\.1\.": "/Branch_2/Conv3d_0b_3x3/",
-    r"/pool\.1\.": "/Branch_3/Conv3d_0b_1x1/",
-    r"^(.*)/conv\.weight$": r"params/\1/Conv_0/kernel",
-    r"^(.*)/norm\.bias$": r"params/\1/BatchNorm_0/bias",
-    r"^(.*)/norm\.running_mean$": r"batch_stats/\1/BatchNorm_0/mean",
-    r"^(.*)/norm\.running_var$": r"batch_stats/\1/BatchNorm_0/var",
-}
+TABLE = KeyTable(
+    (
+        (r"^classes\.weight$", "params/Logits/Conv3d_0c_1x1/Conv_0/kernel"),
+        (r"^classes\.bias$", "params/Logits/Conv3d_0c_1x1/Conv_0/bias"),
+        (r"^stem\.0\.", "Conv3d_1a_7x7/"),
+        (r"^stem\.2\.", "Conv3d_2b_1x1/"),
+        (r"^stem\.3\.", "Conv3d_2c_3x3/"),
+        (r"^mixed\.(..)\.", r"Mixed_\1/"),
+        (r"/one\.", "/Branch_0/Conv3d_0a_1x1/"),
+        (r"/three\.0\.", "/Branch_1/Conv3d_0a_1x1/"),
+        (r"/three\.1\.", "/Branch_1/Conv3d_0b_3x3/"),
+        (r"/second\.0\.", "/Branch_2/Conv3d_0a_1x1/"),
+        (r"/second\.1\.", "/Branch_2/Conv3d_0b_3x3/"),
+        (r"/pool\.1\.", "/Branch_3/Conv3d_0b_1x1/"),
+        (r"^(.*)/conv\.weight$", r"params/\1/Conv_0/kernel"),
+        (r"^(.*)/norm\.bias$", r"params/\1/BatchNorm_0/bias"),
+        (r"^(.*)/norm\.running_mean$", r"batch_stats/\1/BatchNorm_0/mean"),
+        (r"^(.*)/norm\.running_var$", r"batch_stats/\1/BatchNorm_0/var"),
+    )
+)
 
 
 def load_i3d_deepmind(path: str | os.PathLike[str]) -> I3D:
@@ -52,18 +54,18 @@ def load_i3d_deepmind(path: str | os.PathLike[str]) -> I3D:
         The network in float32 and evaluation mode.
 
     Raises:
-        ValueError: If the file is missing or holds anything but arrays, or its names or shapes are others.
+        ConversionError: If the file is missing or holds anything but arrays, or its names or shapes are others.
     """
     source = Path(path)
     if not source.is_file():
-        raise ValueError(f"`path` must name a checkpoint file, got {source}, which does not exist.")
+        raise ConversionError(f"`path` must name a checkpoint file, got {source}, which does not exist.")
     try:
         with source.open("rb") as file:
             tree = ArraysOnly(file).load()
     except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, ValueError) as error:
-        raise ValueError(f"`path` must hold NumPy arrays only, got {source}: {error}.") from error
+        raise ConversionError(f"`path` must hold NumPy arrays only, got {source}: {error}.") from error
     if not isinstance(tree, Mapping):
-        raise ValueError(f"`path` must hold arrays by name, got {type(tree).__name__} in {source}.")
+        raise ConversionError(f"`path` must hold arrays by name, got {type(tree).__name__} in {source}.")
     network = I3D()
     network.load_state_dict(convert_i3d_deepmind(flattened(tree)))
     return network.eval()
@@ -75,23 +77,13 @@ def convert_i3d_deepmind(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     The norms have no scale there.
 
     Raises:
-        ValueError: If a name is missing or unknown, or a shape is another.
+        ConversionError: If a name is missing or unknown, or a shape is another.
     """
-    shapes, names = key_table("i3d").shapes, _names()
-    missing, unknown = sorted(set(names.values()) - arrays.keys()), sorted(arrays.keys() - set(names.values()))
-    if missing or unknown:
-        raise ValueError(
-            f"`arrays` must hold exactly the names of DeepMind's I3D, got {len(missing)} missing {missing[:3]} and "
-            f"{len(unknown)} unknown {unknown[:3]}."
-        )
-    state = {}
-    for key, shape in shapes.items():
-        if key in names:
-            state[key] = torch.from_numpy(np.array(_axes(key, np.asarray(arrays[names[key]]))))
-        else:
-            state[key] = torch.tensor(0) if key.endswith("num_batches_tracked") else torch.ones(shape)
-        if state[key].shape != shape:
-            raise ValueError(f"`arrays` must hold {tuple(shape)} for {key}, got {tuple(state[key].shape)}.")
+    tensors = {name: torch.from_numpy(np.array(_our_axes(name, np.asarray(array)))) for name, array in arrays.items()}
+    state = TABLE.to_ours(tensors, _named(), "`arrays`")
+    for key, value in empty_state("i3d").items():
+        if key not in state:
+            state[key] = torch.tensor(0) if key.endswith("num_batches_tracked") else torch.ones(value.shape)
     return state
 
 
@@ -99,16 +91,17 @@ def invert_i3d_deepmind(state_dict: Mapping[str, Tensor]) -> dict[str, np.ndarra
     """Inverse of `convert_i3d_deepmind`, for weights whose norms have no scale.
 
     Raises:
-        ValueError: If a key is missing, or a norm has a scale, for which there is no name.
+        ConversionError: If a key is missing, or a norm has a scale, for which there is no name.
     """
-    names = _names()
+    named = _named()
     for key, value in state_dict.items():
-        if key not in names and not key.endswith("num_batches_tracked") and not bool((value == 1).all()):
-            raise ValueError(f"`state_dict` must have norms without scale, got {key}; DeepMind's form cannot hold it.")
-    if missing := sorted(names.keys() - state_dict.keys()):
-        raise ValueError(f"`state_dict` must be that of I3D, got {len(missing)} missing {missing[:3]}.")
-    values = {theirs: state_dict[ours].detach().cpu().numpy() for ours, theirs in names.items()}
-    return {key: _their_axes(key, value) for key, value in values.items()}
+        if key not in named and not key.endswith("num_batches_tracked") and not bool((value == 1).all()):
+            raise ConversionError(
+                f"`state_dict` must have norms without scale, got {key}; DeepMind's form cannot hold it."
+            )
+    state = {key: value for key, value in state_dict.items() if key in named}
+    original = TABLE.to_original(state, named, "`state_dict`")
+    return {name: _their_axes(name, value.detach().cpu().numpy()) for name, value in original.items()}
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
@@ -128,11 +121,11 @@ class ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _axes(key: str, array: np.ndarray) -> np.ndarray:
+def _our_axes(name: str, array: np.ndarray) -> np.ndarray:
     """Kernels are (t, h, w, in, out), running statistics (1, 1, 1, 1, c)."""
     if array.ndim != 5:
         return array
-    return array.transpose(4, 3, 0, 1, 2) if key.endswith("weight") else array.reshape(array.shape[-1:])
+    return array.transpose(4, 3, 0, 1, 2) if name.endswith("kernel") else array.reshape(array.shape[-1:])
 
 
 def _their_axes(name: str, array: np.ndarray) -> np.ndarray:
@@ -141,12 +134,6 @@ def _their_axes(name: str, array: np.ndarray) -> np.ndarray:
     return array.reshape(1, 1, 1, 1, -1) if name.startswith("batch_stats") else array
 
 
-def _names() -> dict[str, str]:
-    names = {}
-    for key in key_table("i3d").shapes:
-        if not key.endswith(("norm.weight", "num_batches_tracked")):
-            theirs = key
-            for pattern, replacement in RULES.items():
-                theirs = re.sub(pattern, replacement, theirs)
-            names[key] = theirs
-    return names
+def _named() -> dict[str, Tensor]:
+    """Our weights that have a name there: norms have no scale."""
+    return {k: v for k, v in empty_state("i3d").items() if not k.endswith(("norm.weight", "num_batches_tracked"))}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -11,12 +9,13 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from asva_metrics.networks.preprocessing import unit_range
+from asva_weights import KeyTable
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KEPT_POSITIONS = 20
 """Places of a text whose embeddings stay those of CLIP; later ones are stretched (Long-CLIP)."""
-UNUSED = ("text_model.logit_scale", "vision_model.temp")
-"""Temperatures of the training in the released file; cosines do not need them."""
+TABLE = KeyTable(unused=r"text_model\.logit_scale|vision_model\.temp")
+"""Names are the same; cosines do not need the temperatures of the training in the released file."""
 
 
 class VideoCLIP(ModelMixin, ConfigMixin):
@@ -106,17 +105,6 @@ class VideoCLIP(ModelMixin, ConfigMixin):
         if input_ids.ndim != 2 or input_ids.shape[1] != length:
             raise ValueError(f"`input_ids` must have shape (n, {length}), got {tuple(input_ids.shape)}.")
         return F.normalize(self.text_model(input_ids), dim=-1)
-
-
-def convert_video_clip(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of ``VideoCLIP-XL.bin`` for ``load_state_dict``: the two training temperatures are left out.
-
-    Raises:
-        ValueError: If a temperature is missing, which says that the file is another.
-    """
-    if missing := [key for key in UNUSED if key not in state_dict]:
-        raise ValueError(f"`state_dict` must hold the keys of VideoCLIP-XL, got 2 towers without {missing}.")
-    return {key: value for key, value in state_dict.items() if key not in UNUSED}
 
 
 class _Block(nn.Module):

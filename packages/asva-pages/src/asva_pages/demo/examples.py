@@ -19,7 +19,7 @@ def draw_examples(folder: Path) -> None:
     """Write ``<name>.png`` and ``<name>.wav`` of each example."""
     from PIL import Image
 
-    from asva_data.synthetic import SyntheticWorld
+    from asva_data import SyntheticWorld
 
     world = SyntheticWorld(SEED)
     for name, (index, _) in EXAMPLES.items():

@@ -22,9 +22,9 @@ from asva_curate import (
     merge_reviews,
     read_reviews,
 )
-from asva_curate.preview import write_preview
 from asva_curate.review.decisions import KINDS
 from asva_data import MediaError
+from asva_data.preview import write_preview
 
 COPIES = 64
 """Small copies that are held at a time."""

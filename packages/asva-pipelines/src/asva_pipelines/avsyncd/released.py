@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from asva_audio.released import IMAGEBIND, read_imagebind
+from asva_audio.released import IMAGEBIND
 from asva_pipelines.avsyncd.method import METHOD
 from asva_pipelines.avsyncd.stable_diffusion import read_stable_diffusion, stable_diffusion_files
 from asva_weights import ModelError, read_checkpoint
@@ -97,6 +97,8 @@ def _read(files: Files, say: Say) -> Release:
 
 def _audio_encoder(files: Files, say: Say) -> Any:
     """From ImageBind, as the original does; the frozen copy beside the U-Net is the same and will do."""
+    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio, read_imagebind
+
     if IMAGEBIND in files:
         state = read_checkpoint(files[IMAGEBIND])
         with blame(files[IMAGEBIND], "ImageBind checkpoint"):
@@ -108,7 +110,6 @@ def _audio_encoder(files: Files, say: Say) -> Any:
             f"4.8 GB, licence CC BY-NC-SA 4.0: no commercial use) into the folder, or name it with `--imagebind`."
         )
     say(f"Note: without '{IMAGEBIND}' the audio encoder of the checkpoint is taken; it was frozen in training.")
-    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio
 
     state = read_checkpoint(files[own])
     with blame(files[own], "audio encoder of AVSyncD"):

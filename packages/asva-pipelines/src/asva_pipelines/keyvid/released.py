@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asva_audio.released import IMAGEBIND, read_imagebind
+from asva_audio.released import IMAGEBIND
 from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT, METHOD
 from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
 from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, read_stage
@@ -78,6 +78,8 @@ def released_networks(files: Files, stages: dict[str, Parts]) -> dict[str, Any]:
     Raises:
         ModelError: If a weight is missing or unknown, or its shape does not fit.
     """
+    from asva_audio import read_imagebind
+
     with blame(files[KEYFRAME_CKPT], _WHAT):
         first = stages[KEYFRAME_CKPT]
         check_schedule(first["schedule"])

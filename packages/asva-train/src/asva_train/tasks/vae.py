@@ -5,13 +5,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from asva_train.clips import TrainingClip, clip_source
+from asva_train.clips import clip_source
 from asva_train.components import start_from
 from asva_train.draws import generator_at
 from asva_train.run_order import collate
 from asva_train.task_recipes import VAERecipe
+from asva_train.training_clip import TrainingClip
+from asva_unet.losses import AutoencoderLoss
 from asva_unet.pixels import to_frames, to_pixels
 
 
@@ -19,27 +20,6 @@ def frames_view(clip: TrainingClip, generator: torch.Generator, num_frames: int)
     """Some frames of a clip, and where they move."""
     chosen = torch.randperm(len(clip.frames), generator=generator)[:num_frames].sort().values.numpy()
     return {"frames": clip.frames[chosen], "moving": clip.moving[chosen]}
-
-
-class AutoencoderLoss(nn.Module):
-    """Squared error of the reconstruction, more where objects move, plus a light KL divergence."""
-
-    def __init__(self, vae: nn.Module, recipe: VAERecipe):
-        super().__init__()
-        self.vae, self.recipe = vae, recipe
-
-    def forward(self, batch: dict, generator: torch.Generator) -> dict[str, Tensor]:
-        pixels = to_pixels(batch["frames"].flatten(0, 1))
-        moving = batch["moving"].flatten(0, 1).unsqueeze(1).float()
-        posterior = self.vae.encode(pixels).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
-        restored = self.vae.decode(posterior.mean + posterior.std * noise).sample
-        error = (restored.float() - pixels).square()
-        kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).float().mean()
-        tone = F.avg_pool2d(restored.float() - pixels, 8).square().mean()
-        loss = (error * (1 + self.recipe.motion_weight * moving)).mean()
-        loss = loss + self.recipe.kl_weight * kl + self.recipe.tone_weight * tone
-        return {"loss": loss, "mse": error.mean(), "tone": tone, "kl": kl, "psnr": 10 * torch.log10(4 / error.mean())}
 
 
 def _start_residuals_at_zero(vae: nn.Module) -> None:
@@ -64,7 +44,8 @@ class VAETask:
             _start_residuals_at_zero(self.vae)
         else:
             start_from(self.vae, AutoencoderKL.from_pretrained(recipe.init))
-        self.module = AutoencoderLoss(self.vae, recipe)
+        weights = {name: getattr(recipe, name) for name in ("kl_weight", "motion_weight", "tone_weight")}
+        self.module = AutoencoderLoss(self.vae, **weights)
         self.view = partial(frames_view, num_frames=recipe.frames_per_clip)
 
     def _clips(self, num: int) -> Tensor:

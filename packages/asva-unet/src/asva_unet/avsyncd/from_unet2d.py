@@ -6,17 +6,15 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ModelMixin, UNet2DConditionModel
 from torch import nn
 
 from asva_unet.embeddings import zero_
 
-if TYPE_CHECKING:
-    from asva_unet.avsyncd.unet import AVSyncDUNet
-
+Model = TypeVar("Model", bound=ModelMixin)
 INITIALIZATIONS = ("neutral", "official")
 SWITCHES = ("audio_cross_attention_dim", "audio", "first_frame_conv", "first_frame_attention", "norm_over_frames")
 
@@ -51,12 +49,12 @@ def shared_config(config: Mapping, expected: set[str]) -> dict:
 
 
 def inflate(
-    cls: type[AVSyncDUNet],
+    cls: type[Model],
     unet: UNet2DConditionModel,
     initialization: str,
     generator: torch.Generator | None,
     switches: Mapping[str, int | bool],
-) -> AVSyncDUNet:
+) -> Model:
     """The work of ``AVSyncDUNet.from_unet2d``."""
     if initialization not in INITIALIZATIONS:
         raise ValueError(f"`initialization` must be one of {INITIALIZATIONS}, got {initialization!r}.")
@@ -75,7 +73,7 @@ def inflate(
     return model.to(unet.device)
 
 
-def draw_new_layers(model: AVSyncDUNet, initialization: str, generator: torch.Generator | None = None) -> None:
+def draw_new_layers(model: ModelMixin, initialization: str, generator: torch.Generator | None = None) -> None:
     """Draw what Stable Diffusion has not, as PyTorch draws a linear layer, and put what starts at zero to zero."""
     if generator is None:
         generator = torch.Generator()
@@ -98,7 +96,7 @@ def _draw(layer: nn.Linear, generator: torch.Generator) -> None:
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
-def _check_alike(model: AVSyncDUNet, unet: UNet2DConditionModel) -> None:
+def _check_alike(model: ModelMixin, unet: UNet2DConditionModel) -> None:
     """Every weight of one is in the other, but for the new ones; the shapes are the same."""
     ours = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if not is_new(name)}
     theirs = {name: tuple(tensor.shape) for name, tensor in unet.state_dict().items()}

@@ -154,7 +154,7 @@ def _make_scores(names: list[str]) -> dict[str, Any]:
 def _local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> float:
     from asva_metrics import local_sync
 
-    return local_sync(frames, fps, waveform, sample_rate).excess
+    return local_sync(waveform, sample_rate, frames, fps).excess
 
 
 def _plan(scores: list[str]) -> Any:

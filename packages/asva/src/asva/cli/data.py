@@ -37,7 +37,7 @@ def synth(
 
       asva data synth --num 16 --seed 7 clips
     """
-    from asva_data.synthetic import write_world
+    from asva_data import write_world
 
     with Stages() as stages:
         stages.stage("drawing clips", num)
