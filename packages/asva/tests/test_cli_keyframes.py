@@ -99,7 +99,7 @@ def test_synthetic_clips(asva, tmp_path):
 def test_models_are_listed_with_their_licences(asva):
     ran = asva("models", "list")
     assert ran.code == 0
-    for words in ("tiny", "keyvid", "Apache-2.0", "CC BY-NC-SA 4.0"):
+    for words in ("tiny", "keyvid", "mtv", "--method static", "Apache-2.0", "CC BY-NC-SA 4.0"):
         assert words in ran.out
     ran = asva("models", "info", "keyvid")
     assert "epoch=859-step=10320.ckpt" in ran.out and "15.6 GB" in ran.out and "was not released" in ran.out
