@@ -98,7 +98,7 @@ def matches(frames: list[np.ndarray], clips: list[SyntheticClip], heard: list[Sy
             other.event_times,
             tolerance * FRAME,
             predicted_labels=seen.labels,
-            true_labels=other.event_labels,
+            target_labels=other.event_labels,
         )
         for seen, other in found
     ]

@@ -232,9 +232,14 @@ def sync_number(sample: Sample, waveform: np.ndarray, score: FitScore, stat: Cal
     return float(stat(values))
 
 
+def synchrony_of(frames: np.ndarray, fps: float, waveform: np.ndarray, sample_rate: int) -> float:
+    """Local sync of a clip, in standard deviations above chance."""
+    return local_sync(waveform, sample_rate, frames, fps).excess
+
+
 def synchrony(samples: list[Sample]) -> None:
     """Print what thresholds of local sync catch of wrong sound, and drop of right one."""
-    score, rule = FitScore(lambda *clip: local_sync(*clip).excess), load_recipe(SYNC).filters[-1]
+    score, rule = FitScore(synchrony_of), load_recipe(SYNC).filters[-1]
     numbers: dict[str, list[float]] = {}
     for place, sample in enumerate(samples):
         other = samples[(place + len(samples) // 2) % len(samples)].waveform
@@ -295,7 +300,7 @@ def probe_fps(path: Path) -> float:
 
 def costs(paths: list[Path], recipe: Recipe, rounds: int) -> None:
     """Print CPU time of each stage over that of decoding alone: medians of the rounds' ratios."""
-    text, sync = {"text": TextCover()}, {"local_sync": FitScore(lambda *clip: local_sync(*clip).excess)}
+    text, sync = {"text": TextCover()}, {"local_sync": FitScore(synchrony_of)}
     fine = Plan(excerpt_fps=30.0, excerpt_side=128)
     stages: dict[str, Callable[[Path], object]] = {
         "decode alone": bare_decode,

@@ -82,7 +82,7 @@ def part_f1(frames: np.ndarray, scene: Scene, start: float, stop: float, toleran
     inside = (scene.times >= start) & (scene.times < stop)
     labels = [label for label, there in zip(scene.labels, inside, strict=True) if there]
     found = match_events(
-        seen.times, scene.times[inside] - start, tolerance / FPS, predicted_labels=seen.labels, true_labels=labels
+        seen.times, scene.times[inside] - start, tolerance / FPS, predicted_labels=seen.labels, target_labels=labels
     )
     return event_scores([found]).f1
 

@@ -26,12 +26,12 @@ import torch
 from asva_audio import resample
 from asva_data import read_video
 from asva_metrics import (
+    audio_events,
     av_align,
     av_align_score,
     chance_level,
     event_f1,
     flow_trajectory,
-    heard_events,
     load_small_sync,
     local_changes,
     local_sync_profile,
@@ -39,13 +39,13 @@ from asva_metrics import (
     motion_peaks,
     onset_times,
     pearson,
-    seen_events,
     separation,
     shift_profile,
     sound_envelope,
     sound_growth,
+    video_events,
 )
-from asva_metrics.heard import GROWTH_RATE
+from asva_metrics.audio_events import GROWTH_RATE
 from asva_metrics.onsets import SAMPLE_RATE as ONSET_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,13 +81,13 @@ class Clip:
     @property
     def clear(self) -> bool:
         """The rule of clear events."""
-        growth, events = sound_growth(self.sounds[16000], 16000), heard_events(self.sounds[16000], 16000)
+        growth, events = sound_growth(self.sounds[16000], 16000), audio_events(self.sounds[16000], 16000)
         if not 2 <= len(events) <= 4 * self.seen.duration:
             return False
         at = np.round(events * GROWTH_RATE).astype(int)
         strength = [growth[max(0, i - 6) : i + 6].max() for i in at]
         contrast = np.median(strength) / max(np.quantile(growth, 0.75), 0.1)
-        return contrast >= 4 and len(seen_events(self.seen.change, self.seen.fps)) >= 2
+        return contrast >= 4 and len(video_events(self.seen.change, self.seen.fps)) >= 2
 
 
 def measure_picture(path: Path) -> dict[str, np.ndarray]:
@@ -145,7 +145,7 @@ def listen(sounds: dict[int, np.ndarray], seen: Seen) -> Heard:
     """Measure a sound given at both rates."""
     sound = np.ascontiguousarray(sounds[16000])
     return Heard(
-        heard_events(sound, 16000),
+        audio_events(sound, 16000),
         sound_growth(sound, 16000),
         sound_envelope(sound, 16000, seen.fps, len(seen.change)),
         onset_times(sounds[ONSET_RATE]),
@@ -169,12 +169,12 @@ def align_excess(seen: Seen, heard: Heard) -> float:
 
 def events(seen: Seen, heard: Heard) -> float:
     """F1 of seen against heard events."""
-    return event_f1([seen_events(seen.change, seen.fps)], [heard.events], TOLERANCE)
+    return event_f1([video_events(seen.change, seen.fps)], [heard.events], TOLERANCE)
 
 
 def events_excess(seen: Seen, heard: Heard) -> float:
     """The same above its chance level."""
-    sights, duration = [seen_events(seen.change, seen.fps)], seen.duration
+    sights, duration = [video_events(seen.change, seen.fps)], seen.duration
     sounds = [heard.events[heard.events < duration]]
     return event_f1(sights, sounds, TOLERANCE) - chance_level(sights, sounds, TOLERANCE, duration=duration).f1
 
@@ -193,9 +193,9 @@ SCORES: dict[str, Score] = {
     "event F1, excess over chance (ours)": events_excess,
     "curve correlation (ours)": lambda seen, heard: pearson(seen.change, heard.envelope),
     "shift profile of the curves, excess (ours)": lambda seen, heard: (
-        shift_profile(seen.change, heard.envelope, seen.fps).excess
+        shift_profile(heard.envelope, seen.change, seen.fps).excess
     ),
-    "local sync (ours)": lambda seen, heard: local_sync_profile(seen.cells, seen.fps, heard.growth).excess,
+    "local sync (ours)": lambda seen, heard: local_sync_profile(heard.growth, seen.cells, seen.fps).excess,
     "small classifier (ours)": classifier,
 }
 

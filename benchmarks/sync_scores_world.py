@@ -43,19 +43,19 @@ Profile = Callable[[np.ndarray], ShiftProfile]
 def by_curves(clip: SyntheticClip) -> Profile:
     """Correlation of the change of motion with the growth of the sound."""
     curve, rate, fps = motion_change(clip.frames), clip.sample_rate, clip.fps
-    return lambda sound: shift_profile(curve, sound_envelope(sound, rate, fps, len(curve)), fps)
+    return lambda sound: shift_profile(sound_envelope(sound, rate, fps, len(curve)), curve, fps)
 
 
 def by_cells(clip: SyntheticClip) -> Profile:
     """Local sync."""
     cells = local_changes(clip.frames)
-    return lambda sound: local_sync_profile(cells, clip.fps, sound_growth(sound, clip.sample_rate))
+    return lambda sound: local_sync_profile(sound_growth(sound, clip.sample_rate), cells, clip.fps)
 
 
 def by_classifier(network: SmallSyncClassifier) -> Callable[[SyntheticClip], Profile]:
     """The small classifier."""
     return lambda clip: (
-        lambda sound: small_sync_profile(clip.frames, clip.fps, sound, clip.sample_rate, network=network)
+        lambda sound: small_sync_profile(sound, clip.sample_rate, clip.frames, clip.fps, network=network)
     )
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from asva_data import read_video, write_video
 from asva_eval import MatchError, evaluate, load_protocol, write_report
-from asva_eval.records import Store
+from asva_eval.records import RecordStore
 
 BALLS = {"wood/a": (0.30, 0.60), "wood/b": (0.45, 0.50), "iron/c": (0.20, 0.70), "iron/d": (0.55, 0.65)}
 OFFLINE = [
@@ -260,6 +260,6 @@ def test_files_of_almost_the_same_length_are_cut_at_the_same_moments(protocol, t
 
 def test_a_damaged_record_is_made_anew(folders, protocol, tmp_path):
     run(folders / "good", folders / "true", tmp_path, protocol)
-    path = Store(tmp_path / "clips").path("it", "wood/a@0.000")
+    path = RecordStore(tmp_path / "clips").path("it", "wood/a@0.000")
     path.write_text("{", encoding="utf-8")
     assert value(run(folders / "good", folders / "true", tmp_path, protocol), "event_f1", "it") > 0.8

@@ -119,16 +119,16 @@ def test_distances_are_those_of_all_features(measured):
         figures = scores[name]["systems"]["it"]
         assert len(sides[0]) == (55 if name == "fid" else 5) == figures["num_features"]
         with pytest.warns() if name == "fvd" else nullcontext():
-            assert figures["value"] == pytest.approx(frechet_distance(*sides), rel=1e-9)
+            assert figures["value"] == pytest.approx(frechet_distance(*sides[::-1]), rel=1e-9)
         assert ("warning" in figures) == (name == "fvd")  # 5 clips in 12 dimensions
 
 
 def test_relative_scores_are_those_of_the_pure_functions(measured):
     result, scores = measured
-    network, joint = result.networks["avsync"], JointFeatures("correct")
+    network, joint = result.networks["avsync"], JointFeatures()
 
     def phi(record):
-        sounds, video = (torch.from_numpy(record.tensor(SyncFeatures("correct"), n)) for n in ("sounds", "video"))
+        sounds, video = (torch.from_numpy(record.tensor(SyncFeatures(), n)) for n in ("sounds", "video"))
         return network.score(sounds[0], video).item()
 
     relative = relative_sync(*(per_clip(result, lambda c, s=s: phi(getattr(c, s))) for s in ("generated", "reference")))
@@ -181,8 +181,8 @@ def test_lips_are_compared_with_voices_moved_further_than_the_search_and_with_ot
     lips, voice = (result.clips("it")[0].generated.tensor(LipVectors(), name) for name in ("lips", "voice"))
     for score in write_report(result, tmp_path / "out", command=[])["scores"]:
         figures = score["systems"]["it"]
-        assert figures["value"] == pytest.approx(getattr(lip_sync(lips, voice), score["name"]), rel=1e-5)
-        moved = [getattr(lip_sync(lips, np.roll(voice, k, axis=0)), score["name"]) for k in range(16, len(voice) - 15)]
+        assert figures["value"] == pytest.approx(getattr(lip_sync(voice, lips), score["name"]), rel=1e-5)
+        moved = [getattr(lip_sync(np.roll(voice, k, axis=0), lips), score["name"]) for k in range(16, len(voice) - 15)]
         assert figures["shifted"]["chance"] == pytest.approx(np.mean(moved), rel=1e-5) and len(moved) == 14
         worse = figures["shifted"]["chance"] - figures["value"]
         assert worse < 0 if score["name"] == "sync_c" else worse > 0
@@ -256,7 +256,7 @@ def test_weights_added_later_take_over_what_was_measured(tmp_path, write_ball, m
     def again(*args):
         raise AssertionError("the flow was measured again")
 
-    monkeypatch.setattr("asva_metrics.flow_trajectory", again)
+    monkeypatch.setattr("asva_eval.observations.flow_trajectory", again)
     result = evaluate({"it": tmp_path / "made"}, tmp_path / "true", tmp_path, **options, weights={"i3d": Means()})
     report = write_report(result, tmp_path, command=[])
     assert report["scores"][0]["systems"]["it"]["value"] > 0

@@ -46,11 +46,11 @@ def test_the_digest_is_of_what_is_measured(written):
 def test_the_conventions_are_those_of_their_papers():
     official, fixed, opened = (load_protocol(name) for name in ("asva", "asva-fixed", "open-6fps"))
     fid = {name: next(s for s in p.scores if s.name == "fid") for name, p in (("asva", official), ("fixed", fixed))}
-    assert (official.frames, official.stereo, official.text, fid["asva"].resize) == (
+    assert (official.frames, official.stereo, official.text, fid["asva"].settings["resize"]) == (
         *("official", "official", "folder"),
         "avsync",
     )
-    assert (fixed.frames, fixed.stereo, fixed.text, fid["fixed"].resize) == (
+    assert (fixed.frames, fixed.stereo, fixed.text, fid["fixed"].settings["resize"]) == (
         *("nearest", "correct", "words"),
         "pytorch-fid",
     )

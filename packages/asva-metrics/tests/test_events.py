@@ -47,9 +47,11 @@ def test_one_frame_off_is_inside_one_frame():
 
 
 def test_labels_must_agree():
-    match = match_events([0.1, 0.5], [0.1, 0.5], 0.05, predicted_labels=["left", "left"], true_labels=["left", "right"])
+    match = match_events(
+        [0.1, 0.5], [0.1, 0.5], 0.05, predicted_labels=["left", "left"], target_labels=["left", "right"]
+    )
     assert (match.tp, match.fp, match.fn) == (1, 1, 1)
-    assert match_events([], [], 0.1, predicted_labels=[], true_labels=[]).tp == 0
+    assert match_events([], [], 0.1, predicted_labels=[], target_labels=[]).tp == 0
 
 
 def test_scores_by_hand():
@@ -86,7 +88,7 @@ def test_a_clip_without_events_adds_nothing():
 def test_bad_input():
     with pytest.raises(ValueError, match="`predicted` must be a vector of finite times"):
         match_events([float("nan")], [0.1], 0.1)
-    with pytest.raises(ValueError, match="`true` must be a vector"):
+    with pytest.raises(ValueError, match="`target` must be a vector"):
         match_events([0.1], [[0.1]], 0.1)
     with pytest.raises(ValueError, match="`tolerance` must be at least 0"):
         match_events([0.1], [0.1], -1)

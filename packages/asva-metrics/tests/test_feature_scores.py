@@ -54,7 +54,7 @@ def test_paired_divergence():
     assert paired_divergence(logits, logits) == pytest.approx(0.0, abs=1e-4)
     assert paired_divergence(logits, logits[::-1], activation="sigmoid") > 0.1
     assert np.isfinite(paired_divergence(1e4 * logits, 1e4 * logits[::-1]))
-    with pytest.raises(ValueError, match="must have the shape of `real`"):
+    with pytest.raises(ValueError, match="must have the shape of `reference`"):
         paired_divergence(logits, logits[:3])
 
 
@@ -71,12 +71,12 @@ def test_cosines():
     assert np.isnan(cosine_similarity([0.0, 0.0], [1.0, 0.0]))
     assert temporal_consistency(np.ones((4, 3))) == pytest.approx(1.0)
     assert temporal_consistency(np.random.default_rng(0).normal(size=(2, 4, 3))).shape == (2,)
-    assert javis_score(np.eye(2), np.eye(2)[:1], [[0, 1]]) == 0.0  # one frame of two counts at least
+    assert javis_score(np.eye(2)[:1], np.eye(2), [[0, 1]]) == 0.0  # one frame of two counts at least
     for call in (lambda: temporal_consistency(np.ones((1, 3))), lambda: cosine_similarity([np.nan, 1.0], [0.0, 1.0])):
         with pytest.raises(ValueError, match="must"):
             call()
     with pytest.raises(ValueError, match="at least one frame for each window"):
-        javis_score(np.eye(2), np.eye(2)[:1], [[]])
+        javis_score(np.eye(2)[:1], np.eye(2), [[]])
 
 
 @pytest.mark.parity("mtv/frechet_*.json")
@@ -84,7 +84,7 @@ def test_matches_the_published_codes(parity, note):
     features = parity.arrays(parity.name.replace("frechet_", "frechet_feats_") + ".npz")
     config, pairs = parity.config, []
     for case in config["cases"]:
-        distance = kernel_distance(*(features[f"{case['name']}.{side}"] for side in ("real", "fake")))
+        distance = kernel_distance(*(features[f"{case['name']}.{side}"] for side in ("fake", "real")))
         # The original sums in float32, this in float64.
         assert distance == pytest.approx(case["kernel_distance_unbiased_full_deg3"], abs=1e-5)
     logits = features["logits.gt"], features["logits.pred"]
@@ -93,11 +93,12 @@ def test_matches_the_published_codes(parity, note):
     stored = config["logits"]["inception_score_av_benchmark_10splits_seed2020"]
     pairs += [(score.mean, stored["inception_score_mean"]), (score.std, stored["inception_score_std"])]
     for name in ("sigmoid", "softmax"):
-        pairs.append((paired_divergence(*logits, activation=name), config["logits"]["mkl_av_benchmark"][f"kl_{name}"]))
+        divergence = paired_divergence(*logits[::-1], activation=name)
+        pairs.append((divergence, config["logits"]["mkl_av_benchmark"][f"kl_{name}"]))
     pairs.append((desync(features["desync.logits_first"], features["desync.logits_last"]), config["desync"]["value"]))
     frames, windows = features["javis.frames"], features["javis.audio_windows"]
-    pairs.append((avh_score(frames, features["javis.audio"]), config["javis"]["avh_score"]))
-    pairs.append((javis_score(frames, windows, features["javis.index"]), config["javis"]["javis_score"]))
+    pairs.append((avh_score(features["javis.audio"], frames), config["javis"]["avh_score"]))
+    pairs.append((javis_score(windows, frames, features["javis.index"]), config["javis"]["javis_score"]))
     consistency = temporal_consistency(features["tempc.frames"])
     pairs.append((consistency, config["temp_c"]["mean_consecutive_cosine"]))
     for actual, expected in pairs:

@@ -41,7 +41,7 @@ def test_fewer_samples_than_dimensions_are_exact_and_warned_of():
     root = np.linalg.svd(x @ y.T, compute_uv=False).sum() / np.sqrt(5 * 8)
     gap = ((first.mean(0) - second.mean(0)) ** 2).sum()
     with pytest.warns(SmallSampleWarning, match="6 samples do not span 30 dimensions"):
-        value = frechet_distance(first, second)
+        value = frechet_distance(second, first)
     assert value == pytest.approx(gap + (x**2).sum() / 5 + (y**2).sum() / 8 - 2 * root, rel=1e-10)
 
 
@@ -81,9 +81,9 @@ def test_far_from_the_origin_nothing_cancels():
 
 def test_bad_input(features, tmp_path):
     first = features[0]
-    with pytest.raises(ValueError, match="`fake` must hold at least 2 samples, got 1"):
-        frechet_distance(first, first[:1])
-    with pytest.raises(ValueError, match="must have the width of `real`"):
+    with pytest.raises(ValueError, match="`generated` must hold at least 2 samples, got 1"):
+        frechet_distance(first[:1], first)
+    with pytest.raises(ValueError, match="must have the width of `reference`"):
         frechet_distance(first, first[:, :3])
     with pytest.raises(ValueError, match=r"must be finite, got NaN or infinity in rows \[2\]"):
         frechet_distance(first, np.where(np.arange(60)[:, None] == 2, np.nan, first))
@@ -125,7 +125,7 @@ def test_matches_every_published_variant(parity, note):
     for case in parity.config["cases"]:
         real, fake = (features[f"{case['name']}.{side}"] for side in ("real", "fake"))
         for row, (variant, tolerance) in rows.items():
-            value = frechet_distance(real, fake, variant=variant)
+            value = frechet_distance(fake, real, variant=variant)
             if tolerance == 1e-5:
                 note(value, case[row])
             assert value == pytest.approx(case[row], abs=tolerance), row

@@ -12,8 +12,8 @@ import pytest
 import asva_metrics
 
 MODULES = [
-    *("avalign", "avsync_scores", "chance", "correlation", "events", "features", "frechet", "generation"),
-    *("intervals", "loudness", "psnr", "semantics", "separation", "streaming", "streaming_clips"),
+    *("av_align", "chance", "correlation", "events", "features", "frechet", "intervals", "loudness", "paired", "psnr"),
+    *("relative_sync", "separation", "shift_clips", "shift_profile", "similarity", "streaming", "streaming_clips"),
 ]
 
 

@@ -64,5 +64,5 @@ def test_bad_input():
         psnr(frames, frames[:1])
     with pytest.raises(ValueError, match="`mask` must have shape"):
         moving_psnr(frames, frames, np.ones((2, 4, 3), bool))
-    with pytest.raises(ValueError, match="`frames` must be numbers like"):
+    with pytest.raises(ValueError, match="`generated` must be numbers like"):
         psnr(frames / 255, frames)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asva_metrics import pearson, profile_of_scores, shift_profile
+from asva_metrics import pearson, profile_of_scores, shift_profile, shift_rank
 
 FPS = 24.0
 
@@ -17,7 +17,7 @@ def bumps(shift=0.0, num_frames=48, moments=(0.3, 0.9, 1.5)):
 
 @pytest.mark.parametrize("late", [-0.4, -0.05, 0.0, 0.11, 0.33])
 def test_a_planted_shift_is_found_within_a_tenth_of_a_frame(late):
-    profile = shift_profile(bumps(), bumps(late), FPS)
+    profile = shift_profile(bumps(late), bumps(), FPS)
     assert profile.offset == pytest.approx(-late, abs=0.1 / FPS)
     assert profile.reason == "" and profile.scores[profile.scores.argmax()] > 0.9
 
@@ -25,8 +25,8 @@ def test_a_planted_shift_is_found_within_a_tenth_of_a_frame(late):
 def test_against_a_loop():
     rng = np.random.default_rng(0)
     motion, sound = rng.random(20), rng.random(20)
-    around = shift_profile(motion, sound, 10.0, max_shift=0.5)
-    cut = shift_profile(motion, sound, 10.0, max_shift=0.5, circular=False)
+    around = shift_profile(sound, motion, 10.0, max_shift=0.5)
+    cut = shift_profile(sound, motion, 10.0, max_shift=0.5, circular=False)
     np.testing.assert_allclose(around.shifts, np.arange(-5, 6) / 10)
     for place, k in enumerate(range(-5, 6)):
         assert around.scores[place] == pytest.approx(pearson(motion, np.roll(sound, k)))
@@ -37,7 +37,7 @@ def test_against_a_loop():
 
 
 def test_any_score_of_two_curves():
-    profile = shift_profile(bumps(), bumps(), FPS, score=lambda m, s: -np.abs(m - s).sum())
+    profile = shift_profile(bumps(), bumps(), FPS, score=lambda s, m: -np.abs(m - s).sum())
     assert profile.offset == pytest.approx(0, abs=1e-6) and profile.score == 0
 
 
@@ -50,8 +50,18 @@ def test_scores_of_a_classifier():
     assert profile_of_scores([-0.1, 0.0, 0.1], [0.0, 1.0, 2.0]).offset == 0.1  # at the end there is no parabola
 
 
+def test_rank_of_a_shift_against_a_loop():
+    scores = np.random.default_rng(0).integers(0, 4, 20)
+    for place in (0, 7):
+        away = [min(abs(i - place), 20 - abs(i - place)) * 2.0 / 20 for i in range(20)]
+        others = [float(score) for score, far in zip(scores, away, strict=True) if far >= 0.1]
+        expected = np.mean([(other < scores[place]) + 0.5 * (other == scores[place]) for other in others])
+        assert shift_rank(scores, 2.0, place=place) == pytest.approx(expected)
+    assert np.isnan(shift_rank(np.ones(20), 2.0))
+
+
 def test_what_is_undefined_is_nan_and_says_why():
-    flat = shift_profile(np.ones(48), bumps(), FPS)
+    flat = shift_profile(bumps(), np.ones(48), FPS)
     assert np.isnan([flat.offset, flat.score, flat.excess, flat.probability]).all() and "undefined" in flat.reason
     equal = profile_of_scores([-0.1, 0.0, 0.1], [1.0, 1.0, 1.0])
     assert np.isnan(equal.offset) and equal.reason == "the score is the same at every shift"
@@ -60,7 +70,7 @@ def test_what_is_undefined_is_nan_and_says_why():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: shift_profile(np.zeros(8), np.zeros(9), FPS), "`motion` and `sound` must have one shape"),
+        (lambda: shift_profile(np.zeros(8), np.zeros(9), FPS), "`sound` and `motion` must have one shape"),
         (lambda: shift_profile([0, np.nan, 1], [0, 1, 2], FPS), "must be finite"),
         (lambda: shift_profile(np.arange(8), np.arange(8), 0), "`fps` must be positive"),
         (lambda: shift_profile(np.arange(8), np.arange(8), FPS, max_shift=9.0), "`max_shift` must lie between"),

@@ -75,11 +75,11 @@ def test_clips_do_not_mix_and_size_is_met(tiny):
 
 def test_bundled_weights_find_a_planted_shift():
     frames, sound = hammer(), knocks()
-    true = small_sync_profile(frames, 24.0, sound, 16000)
+    true = small_sync_profile(sound, 16000, frames, 24.0)
     assert abs(true.offset) < 0.04 and true.probability > 0.2
-    late = small_sync_profile(frames, 24.0, np.roll(sound, 4800), 16000)
+    late = small_sync_profile(np.roll(sound, 4800), 16000, frames, 24.0)
     assert late.offset == pytest.approx(-0.3, abs=0.04) and late.probability < 0.01
-    other_rates = small_sync_profile(hammer(30.0), 30.0, np.stack([knocks(44100)] * 2), 44100)
+    other_rates = small_sync_profile(np.stack([knocks(44100)] * 2), 44100, hammer(30.0), 30.0)
     assert abs(other_rates.offset) < 0.05
     assert load_small_sync() is load_small_sync() and not load_small_sync().training
 
@@ -90,17 +90,17 @@ def test_bundled_weights_are_small():
 
 def test_silence_and_stillness_are_undefined(tiny):
     for frames, sound in ((hammer(), np.zeros(32000)), (np.repeat(hammer()[:1], 48, axis=0), knocks())):
-        profile = small_sync_profile(frames, 24.0, sound, 16000, network=tiny)
+        profile = small_sync_profile(sound, 16000, frames, 24.0, network=tiny)
         assert np.isnan([profile.offset, profile.probability]).all() and profile.reason
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda n: small_sync_profile(hammer() / 255, 24.0, knocks(), 16000, network=n), "`frames` must be uint8"),
-        (lambda n: small_sync_profile(hammer(), 0.0, knocks(), 16000, network=n), "`fps` must be positive"),
-        (lambda n: small_sync_profile(hammer()[:12], 24.0, knocks(), 16000, network=n), "share at least 1 s"),
-        (lambda n: small_sync_profile(hammer(), 24.0, knocks() * np.nan, 16000, network=n), "`waveform` must be"),
+        (lambda n: small_sync_profile(knocks(), 16000, hammer() / 255, 24.0, network=n), "`frames` must be uint8"),
+        (lambda n: small_sync_profile(knocks(), 16000, hammer(), 0.0, network=n), "`fps` must be positive"),
+        (lambda n: small_sync_profile(knocks(), 16000, hammer()[:12], 24.0, network=n), "share at least 1 s"),
+        (lambda n: small_sync_profile(knocks() * np.nan, 16000, hammer(), 24.0, network=n), "`waveform` must be"),
         (lambda n: n.embed_audio(torch.zeros(1, 100)), "`waveform` must have shape"),
         (lambda n: n.embed_video(torch.zeros(1, 4, 1, 8, 8)), "`video` must have shape"),
         (lambda n: n(torch.zeros(1, 8000), torch.zeros(2, 4, 3, 8, 8), torch.zeros(1)), "as many clips"),

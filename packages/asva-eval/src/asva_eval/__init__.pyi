@@ -13,7 +13,11 @@ from .protocol import ProtocolError as ProtocolError
 from .protocol import load_protocol as load_protocol
 from .protocol import protocol_names as protocol_names
 from .protocol import protocol_record as protocol_record
+from .records import Undefined as Undefined
 from .report import write_report as write_report
+from .score import Score as Score
+from .score import ScoredClip as ScoredClip
+from .scores import score_names as score_names
 
 __all__ = [
     "Cut",
@@ -22,6 +26,9 @@ __all__ = [
     "Matching",
     "Protocol",
     "ProtocolError",
+    "Score",
+    "ScoredClip",
+    "Undefined",
     "cut_clip",
     "evaluate",
     "load_protocol",
@@ -29,5 +36,6 @@ __all__ = [
     "protocol_names",
     "protocol_record",
     "read_manifest",
+    "score_names",
     "write_report",
 ]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asva_data import MediaError, MediaInfo, clip_frames, clip_starts, iter_frames, probe
+from asva_eval.conventions import Conventions
 
 if TYPE_CHECKING:
     import torch
-
-    from asva_eval.protocol import Protocol
 
 MARGIN = 0.5
 """Seconds decoded around a clip, for the frame nearest to its first moment and for the official walk past its end."""
 SLACK = 0.1
 """Seconds that a file may be shorter than a clip, as containers and codecs round."""
-HEARD = 16000
-"""Hertz of the sound that networks hear."""
+NETWORK_RATE = 16000
+"""Hertz of the sound that networks are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,8 @@ class Cut:
         moving_fps: Their rate.
         waveform: (s,) float32 mono sound of the clip at the file's rate, or None without a sound track.
         sample_rate: Its rate, or None.
-        heard: (c, s') float32 at 16 kHz, as the networks hear it (scrambled by the official rule), or None.
+        network_waveform: (c, s') float32 at 16 kHz, as networks are given it (scrambled by the official rule), or None.
+        stereo: The rule by which it was made.
     """
 
     path: Path
@@ -49,7 +49,13 @@ class Cut:
     moving_fps: float
     waveform: np.ndarray | None
     sample_rate: int | None
-    heard: torch.Tensor | None
+    network_waveform: torch.Tensor | None
+    stereo: str
+
+    @property
+    def sound(self) -> dict[str, Any]:
+        """The fields of the sound, for clips that are judged with it."""
+        return {name: getattr(self, name) for name in ("waveform", "sample_rate", "network_waveform")}
 
 
 def shared_seconds(path: Path, info: MediaInfo | None = None) -> float:
@@ -64,7 +70,9 @@ def shared_seconds(path: Path, info: MediaInfo | None = None) -> float:
     return min(info.duration, info.sound_end) if info.has_sound and info.sound_end else info.duration
 
 
-def starts_of(path: Path, protocol: Protocol, *, clips: int | None = None, length: float | None = None) -> list[float]:
+def starts_of(
+    path: Path, protocol: Conventions, *, clips: int | None = None, length: float | None = None
+) -> list[float]:
     """Seconds at which the clips of a file begin.
 
     Args:
@@ -85,7 +93,7 @@ def starts_of(path: Path, protocol: Protocol, *, clips: int | None = None, lengt
     return [float(start) if protocol.short == "repeat" else max(0.0, float(start)) for start in starts]
 
 
-def cut_clip(path: Path, start: float, protocol: Protocol, *, sound_from: Cut | None = None) -> Cut:
+def cut_clip(path: Path, start: float, protocol: Conventions, *, sound_from: Cut | None = None) -> Cut:
     """Read one clip.
 
     Args:
@@ -110,7 +118,7 @@ def cut_clip(path: Path, start: float, protocol: Protocol, *, sound_from: Cut | 
         raise MediaError(
             f"`path` must hold two frames or more in the clip at {start:.2f} s, got {len(inside)}: {path}."
         )
-    sound = _sound(path, info, start, protocol) if sound_from is None else _taken_over(sound_from)
+    sound = _sound(path, info, start, protocol) if sound_from is None else sound_from.sound
     return Cut(
         path=path,
         start=start,
@@ -119,23 +127,22 @@ def cut_clip(path: Path, start: float, protocol: Protocol, *, sound_from: Cut | 
         fps=protocol.fps,
         moving=np.stack(inside),
         moving_fps=info.fps,
+        stereo=protocol.stereo,
         **sound,
     )
 
 
-def _taken_over(cut: Cut) -> dict:
-    return {name: getattr(cut, name) for name in ("waveform", "sample_rate", "heard")}
-
-
-def _sound(path: Path, info: MediaInfo, start: float, protocol: Protocol) -> dict:
+def _sound(path: Path, info: MediaInfo, start: float, protocol: Conventions) -> dict:
     if not info.has_sound:
-        return {"waveform": None, "sample_rate": None, "heard": None}
+        return {"waveform": None, "sample_rate": None, "network_waveform": None}
     from asva_audio import Audio, fit, load_audio, resample
 
-    whole = load_audio(path, sample_rate=None, start=max(0.0, start), duration=protocol.seconds)
+    seconds = protocol.seconds
+    whole = load_audio(path, sample_rate=None, start=max(0.0, start), duration=seconds)
     if protocol.stereo == "official":
-        options = {"mono": False, "start": start, "duration": protocol.seconds, "stereo": "official"}
-        heard = load_audio(path, sample_rate=HEARD, **options).waveform
+        options = {"mono": False, "start": start, "duration": seconds, "stereo": "official"}
+        network = load_audio(path, sample_rate=NETWORK_RATE, **options)
     else:
-        heard = fit(Audio(resample(whole.waveform, whole.sample_rate, HEARD), HEARD), protocol.seconds).waveform
-    return {"waveform": whole.waveform[0].numpy(), "sample_rate": whole.sample_rate, "heard": heard}
+        network = fit(Audio(resample(whole.waveform, whole.sample_rate, NETWORK_RATE), NETWORK_RATE), seconds)
+    waveform = whole.waveform[0].numpy()
+    return {"waveform": waveform, "sample_rate": whole.sample_rate, "network_waveform": network.waveform}

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asva_eval.conventions import Conventions
 from asva_eval.matching import MatchError, Matching, match_folders, read_manifest
-from asva_eval.measuring import REFERENCE, Measurer
-from asva_eval.plan import Plan, Task, make_plan
+from asva_eval.measuring import Measurer, observations_of
+from asva_eval.plan import ClipPlan, ClipTask, make_plan
 from asva_eval.protocol import Protocol, load_protocol
-from asva_eval.records import MeasuredClip, Store, with_strangers
+from asva_eval.records import REFERENCE, MeasuredClip, RecordStore, with_strangers
 from asva_eval.weights import Networks
 
 OnStep = Callable[[str, int, int], None]
@@ -34,8 +35,8 @@ class Evaluation:
     """
 
     protocol: Protocol
-    plan: Plan
-    store: Store
+    plan: ClipPlan
+    store: RecordStore
     networks: Networks
     folders: dict[str, Path]
     shard: tuple[int, int] = (0, 1)
@@ -116,9 +117,11 @@ def evaluate(
     matchings = {name: _match(Path(folder), Path(reference), manifest) for name, folder in generated.items()}
     say = on_step or (lambda stage, done, total: None)
     plan = make_plan(matchings, Path(reference), protocol, lambda done, total: say("looking at files", done, total))
-    store = Store(Path(output) / "clips")
+    store = RecordStore(Path(output) / "clips")
     tasks = plan.tasks[shard[0] :: shard[1]]
-    _measure(tasks, Measurer(protocol, store, networks), workers, lambda done: say("measuring clips", done, len(tasks)))
+    # Workers are sent the conventions alone: scores may be functions that have no name.
+    measurer = Measurer(Conventions(**protocol.record()), observations_of(protocol, networks), store, networks)
+    _measure(tasks, measurer, workers, lambda done: say("measuring clips", done, len(tasks)))
     folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
     return Evaluation(protocol, plan, store, networks, folders, shard)
 
@@ -142,17 +145,15 @@ def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tup
     Path(output).mkdir(parents=True, exist_ok=True)
 
 
-def _measure(tasks: list[Task], measurer: Measurer, workers: int, on_clip: Callable[[int], None]) -> None:
+def _measure(tasks: list[ClipTask], measurer: Measurer, workers: int, on_clip: Callable[[int], None]) -> None:
     if workers == 1 or len(tasks) < 2:
         with _one_thread():
             for done, task in enumerate(tasks, start=1):
                 measurer.measure(task)
                 on_clip(done)
         return
-    networks = measurer.networks
-    settings = (measurer.protocol, measurer.store.root, networks.given, networks.device, networks.digests)
     spawn = multiprocessing.get_context("spawn")  # decoders and devices do not survive a fork
-    with ProcessPoolExecutor(min(workers, len(tasks)), spawn, _begin, (settings, workers)) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), spawn, _begin, (measurer, workers)) as pool:
         futures = [pool.submit(_measure_one, task) for task in tasks]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
@@ -176,11 +177,11 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-_MEASURER: dict[str, Any] = {}
+_MEASURER: list[Measurer] = []
 """The measurer of a worker process."""
 
 
-def _begin(settings: tuple, workers: int) -> None:
+def _begin(measurer: Measurer, workers: int) -> None:
     import os
 
     import cv2
@@ -188,9 +189,8 @@ def _begin(settings: tuple, workers: int) -> None:
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     cv2.setNumThreads(1)
-    protocol, root, given, device, digests = settings
-    _MEASURER["it"] = Measurer(protocol, Store(root), Networks(given, device, digests))
+    _MEASURER[:] = [measurer]
 
 
-def _measure_one(task: Task) -> None:
-    _MEASURER["it"].measure(task)
+def _measure_one(task: ClipTask) -> None:
+    _MEASURER[0].measure(task)

@@ -13,7 +13,7 @@ import numpy as np
 from asva_data.report.blocks import Block, Card, Clip, Grid, Heading, Paragraph
 from asva_data.report.clips import small_clip
 from asva_eval.drawings import draw_curves
-from asva_eval.measuring import REFERENCE
+from asva_eval.records import REFERENCE
 from asva_eval.sections import measured
 from asva_eval.wording import number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ COLUMNS = {"generated", "reference", "class", "caption", "start"}
 
 
 class MatchError(ValueError):
-    """Folders or a manifest that cannot be matched; one line that names the file and the mend."""
+    """Folders or a manifest that cannot be matched; one line that names the file and the fix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def match_folders(generated: Path, reference: Path) -> Matching:
         MatchError: If a folder is missing or holds no video, nothing matches, or a name fits several files.
     """
     ours, theirs = _listed(generated, "generated"), _listed(reference, "reference")
-    exact, by_name = _index(theirs, reference, whole=True), _index(theirs, reference, whole=False)
+    exact, by_name = _index(theirs, lambda path: _stem(path, reference)), _index(theirs, lambda path: path.stem)
     pairs, alone = [], []
     for path in ours:
         name = _stem(path, generated)
@@ -142,10 +142,10 @@ def _listed(folder: Path, name: str) -> list[Path]:
     return found
 
 
-def _index(paths: list[Path], root: Path, *, whole: bool) -> dict[str, list[Path]]:
+def _index(paths: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
     index: dict[str, list[Path]] = {}
     for path in paths:
-        index.setdefault(_stem(path, root) if whole else path.stem, []).append(path)
+        index.setdefault(key(path), []).append(path)
     return index
 
 
@@ -168,22 +168,18 @@ def _find(
 
 
 def _check_unique(pairs: list[Pair], generated: Path) -> None:
-    seen: dict[str, Path] = {}
+    names: dict[str, Pair] = {}
+    clips: dict[tuple, Pair] = {}
     for pair in pairs:
-        if pair.name in seen:
+        if (other := names.setdefault(pair.name, pair)) is not pair:
             raise MatchError(
-                f"`generated` must name each clip once, got {seen[pair.name]} and {pair.generated}; remove one."
+                f"`generated` must name each clip once, got {other.generated} and {pair.generated}; remove one."
             )
-        seen[pair.name] = pair.generated
-    clips: dict[tuple, Path] = {}
-    for pair in pairs:
-        key = (pair.reference, pair.clip, pair.start)
-        if key in clips:
+        if (other := clips.setdefault((pair.reference, pair.clip, pair.start), pair)) is not pair:
             raise MatchError(
-                f"`generated` must hold one file for each clip of {pair.reference.name}, got {clips[key]} and "
+                f"`generated` must hold one file for each clip of {pair.reference.name}, got {other.generated} and "
                 f"{pair.generated} below {generated}; give them as two systems."
             )
-        clips[key] = pair.generated
 
 
 def _stem(path: Path, root: Path) -> str:

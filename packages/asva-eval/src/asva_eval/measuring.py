@@ -1,24 +1,28 @@
-"""Measuring one clip of every side: what is recorded already is kept, what is missing is observed."""
+"""Measuring one clip of every side: what is recorded already stays, what is missing is observed."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from asva_eval.conventions import Conventions
 from asva_eval.cutting import Cut, cut_clip
 from asva_eval.observations import Observation, Observed
-from asva_eval.plan import Place, Task
+from asva_eval.plan import ClipPlace, ClipTask
 from asva_eval.protocol import Protocol
-from asva_eval.records import FORM, Record, Store
+from asva_eval.records import FORM, REFERENCE, Record, RecordStore
 from asva_eval.weights import Networks
 from asva_weights.files import file_digest
 
-REFERENCE = "reference"
-"""Name of the side of the true clips."""
+
+def observations_of(protocol: Protocol, networks: Networks) -> list[Observation]:
+    """What every clip is looked at for: once each, and only with networks that are there."""
+    asked = {o.key: o for score in protocol.scores for o in score.observed(protocol)}
+    return [o for o in asked.values() if not networks.missing(o.needs)]
 
 
 @dataclass
@@ -26,46 +30,40 @@ class Measurer:
     """Fills the store with the records of clips.
 
     Attributes:
-        protocol: What is observed and how.
+        protocol: How clips are taken.
+        observations: What is observed in them.
         store: Where records lie.
-        networks: Those that scores may use.
+        networks: Those that observations may use.
     """
 
-    protocol: Protocol
-    store: Store
+    protocol: Conventions
+    observations: Sequence[Observation]
+    store: RecordStore
     networks: Networks
     _digests: dict[Path, str] = field(default_factory=dict)
 
-    @cached_property
-    def observations(self) -> list[Observation]:
-        """What every clip is looked at for: once each, and only with networks that are there."""
-        wanted = {o.key: o for score in self.protocol.scores for o in score.observations(self.protocol)}
-        return [o for o in wanted.values() if not self.networks.missing(o.needs)]
-
-    def measure(self, task: Task) -> bool:
-        """Bring the records of a clip up to date; whether anything was missing."""
+    def measure(self, task: ClipTask) -> None:
+        """Bring the records of a clip up to date."""
         sides = {REFERENCE: task.reference, **task.generated}
         records = {side: self._record(side, task.key, place) for side, place in sides.items()}
         missing = {side: self._missing(side, record) for side, record in records.items()}
-        if not any(missing.values()):
-            return False
+        # The true clip is read too where only a generated one lacks something that needs it.
+        across = any(
+            found and (self.protocol.sound == REFERENCE or any(o.pair for o in found)) for found in missing.values()
+        )
         reference = None
         for side, place in sides.items():
-            reference_wanted = side == REFERENCE and any(missing[s] and self._looks_across(missing[s]) for s in sides)
-            if not missing[side] and not reference_wanted:
+            if not missing[side] and not (side == REFERENCE and across):
                 continue
-            cut = self._cut(records[side], place, reference if side != REFERENCE else None)
-            reference = cut if side == REFERENCE else reference
-            if cut is not None and missing[side]:
-                self._observe(records[side], missing[side], cut, None if side == REFERENCE else reference)
-            elif cut is None:
+            cut = self._cut(records[side], place, reference)
+            if cut is None:
                 records[side].write({})
-        return True
+            elif missing[side]:
+                records[side].write({o.key: self._observe(o, cut, reference) for o in missing[side]})
+            if side == REFERENCE:
+                reference = cut
 
-    def _looks_across(self, observations: list[Observation]) -> bool:
-        return self.protocol.sound == "reference" or any(o.pair for o in observations)
-
-    def _record(self, side: str, key: str, place: Place) -> Record:
+    def _record(self, side: str, key: str, place: ClipPlace) -> Record:
         """The record that is there, if it is of the same file, clip and protocol; else a new one."""
         head = {
             "form": FORM,
@@ -85,20 +83,21 @@ class Measurer:
         return self._digests[path]
 
     def _missing(self, side: str, record: Record) -> list[Observation]:
+        """What was not observed yet, or with other weights."""
         if record.problem:
             return []
-        usable = [o for o in self.observations if not (o.pair and side == REFERENCE)]
-        return [o for o in usable if self._stale(record, o)]
 
-    def _stale(self, record: Record, observation: Observation) -> bool:
-        found = record.observed.get(observation.key)
-        return found is None or found.get("weights", {}) != self._weights(observation)
+        def stale(observation: Observation) -> bool:
+            found = record.observed.get(observation.key)
+            return found is None or found.get("weights", {}) != self._weights(observation)
+
+        return [o for o in self.observations if stale(o) and not (o.pair and side == REFERENCE)]
 
     def _weights(self, observation: Observation) -> dict[str, str]:
         return {name: self.networks.digests[name] for name in observation.needs}
 
-    def _cut(self, record: Record, place: Place, reference: Cut | None) -> Cut | None:
-        sound_from = reference if self.protocol.sound == "reference" else None
+    def _cut(self, record: Record, place: ClipPlace, reference: Cut | None) -> Cut | None:
+        sound_from = reference if self.protocol.sound == REFERENCE else None
         try:
             cut = cut_clip(place.path, place.start, self.protocol, sound_from=sound_from)
         except (ValueError, OSError) as error:
@@ -115,33 +114,26 @@ class Measurer:
         }
         return cut
 
-    def _observe(self, record: Record, observations: list[Observation], cut: Cut, reference: Cut | None) -> None:
-        found = {}
-        for observation in observations:
-            try:
-                if observation.pair and reference is None:
-                    raise ValueError("the true clip cannot be read")
-                observed = self._look(observation, cut, reference)
-            except (ValueError, OSError) as error:
-                observed = Observed({"reason": str(error)})
-            weights = self._weights(observation)
-            facts = observed.facts | ({"weights": weights} if weights else {})
-            found[observation.key] = Observed(facts, observed.tensors)
-        record.write(found)
+    def _observe(self, observation: Observation, cut: Cut, reference: Cut | None) -> Observed:
+        """What is found, or the reason why nothing is; with the hashes of the weights that were used."""
+        try:
+            if observation.pair and reference is None:
+                raise ValueError("the true clip cannot be read")
+            found = self._find(observation, cut, reference)
+        except (ValueError, OSError) as error:
+            found = Observed({"reason": str(error)})
+        weights = self._weights(observation)
+        return Observed(found.facts | ({"weights": weights} if weights else {}), found.tensors)
 
-    def _look(self, observation: Observation, cut: Cut, reference: Cut | None) -> Observed:
+    def _find(self, observation: Observation, cut: Cut, reference: Cut | None) -> Observed:
         if observation.needs:
             import torch
 
             with torch.inference_mode():
-                observed = observation.observe(cut, reference, self.networks)
+                found = observation.observe(cut, reference, self.networks)
         else:
-            observed = observation.observe(cut, reference, self.networks)
-        _check_finite(observed)
-        return observed
-
-
-def _check_finite(observed: Observed) -> None:
-    numbers = [value for value in observed.facts.values() if isinstance(value, float)]
-    if not all(map(math.isfinite, numbers)) or not all(np.isfinite(x).all() for x in observed.tensors.values()):
-        raise ValueError("the network or the measurement gave NaN or infinity")
+            found = observation.observe(cut, reference, self.networks)
+        numbers = [value for value in found.facts.values() if isinstance(value, float)]
+        if not all(map(math.isfinite, numbers)) or not all(np.isfinite(x).all() for x in found.tensors.values()):
+            raise ValueError("the network or the measurement gave NaN or infinity")
+        return found

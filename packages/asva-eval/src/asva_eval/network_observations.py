@@ -1,4 +1,4 @@
-"""What networks see and hear in a clip: features that scores of sets and of synchronization are made of."""
+"""What networks find in a clip: features that scores of sets and of synchronization are made of."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from asva_eval.observations import Observed, check_sound
+from asva_eval.cutting import NETWORK_RATE, Cut
+from asva_eval.observations import Observation, Observed, check_sound
 
 if TYPE_CHECKING:
     import torch
 
-    from asva_eval.cutting import Cut
-
 WINDOW = 32000
-"""Samples at 16 kHz that ImageBind hears at once."""
+"""Samples at 16 kHz that ImageBind takes at once."""
 SHIFTS = 8
-"""Circular shifts of the sound that the classifier hears besides its own time."""
+"""Circular shifts of the sound that the classifier is given besides its own time."""
 SMALL_SHIFTS = 32
 """The same for the small classifier, which scores every shift in one pass."""
 LIP_RATE = 25
@@ -26,19 +25,7 @@ LIP_SEARCH = 15
 
 
 @dataclass(frozen=True)
-class Looked:
-    """Base of what networks find; the key names the settings."""
-
-    pair: ClassVar = False
-    needs: ClassVar = ()
-
-    @property
-    def key(self) -> str:
-        return repr(self)
-
-
-@dataclass(frozen=True)
-class FrameFeatures(Looked):
+class FrameFeatures(Observation):
     """Inception features of the frames."""
 
     resize: str
@@ -53,7 +40,7 @@ class FrameFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class ClipFeatures(Looked):
+class ClipFeatures(Observation):
     """I3D logits of the clip."""
 
     resize: str
@@ -66,10 +53,9 @@ class ClipFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class JointFeatures(Looked):
+class JointFeatures(Observation):
     """ImageBind's vectors of every frame and, if there is one, of the sound (the mean over windows of 2 s)."""
 
-    stereo: str
     needs: ClassVar = ("imagebind",)
 
     def observe(self, cut, reference, networks):
@@ -79,15 +65,14 @@ class JointFeatures(Looked):
             check_sound(cut)
         except ValueError as error:
             return Observed({"silent": str(error)}, tensors)
-        vectors = model.embed_audio(mels(cut, self.stereo).to(networks.device)).mean(dim=0)
+        vectors = model.embed_audio(mels(cut).to(networks.device)).mean(dim=0)
         return Observed({}, tensors | {"sound": _numpy(vectors / vectors.norm())})
 
 
 @dataclass(frozen=True)
-class SyncFeatures(Looked):
+class SyncFeatures(Observation):
     """The AVSync classifier's vectors of the frames, and of the sound at its own and at shifted times."""
 
-    stereo: str
     needs: ClassVar = ("avsync",)
 
     def observe(self, cut, reference, networks):
@@ -97,14 +82,15 @@ class SyncFeatures(Looked):
 
         check_sound(cut)
         network, device = networks["avsync"], networks.device
-        steps = [0, *(round((k + 0.5) / SHIFTS * cut.heard.shape[-1]) for k in range(SHIFTS))]
-        heard = torch.cat([mels(cut, self.stereo, shift=step)[:1] for step in steps])
+        length = cut.network_waveform.shape[-1]
+        steps = [0, *(round((k + 0.5) / SHIFTS * length) for k in range(SHIFTS))]
+        sounds = torch.cat([mels(cut, shift=step)[:1] for step in steps])
         video = network.embed_video(clip_video(_video(cut, device)))
-        return Observed({}, {"video": _numpy(video[0]), "sounds": _numpy(network.embed_audio(heard.to(device)))})
+        return Observed({}, {"video": _numpy(video[0]), "sounds": _numpy(network.embed_audio(sounds.to(device)))})
 
 
 @dataclass(frozen=True)
-class SmallSyncFeatures(Looked):
+class SmallSyncFeatures(Observation):
     """Vectors of every frame and every moment of the sound by the small classifier, and its scores by shift."""
 
     needs: ClassVar = ("sync",)
@@ -112,15 +98,12 @@ class SmallSyncFeatures(Looked):
     def observe(self, cut, reference, networks):
         import torch
 
-        from asva_audio import resample
-
         check_sound(cut)
         network, device = networks["sync"], networks.device
-        count = round(cut.seconds * network.config.fps)
-        places = np.round(np.arange(count) * cut.moving_fps / network.config.fps).astype(int)
-        moving = torch.from_numpy(cut.moving[np.minimum(places, len(cut.moving) - 1)]).permute(0, 3, 1, 2)[None]
-        mono = resample(torch.from_numpy(cut.waveform), cut.sample_rate, 16000)
-        waveform = torch.nn.functional.pad(mono, (0, max(0, round(cut.seconds * 16000) - len(mono))))[None]
+        moving = torch.from_numpy(_frames_at(cut, network.config.fps)).permute(0, 3, 1, 2)[None]
+        mono = _mono(cut)
+        missing = max(0, round(cut.seconds * NETWORK_RATE) - len(mono))
+        waveform = torch.nn.functional.pad(mono, (0, missing))[None]
         audio, video = network.embed_audio(waveform.to(device)), network.embed_video(moving.to(device))
         shifts = small_shifts(cut.seconds)
         scores = network.profile(audio, video, torch.tensor(shifts, device=device))[0]
@@ -129,7 +112,7 @@ class SmallSyncFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class ImageFeatures(Looked):
+class ImageFeatures(Observation):
     """CLIP's vector of every frame."""
 
     needs: ClassVar = ("clip",)
@@ -145,7 +128,7 @@ class ImageFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class WholeFeatures(Looked):
+class WholeFeatures(Observation):
     """VideoCLIP-XL's vector of the clip."""
 
     needs: ClassVar = ("videoclip",)
@@ -155,7 +138,7 @@ class WholeFeatures(Looked):
 
 
 @dataclass(frozen=True)
-class LipVectors(Looked):
+class LipVectors(Observation):
     """SyncNet's vectors of the largest face at 25 frames per second and of the voice beside it."""
 
     needs: ClassVar = ("syncnet", "faces")
@@ -163,39 +146,51 @@ class LipVectors(Looked):
     def observe(self, cut, reference, networks):
         import torch
 
-        from asva_audio import resample
         from asva_metrics import face_crops, find_face_boxes, speech_mfcc
 
         check_sound(cut)
-        places = np.round(np.arange(round(cut.seconds * LIP_RATE)) * cut.moving_fps / LIP_RATE).astype(int)
-        frames = cut.moving[np.minimum(places, len(cut.moving) - 1)]
+        frames = _frames_at(cut, LIP_RATE)
         boxes = find_face_boxes(frames, networks["faces"])
         if np.isnan(boxes[:, 0]).mean() > 0.5:
             raise ValueError("no face in most frames")
-        mono = resample(torch.from_numpy(cut.waveform), cut.sample_rate, 16000)
-        mfcc = torch.from_numpy(speech_mfcc(mono)).float().to(networks.device)
+        mfcc = torch.from_numpy(speech_mfcc(_mono(cut))).float().to(networks.device)
         faces = torch.from_numpy(face_crops(frames, boxes)).to(networks.device)
         lips, voice = networks["syncnet"].embed_track(faces, mfcc)
         return Observed({}, {"lips": _numpy(lips), "voice": _numpy(voice)})
 
 
 def small_shifts(seconds: float) -> list[float]:
-    """Seconds by which the small classifier hears the sound later, the first one being none."""
+    """Seconds by which the small classifier is given the sound later, the first one being none."""
     return [seconds * k / SMALL_SHIFTS for k in range(SMALL_SHIFTS)]
 
 
-def mels(cut: Cut, stereo: str, *, shift: int = 0) -> torch.Tensor:
+def mels(cut: Cut, *, shift: int = 0) -> torch.Tensor:
     """(w, 1, 128, 204) of each 2 s of the sound, moved circularly by some samples; officially of the middle alone."""
     import torch
 
     from asva_audio import avsyncd_mel, imagebind_mel
 
-    heard = torch.roll(cut.heard, shift, dims=-1)
-    if stereo == "official":
-        return avsyncd_mel(heard)
-    heard = heard[0]
-    count = max(1, len(heard) // WINDOW)
-    return torch.cat([imagebind_mel(heard[i * WINDOW : (i + 1) * WINDOW]) for i in range(count)])
+    waveform = torch.roll(cut.network_waveform, shift, dims=-1)
+    if cut.stereo == "official":
+        return avsyncd_mel(waveform)
+    mono = waveform[0]
+    count = max(1, len(mono) // WINDOW)
+    return torch.cat([imagebind_mel(mono[i * WINDOW : (i + 1) * WINDOW]) for i in range(count)])
+
+
+def _frames_at(cut: Cut, fps: float) -> np.ndarray:
+    """The nearest frames of the file at another rate."""
+    places = np.round(np.arange(round(cut.seconds * fps)) * cut.moving_fps / fps).astype(int)
+    return cut.moving[np.minimum(places, len(cut.moving) - 1)]
+
+
+def _mono(cut: Cut) -> torch.Tensor:
+    """(s,) the file's own sound at the networks' rate."""
+    import torch
+
+    from asva_audio import resample
+
+    return resample(torch.from_numpy(cut.waveform), cut.sample_rate, NETWORK_RATE)
 
 
 def _video(cut: Cut, device: str) -> torch.Tensor:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from asva_eval.cutting import Cut
-    from asva_eval.weights import Networks
+from asva_eval.cutting import Cut
+from asva_eval.weights import Networks
+from asva_metrics import (
+    audio_events,
+    flow_trajectory,
+    local_changes,
+    local_sync_profile,
+    motion_change,
+    moving_psnr,
+    onset_times,
+    psnr,
+    sound_growth,
+    video_events,
+)
 
 SILENT = 1e-4
 """Peak below which a sound is silence (-80 dB of full scale)."""
@@ -28,97 +39,78 @@ class Observed:
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Observation(Protocol):
-    """Something that is found in a clip once and kept, so that scores can be computed, and computed again, without it.
+@dataclass(frozen=True)
+class Observation:
+    """Base of what is found in a clip once and recorded, so that scores can be computed again without the clip.
 
     Attributes:
-        key: Name and settings; what was observed under an equal key is not observed again.
         needs: Names of the weights it takes.
         pair: Whether it looks at the true clip too.
     """
 
-    needs: ClassVar[tuple[str, ...]]
-    pair: ClassVar[bool]
+    needs: ClassVar[tuple[str, ...]] = ()
+    pair: ClassVar[bool] = False
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """Name and settings; what was observed under an equal key is not observed again."""
+        return repr(self).removesuffix("()")
 
     def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
-        """Look and listen.
+        """Find it in a clip.
 
         Raises:
             ValueError: If there is nothing to be found; the message is the reason that reports give.
         """
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Offline:
-    """Base of observations without weights and settings."""
-
-    needs: ClassVar = ()
-    pair: ClassVar = False
-
-    @property
-    def key(self) -> str:
-        return type(self).__name__
-
-
-class MotionCurve(Offline):
+class MotionCurve(Observation):
     """Mean length of Farneback's flow into every frame, in pixels at the file's resolution and rate."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import flow_trajectory
-
         curve = _rounded(flow_trajectory(cut.moving))
         share = float(np.mean(curve[1:])) / min(cut.moving.shape[1:3])
         return Observed({"fps": cut.moving_fps, "curve": curve, "amount": 100 * cut.moving_fps * share})
 
 
-class MotionChange(Offline):
+class MotionChange(Observation):
     """How much the motion changes at each frame, and the events that are seen in it."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import motion_change, seen_events
-
         curve = motion_change(cut.moving)
-        events = seen_events(curve, cut.moving_fps)
+        events = video_events(curve, cut.moving_fps)
         return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "events": _rounded(events)})
 
 
-class SoundEvents(Offline):
+class SoundEvents(Observation):
     """Onsets as AV-Align finds them, events as we do, and the loudness for the eye."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import heard_events, onset_times
-
         check_sound(cut)
-        onsets, events = (find(cut.waveform, cut.sample_rate) for find in (onset_times, heard_events))
+        onsets, events = (find(cut.waveform, cut.sample_rate) for find in (onset_times, audio_events))
         within = {name: _rounded(t[t < cut.seconds]) for name, t in (("onsets", onsets), ("events", events))}
         return Observed(within | {"peak": float(np.abs(cut.waveform).max()), "envelope": _envelope(cut)})
 
 
-class LocalSignals(Offline):
+class LocalSignals(Observation):
     """How each part of the picture changes, how the sound grows, and how well they fit at every shift of the sound."""
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import local_changes, local_sync_profile, sound_growth
-
         check_sound(cut)
         changes, growth = local_changes(cut.moving), sound_growth(cut.waveform, cut.sample_rate)
-        profile = local_sync_profile(changes, cut.moving_fps, growth)
+        profile = local_sync_profile(growth, changes, cut.moving_fps)
         drawn = {"shifts": _rounded(profile.shifts), "scores": _rounded(profile.scores)}
         tensors = {"changes": np.asarray(changes, np.float32), "growth": np.asarray(growth, np.float32)}
         return Observed({"fps": cut.moving_fps, "profile": drawn}, tensors)
 
 
-class PixelError(Offline):
+class PixelError(Observation):
     """How far the frames are from the true ones in decibels, all of them and where the true clip moves."""
 
     pair: ClassVar = True
 
     def observe(self, cut, reference, networks):
-        from asva_metrics import moving_psnr, psnr
-
         if cut.frames.shape != reference.frames.shape:
             ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
             raise ValueError(f"the sizes differ, {ours} and {theirs} pixels")
@@ -129,7 +121,7 @@ class PixelError(Offline):
 
 
 def check_sound(cut: Cut) -> None:
-    """Refuse a clip that cannot be heard.
+    """Refuse a clip without sound.
 
     Raises:
         ValueError: If there is no sound track or only silence.

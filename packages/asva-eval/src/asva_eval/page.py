@@ -14,9 +14,9 @@ from asva_data.report.blocks import Block, Grid, Heading, Paragraph, Section
 from asva_data.report.html import to_html
 from asva_eval.drawings import draw_intervals, draw_profiles
 from asva_eval.examples import Examples
-from asva_eval.measuring import REFERENCE
 from asva_eval.network_observations import SmallSyncFeatures
 from asva_eval.observations import LocalSignals
+from asva_eval.records import REFERENCE
 from asva_eval.sections import sections_of
 
 PROFILES = {

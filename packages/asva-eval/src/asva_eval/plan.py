@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asva_eval.conventions import Conventions
 from asva_eval.cutting import SLACK, shared_seconds, starts_of
 from asva_eval.matching import MatchError, Matching, Pair
-from asva_eval.protocol import Protocol
 
 
 @dataclass(frozen=True)
-class Place:
+class ClipPlace:
     """Where a clip begins in which file."""
 
     path: Path
@@ -20,7 +20,7 @@ class Place:
 
 
 @dataclass
-class Task:
+class ClipTask:
     """One clip of a true file, with what the systems made of it.
 
     Attributes:
@@ -34,14 +34,14 @@ class Task:
 
     key: str
     video: str
-    reference: Place
+    reference: ClipPlace
     class_name: str
     text: str
-    generated: dict[str, Place] = field(default_factory=dict)
+    generated: dict[str, ClipPlace] = field(default_factory=dict)
 
 
 @dataclass
-class Plan:
+class ClipPlan:
     """All clips, and what was left out.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plan:
         unmatched: By system, generated files without a true one and true files without a generated one.
     """
 
-    tasks: list[Task]
+    tasks: list[ClipTask]
     systems: list[str]
     left_out: list[tuple[str, str, str]]
     unmatched: dict[str, dict[str, list[str]]]
@@ -60,9 +60,9 @@ class Plan:
 def make_plan(
     matchings: Mapping[str, Matching],
     reference: Path,
-    protocol: Protocol,
+    protocol: Conventions,
     on_file: Callable[[int, int], None] | None = None,
-) -> Plan:
+) -> ClipPlan:
     """Find every clip of every system and the true clip that it belongs to.
 
     Args:
@@ -74,7 +74,7 @@ def make_plan(
     Raises:
         MatchError: If a numbered clip is beyond the protocol's number, or no clip is left.
     """
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, ClipTask] = {}
     left_out = []
     total, done = sum(len(matching.pairs) for matching in matchings.values()), 0
     for system, matching in matchings.items():
@@ -100,10 +100,10 @@ def make_plan(
         }
         for system, matching in matchings.items()
     }
-    return Plan([tasks[key] for key in sorted(tasks)], list(matchings), left_out, unmatched)
+    return ClipPlan([tasks[key] for key in sorted(tasks)], list(matchings), left_out, unmatched)
 
 
-def _places(pair: Pair, protocol: Protocol) -> list[tuple[Place, Place]]:
+def _places(pair: Pair, protocol: Conventions) -> list[tuple[ClipPlace, ClipPlace]]:
     """(generated, true) clips of one pair of files."""
     if pair.clip is not None:
         starts = starts_of(pair.reference, protocol, clips=protocol.clips)
@@ -113,27 +113,27 @@ def _places(pair: Pair, protocol: Protocol) -> list[tuple[Place, Place]]:
                 "take or write a protocol with more clips of each video."
             )
         own = starts_of(pair.generated, protocol, clips=1)[0]
-        return [(Place(pair.generated, own), Place(pair.reference, starts[pair.clip]))]
+        return [(ClipPlace(pair.generated, own), ClipPlace(pair.reference, starts[pair.clip]))]
     first = 0.0 if pair.start is None else pair.start
     room, length = shared_seconds(pair.reference) - first, shared_seconds(pair.generated)
     # Files that are as long as the true one but for rounding are cut at the same moments whoever made them.
     length = room if abs(length - room) <= SLACK else length
     starts = starts_of(pair.generated, protocol, length=length)
     starts_of(pair.reference, protocol, length=room - max(starts[-1], 0.0))  # whether the last one is there
-    return [(Place(pair.generated, start), Place(pair.reference, first + max(0.0, start))) for start in starts]
+    return [(ClipPlace(pair.generated, start), ClipPlace(pair.reference, first + max(0.0, start))) for start in starts]
 
 
-def _task(tasks: dict[str, Task], pair: Pair, true: Place, root: Path, protocol: Protocol) -> Task:
+def _task(tasks: dict[str, ClipTask], pair: Pair, true: ClipPlace, root: Path, protocol: Conventions) -> ClipTask:
     video = true.path.relative_to(root).as_posix() if true.path.is_relative_to(root) else true.path.name
     key = f"{video.rsplit('.', 1)[0]}@{true.start:.3f}"
     text = _text(pair, protocol)
-    task = tasks.setdefault(key, Task(key, video, true, pair.class_name, text))
+    task = tasks.setdefault(key, ClipTask(key, video, true, pair.class_name, text))
     if task.reference.path != true.path:
         raise MatchError(f"`reference` must name its files apart, got {task.reference.path} and {true.path}.")
     return task
 
 
-def _text(pair: Pair, protocol: Protocol) -> str:
+def _text(pair: Pair, protocol: Conventions) -> str:
     if protocol.text == "caption":
         return pair.caption
     return pair.class_name if protocol.text == "folder" else " ".join(pair.class_name.replace("_", " ").split())

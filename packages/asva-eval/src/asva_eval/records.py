@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from asva_eval.scores.base import Undefined
+from asva_eval.observations import Observation, Observed
 
-if TYPE_CHECKING:
-    from asva_eval.observations import Observation, Observed
-
+REFERENCE = "reference"
+"""Name of the side of the true clips."""
 FORM = 2
 """Raise it when observations find something else: older records are then made anew."""
 FOR_THE_EYE = ("envelope", "profile")
-"""Facts that no score needs, left out of what is kept in memory."""
+"""Facts that no score needs, left out of what stays in memory."""
+
+
+class Undefined(ValueError):
+    """A score that a clip does not define; the message is the reason."""
 
 
 @dataclass
@@ -75,16 +78,13 @@ class Record:
 
             place = self.path.with_suffix(".safetensors")
             old = load_file(place) if place.is_file() else {}
-            draft = _draft(place)
-            draft.write_bytes(save(old | {name: np.ascontiguousarray(value) for name, value in tensors.items()}))
-            os.replace(draft, place)
+            new = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+            _put(place, save(old | new))
         self.observed |= {key: one.facts for key, one in found.items()}
-        draft = _draft(self.path)
-        draft.write_text(json.dumps({"head": self.head, "observed": self.observed}, allow_nan=False), encoding="utf-8")
-        os.replace(draft, self.path)
+        _put(self.path, json.dumps({"head": self.head, "observed": self.observed}, allow_nan=False).encode())
 
 
-class Store:
+class RecordStore:
     """The folder of records of one evaluation."""
 
     def __init__(self, root: Path) -> None:
@@ -140,29 +140,26 @@ class MeasuredClip:
     reference: Record
     strangers: tuple[Record, ...] = ()
 
-    @property
-    def sound(self) -> Record:
-        """The record whose sound the clip is judged with."""
-        return self.generated
-
 
 def with_strangers(clips: list[MeasuredClip], count: int) -> list[MeasuredClip]:
     """Give every clip the sounds of up to ``count`` others, evenly spread over the list and of other videos."""
-    from dataclasses import replace
-
     total = len(clips)
+    steps = dict.fromkeys(round(total * (i + 1) / (count + 1)) for i in range(count))
 
-    def others(place: int) -> Iterable[Record]:
-        steps = dict.fromkeys(round(total * (i + 1) / (count + 1)) for i in range(count))
+    def others(place: int) -> tuple[Record, ...]:
+        found = {}
         for step in steps:
             candidates = (clips[(place + step + more) % total] for more in range(total))
-            yield next((c.generated for c in candidates if c.video != clips[place].video), None)
+            other = next((clip for clip in candidates if clip.video != clips[place].video), None)
+            if other is not None:
+                found[other.key] = other.generated
+        return tuple(found.values())
 
-    return [
-        replace(clip, strangers=tuple({id(r): r for r in others(place) if r is not None}.values()))
-        for place, clip in enumerate(clips)
-    ]
+    return [replace(clip, strangers=others(place)) for place, clip in enumerate(clips)]
 
 
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    draft.write_bytes(content)
+    os.replace(draft, path)

@@ -10,9 +10,9 @@ from typing import Any
 
 from asva_data.report.markdown import to_markdown
 from asva_eval.engine import Evaluation
-from asva_eval.measuring import REFERENCE
 from asva_eval.page import report_page
 from asva_eval.protocol import protocol_record
+from asva_eval.records import REFERENCE
 from asva_eval.sections import sections_of
 from asva_eval.tables import score_entries
 from asva_weights.files import package_versions, staged, write_json

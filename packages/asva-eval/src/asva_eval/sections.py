@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data.report.blocks import Code, Fold, Items, Paragraph, Section, Strong, Table, Words
-from asva_eval.measuring import REFERENCE
+from asva_eval.records import REFERENCE
 from asva_eval.wording import figure, interval, most_common, number, probability
 
 MOST_FILES = 10

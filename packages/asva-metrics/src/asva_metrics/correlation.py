@@ -54,13 +54,13 @@ def pearson(first: ArrayLike, second: ArrayLike) -> np.ndarray | float:
 
 
 def curve_correlation(
-    predicted: ArrayLike, true: ArrayLike, *, generator: np.random.Generator, num_samples: int = 1000
+    predicted: ArrayLike, target: ArrayLike, *, generator: np.random.Generator, num_samples: int = 1000
 ) -> CurveCorrelation:
     """Mean Pearson correlation of clips' curves with a 95 % interval.
 
     Args:
         predicted: (n, t) curves.
-        true: (n, t) curves.
+        target: (n, t) true curves.
         generator: Source of the resampling.
         num_samples: Resamples.
 
@@ -70,7 +70,7 @@ def curve_correlation(
     Raises:
         ValueError: If the shapes differ or are not (n, t).
     """
-    per_clip = np.asarray(pearson(predicted, true))
+    per_clip = np.asarray(pearson(predicted, target))
     if per_clip.ndim != 1:
         raise ValueError(f"`predicted` must have shape (n, t), got {np.shape(predicted)}.")
     defined = per_clip[~np.isnan(per_clip)]

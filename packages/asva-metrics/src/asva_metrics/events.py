@@ -22,7 +22,7 @@ class EventMatch:
         fp: Predicted events without a true one.
         fn: True events without a predicted one.
         errors: (tp,) float64 seconds, predicted minus true.
-        pairs: (tp, 2) int64 positions of the matched events in `predicted` and `true`.
+        pairs: (tp, 2) int64 positions of the matched events in `predicted` and `target`.
     """
 
     tp: int
@@ -61,11 +61,11 @@ class EventScores:
 
 def match_events(
     predicted: ArrayLike,
-    true: ArrayLike,
+    target: ArrayLike,
     tolerance: float,
     *,
     predicted_labels: Sequence | None = None,
-    true_labels: Sequence | None = None,
+    target_labels: Sequence | None = None,
 ) -> EventMatch:
     """Match events one to one within a tolerance.
 
@@ -74,10 +74,10 @@ def match_events(
 
     Args:
         predicted: (p,) times in seconds, in any order.
-        true: (q,) times in seconds, in any order.
+        target: (q,) true times in seconds, in any order.
         tolerance: Largest distance of a pair in seconds, itself allowed. Give ``1 / fps`` for one frame.
         predicted_labels: Label of each predicted event, for example its side; only equal labels match.
-        true_labels: Label of each true event; both or neither must be given.
+        target_labels: Label of each true event; both or neither must be given.
 
     Returns:
         Counts, errors and pairs.
@@ -90,31 +90,31 @@ def match_events(
         >>> match.tp, match.fp, match.fn
         (2, 1, 0)
     """
-    first, second = _times(predicted, "predicted"), _times(true, "true")
+    first, second = _times(predicted, "predicted"), _times(target, "target")
     if not tolerance >= 0:
         raise ValueError(f"`tolerance` must be at least 0 seconds, got {tolerance}.")
     error = first[:, None] - second[None, :]
     allowed = np.abs(error) <= tolerance + ROUNDING
-    allowed &= _same_label(predicted_labels, true_labels, allowed.shape)
+    allowed &= _same_label(predicted_labels, target_labels, allowed.shape)
     # A pair is worth more than any saving in distance can be, so the number of pairs comes first.
     worth = 2 * (tolerance + 1) * (min(error.shape) + 1)
     rows, columns = linear_sum_assignment(np.where(allowed, np.abs(error) - worth, 0.0))
-    kept = allowed[rows, columns]
-    pairs = np.stack([rows[kept], columns[kept]], axis=1).astype(np.int64)
+    matched = allowed[rows, columns]
+    pairs = np.stack([rows[matched], columns[matched]], axis=1).astype(np.int64)
     return EventMatch(
         len(pairs), len(first) - len(pairs), len(second) - len(pairs), error[pairs[:, 0], pairs[:, 1]], pairs
     )
 
 
-def match_clips(predicted: Sequence[ArrayLike], true: Sequence[ArrayLike], tolerance: float) -> list[EventMatch]:
+def match_clips(predicted: Sequence[ArrayLike], target: Sequence[ArrayLike], tolerance: float) -> list[EventMatch]:
     """`match_events` of each clip.
 
     Raises:
         ValueError: If the numbers of clips differ.
     """
-    if len(predicted) != len(true):
-        raise ValueError(f"`predicted` must hold as many clips as `true` ({len(true)}), got {len(predicted)}.")
-    return [match_events(p, q, tolerance) for p, q in zip(predicted, true, strict=True)]
+    if len(predicted) != len(target):
+        raise ValueError(f"`predicted` must hold as many clips as `target` ({len(target)}), got {len(predicted)}.")
+    return [match_events(p, q, tolerance) for p, q in zip(predicted, target, strict=True)]
 
 
 def event_scores(matches: Sequence[EventMatch]) -> EventScores:
@@ -150,9 +150,9 @@ def event_scores(matches: Sequence[EventMatch]) -> EventScores:
     )
 
 
-def event_f1(predicted: Sequence[ArrayLike], true: Sequence[ArrayLike], tolerance: float) -> float:
+def event_f1(predicted: Sequence[ArrayLike], target: Sequence[ArrayLike], tolerance: float) -> float:
     """F1 of many clips, events counted together; see `match_events` and `event_scores`."""
-    return event_scores(match_clips(predicted, true, tolerance)).f1
+    return event_scores(match_clips(predicted, target, tolerance)).f1
 
 
 def _times(values: ArrayLike, name: str) -> np.ndarray:
@@ -162,15 +162,15 @@ def _times(values: ArrayLike, name: str) -> np.ndarray:
     return times
 
 
-def _same_label(predicted: Sequence | None, true: Sequence | None, shape: tuple[int, int]) -> np.ndarray:
-    if predicted is None and true is None:
+def _same_label(predicted: Sequence | None, target: Sequence | None, shape: tuple[int, int]) -> np.ndarray:
+    if predicted is None and target is None:
         return np.ones(shape, dtype=bool)
-    if predicted is None or true is None or (len(predicted), len(true)) != shape:
-        got = [None if labels is None else len(labels) for labels in (predicted, true)]
+    if predicted is None or target is None or (len(predicted), len(target)) != shape:
+        got = [None if labels is None else len(labels) for labels in (predicted, target)]
         raise ValueError(
-            f"`predicted_labels` and `true_labels` must hold one label for each event {list(shape)}, got {got}."
+            f"`predicted_labels` and `target_labels` must hold one label for each event {list(shape)}, got {got}."
         )
-    return np.array([[p == q for q in true] for p in predicted], dtype=bool).reshape(shape)
+    return np.array([[p == q for q in target] for p in predicted], dtype=bool).reshape(shape)
 
 
 def _ratio(part: float, whole: float) -> float:

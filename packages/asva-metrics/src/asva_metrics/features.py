@@ -1,4 +1,4 @@
-"""Features of many clips: one check at the door, and statistics that stream, merge and travel."""
+"""Features of many clips: their check, and statistics that stream, merge and travel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from asva_metrics.arrays import to_numpy
 
 Covariance = Literal["unbiased", "biased"]
 
@@ -17,7 +19,7 @@ def feature_matrix(features: Any, name: str = "features") -> np.ndarray:
     Raises:
         ValueError: If the shape is another or a value is not finite.
     """
-    values = np.asarray(features.detach().cpu() if hasattr(features, "detach") else features, dtype=np.float64)
+    values = to_numpy(features)
     if values.ndim != 2 or values.shape[1] == 0:
         raise ValueError(f"`{name}` must have shape (n, d), got {values.shape}.")
     if not np.isfinite(values).all():
@@ -27,7 +29,7 @@ def feature_matrix(features: Any, name: str = "features") -> np.ndarray:
 
 
 class FeatureStatistics:
-    """Mean and covariance of features that are seen once and not kept.
+    """Mean and covariance of features that are seen once and not stored.
 
     Batches add up to what all features at once give, in float64 and without the cancellation of raw sums (Chan, Golub
     and LeVeque, 1979). Statistics of several processes merge, in any order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -12,22 +12,14 @@ from asva_metrics.features import Covariance, FeatureStatistics
 Variant = Literal["stylegan-v", "videogpt", "common-metrics", "cd-fvd", "pytorch-fid", "clean-fid", "avsync"]
 
 # On given features the published codes differ in one thing only: what the scatter is divided by.
-VARIANTS: dict[str, Covariance] = {
-    "stylegan-v": "unbiased",
-    "videogpt": "unbiased",
-    "common-metrics": "unbiased",
-    "cd-fvd": "biased",
-    "pytorch-fid": "unbiased",
-    "clean-fid": "unbiased",
-    "avsync": "unbiased",
-}
+VARIANTS: dict[str, Covariance] = {name: "biased" if name == "cd-fvd" else "unbiased" for name in get_args(Variant)}
 
 
 class SmallSampleWarning(UserWarning):
     """Fewer samples than dimensions: the number is exact for these samples and says little about their source."""
 
 
-def frechet_distance(real: Any, fake: Any, *, variant: Variant = "stylegan-v") -> float:
+def frechet_distance(generated: Any, reference: Any, *, variant: Variant = "stylegan-v") -> float:
     """Frechet distance of two Gaussians with the means and covariances of the features (Heusel et al., 2017).
 
     ``|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr (C1 C2)^(1/2)``
@@ -37,8 +29,8 @@ def frechet_distance(real: Any, fake: Any, *, variant: Variant = "stylegan-v") -
     approximate.
 
     Args:
-        real: (n, d) features, array or tensor, or `FeatureStatistics`.
-        fake: (m, d) features, array or tensor, or `FeatureStatistics`.
+        generated: (n, d) features, array or tensor, or `FeatureStatistics`.
+        reference: (m, d) features of the true clips, or `FeatureStatistics`.
         variant: Whose convention: "cd-fvd" divides the scatter by n, all others by n - 1.
 
     Returns:
@@ -54,14 +46,14 @@ def frechet_distance(real: Any, fake: Any, *, variant: Variant = "stylegan-v") -
 
     Example:
         >>> real = np.random.default_rng(0).normal(size=(100, 4))
-        >>> round(frechet_distance(real, real + 1), 6)
+        >>> round(frechet_distance(real + 1, real), 6)
         4.0
     """
     if variant not in VARIANTS:
         raise ValueError(f"`variant` must be one of {', '.join(VARIANTS)}, got {variant!r}.")
-    first, second = _statistics(real, "real"), _statistics(fake, "fake")
+    second, first = _statistics(generated, "generated"), _statistics(reference, "reference")
     if len(first.mean) != len(second.mean):
-        raise ValueError(f"`fake` must have the width of `real` ({len(first.mean)}), got {len(second.mean)}.")
+        raise ValueError(f"`generated` must have the width of `reference` ({len(first.mean)}), got {len(second.mean)}.")
     _warn_of_few(first, second)
     covariances = [statistics.covariance(VARIANTS[variant]) for statistics in (first, second)]
     traces = sum(float(np.trace(covariance)) for covariance in covariances)
@@ -72,8 +64,8 @@ def frechet_distance(real: Any, fake: Any, *, variant: Variant = "stylegan-v") -
 def trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
     """``tr (C1 C2)^(1/2)`` of two symmetric (d, d) matrices without negative eigenvalues."""
     values, vectors = np.linalg.eigh(first)
-    kept = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
-    root = vectors[:, kept] * np.sqrt(values[kept])
+    inside = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
+    root = vectors[:, inside] * np.sqrt(values[inside])
     product = np.linalg.eigvalsh(root.T @ second @ root)
     return float(np.sqrt(product.clip(min=0.0)).sum())
 

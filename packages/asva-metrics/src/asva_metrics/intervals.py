@@ -10,6 +10,14 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class MeanStd:
+    """A mean with the standard deviation around it."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
 class Interval:
     """A figure and how far it can be trusted.
 
@@ -69,10 +77,15 @@ def bootstrap_interval(
     compute = _mean if statistic is None else statistic
     draws = generator.integers(len(items), size=(num_samples, len(items)))
     samples = np.array([compute([items[i] for i in draw]) for draw in draws.tolist()], dtype=np.float64)
+    return percentile_interval(float(compute(items)), samples, len(items), level)
+
+
+def percentile_interval(estimate: float, samples: np.ndarray, num_clips: int, level: float) -> Interval:
+    """The interval between two percentiles of resampled statistics, undefined ones left out."""
     defined = samples[~np.isnan(samples)]
     tail = 50 * (1 - level)
     low, high = np.percentile(defined, [tail, 100 - tail]) if len(defined) else (np.nan, np.nan)
-    return Interval(float(compute(items)), float(low), float(high), len(items), len(samples) - len(defined))
+    return Interval(estimate, float(low), float(high), num_clips, len(samples) - len(defined))
 
 
 def _mean(values: list[Any]) -> float:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from asva_metrics.features import feature_matrix
-
-
-@dataclass(frozen=True)
-class SubsetKernelDistance:
-    """Kernel distance over random subsets.
-
-    Attributes:
-        mean: Mean over the subsets.
-        std: Standard deviation over the subsets (divided by their number, as published).
-    """
-
-    mean: float
-    std: float
+from asva_metrics.intervals import MeanStd
 
 
 def kernel_distance(
-    real: Any, fake: Any, *, degree: int = 3, gamma: float | None = None, coefficient: float = 1.0
+    generated: Any, reference: Any, *, degree: int = 3, gamma: float | None = None, coefficient: float = 1.0
 ) -> float:
     """Unbiased squared maximum mean discrepancy with a polynomial kernel (Binkowski et al., 2018).
 
@@ -34,8 +21,8 @@ def kernel_distance(
     Being unbiased it can lie below 0, also for two equal sets.
 
     Args:
-        real: (n, d) features, array or tensor.
-        fake: (m, d) features, array or tensor.
+        generated: (n, d) features, array or tensor.
+        reference: (m, d) features of the true clips.
         degree: Power of the kernel.
         gamma: Factor of the inner product; None is ``1 / d``.
         coefficient: Constant of the kernel.
@@ -46,7 +33,7 @@ def kernel_distance(
     Raises:
         ValueError: If a set has fewer than two features, the widths differ or a value is not finite.
     """
-    first, second = _pair(real, fake)
+    first, second = _pair(generated, reference)
     scale = 1 / first.shape[1] if gamma is None else gamma
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -57,24 +44,24 @@ def kernel_distance(
 
 
 def kernel_distance_of_subsets(
-    real: Any, fake: Any, *, generator: np.random.Generator, num_subsets: int = 100, subset_size: int = 1000
-) -> SubsetKernelDistance:
+    generated: Any, reference: Any, *, generator: np.random.Generator, num_subsets: int = 100, subset_size: int = 1000
+) -> MeanStd:
     """Mean of `kernel_distance` over random subsets of equal size, as KID is published.
 
     Args:
-        real: (n, d) features, array or tensor.
-        fake: (m, d) features, array or tensor.
+        generated: (n, d) features, array or tensor.
+        reference: (m, d) features of the true clips.
         generator: Source of the subsets.
         num_subsets: Number of pairs of subsets.
         subset_size: Features in each, drawn without replacement.
 
     Returns:
-        Mean and standard deviation.
+        Mean and standard deviation over the subsets (divided by their number, as published).
 
     Raises:
         ValueError: As `kernel_distance`, or if a set holds fewer than ``subset_size`` features.
     """
-    first, second = _pair(real, fake)
+    first, second = _pair(generated, reference)
     fewest = min(len(first), len(second))
     if not 2 <= subset_size <= fewest:
         raise ValueError(f"`subset_size` must lie between 2 and the {fewest} features there are, got {subset_size}.")
@@ -82,7 +69,7 @@ def kernel_distance_of_subsets(
         kernel_distance(*(x[generator.choice(len(x), subset_size, replace=False)] for x in (first, second)))
         for _ in range(num_subsets)
     ]
-    return SubsetKernelDistance(float(np.mean(distances)), float(np.std(distances)))
+    return MeanStd(float(np.mean(distances)), float(np.std(distances)))
 
 
 def _mean_off_diagonal(kernel: np.ndarray) -> float:
@@ -90,11 +77,12 @@ def _mean_off_diagonal(kernel: np.ndarray) -> float:
     return float(kernel.sum() - np.trace(kernel)) / (count * (count - 1))
 
 
-def _pair(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray]:
-    first, second = feature_matrix(real, "real"), feature_matrix(fake, "fake")
-    for name, features in (("real", first), ("fake", second)):
+def _pair(generated: Any, reference: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(reference, generated), in whose order the sums are taken."""
+    second, first = feature_matrix(generated, "generated"), feature_matrix(reference, "reference")
+    for name, features in (("generated", second), ("reference", first)):
         if len(features) < 2:
             raise ValueError(f"`{name}` must hold at least 2 samples, got {len(features)}.")
     if first.shape[1] != second.shape[1]:
-        raise ValueError(f"`fake` must have the width of `real` ({first.shape[1]}), got {second.shape[1]}.")
+        raise ValueError(f"`generated` must have the width of `reference` ({first.shape[1]}), got {second.shape[1]}.")
     return first, second

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from asva_metrics.heard import GROWTH_RATE, LEAD, sound_growth
-from asva_metrics.seen import local_changes
+from asva_metrics.arrays import check_positive
+from asva_metrics.audio_events import GROWTH_RATE, LEAD, sound_growth
 from asva_metrics.shift_profile import ShiftProfile, profile_of_scores
+from asva_metrics.video_events import local_changes
 
 RATE = 50
 """Values per second at which picture and sound meet."""
@@ -20,7 +21,7 @@ BEST_SHARE = 0.1
 """Share of the cells that speaks for the picture: what makes a sound is small."""
 
 
-def local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> ShiftProfile:
+def local_sync(waveform: Any, sample_rate: int, frames: Any, fps: float) -> ShiftProfile:
     """Shift profile of a clip; its ``excess`` is the score of synchronization.
 
     For each cell of the picture, the correlation of its change (`local_changes`) with the growth of the sound
@@ -29,10 +30,10 @@ def local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> Shif
     weights, no training.
 
     Args:
-        frames: (t, h, w, 3) uint8 RGB of at least one second.
-        fps: Frames per second.
         waveform: (s,) or (c, s) sound, array or tensor; what is longer than the picture is left out.
         sample_rate: Its rate in hertz.
+        frames: (t, h, w, 3) uint8 RGB of at least one second.
+        fps: Frames per second.
 
     Returns:
         The profile, scores in [-1, 1]; nan figures, with the reason, for a silent sound or a still picture.
@@ -40,13 +41,12 @@ def local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> Shif
     Raises:
         ValueError: As `local_changes` and `sound_growth`, or if the rate is not positive or the clip too short.
     """
-    return local_sync_profile(local_changes(frames), fps, sound_growth(waveform, sample_rate))
+    return local_sync_profile(sound_growth(waveform, sample_rate), local_changes(frames), fps)
 
 
-def local_sync_profile(changes: np.ndarray, fps: float, growth: np.ndarray) -> ShiftProfile:
-    """`local_sync` of `local_changes` (t - 1, cells) and `sound_growth` (n,), which may be measured once and kept."""
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+def local_sync_profile(growth: np.ndarray, changes: np.ndarray, fps: float) -> ShiftProfile:
+    """`local_sync` of `sound_growth` (n,) and `local_changes` (t - 1, cells), which may be measured once and stored."""
+    check_positive(fps, "fps")
     seconds = min((len(changes) + 1) / fps, len(growth) / GROWTH_RATE)
     if seconds < 1:
         raise ValueError(f"`frames` and `waveform` must share at least 1 s, got {seconds:g} s.")
@@ -54,12 +54,12 @@ def local_sync_profile(changes: np.ndarray, fps: float, growth: np.ndarray) -> S
     middles = (np.arange(len(changes)) + 0.5) / fps
     changes = np.asarray(changes, np.float64)
     changes = changes * (np.square(changes).max() >= LEAST_CHANGE)
-    seen = _about_zero(np.stack([np.interp(times, middles, cell) for cell in changes.T]))
+    motion = _about_zero(np.stack([np.interp(times, middles, cell) for cell in changes.T]))
     # Growth is averaged over each step, so that none of it falls between two values.
     total = np.concatenate(([0.0], np.cumsum(growth)))
     edges = np.append(times, times[-1] + 1 / RATE) - 0.5 / RATE - LEAD
-    heard = np.diff(np.interp(edges * GROWTH_RATE, np.arange(len(total)), total))
-    scores = _correlations(seen, _about_zero(heard))
+    onset = np.diff(np.interp(edges * GROWTH_RATE, np.arange(len(total)), total))
+    scores = _correlations(_about_zero(onset), motion)
     best = np.sort(scores, axis=0)[-max(1, int(BEST_SHARE * len(scores))) :].mean(axis=0)
     shifts = (np.arange(len(best)) + len(best) // 2) % len(best) - len(best) // 2
     order = np.argsort(shifts)
@@ -73,7 +73,7 @@ def _about_zero(curves: np.ndarray) -> np.ndarray:
     return curves / np.maximum(np.linalg.norm(curves, axis=-1, keepdims=True), 1e-6)
 
 
-def _correlations(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
-    """(cells, n) and (n,) -> (cells, n): value k with the sound moved k steps later, circularly."""
-    product = np.fft.rfft(seen) * np.conj(np.fft.rfft(heard))
-    return np.fft.irfft(product, n=seen.shape[-1])
+def _correlations(sound: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """(n,) and (cells, n) -> (cells, n): value k with the sound moved k steps later, circularly."""
+    product = np.fft.rfft(motion) * np.conj(np.fft.rfft(sound))
+    return np.fft.irfft(product, n=motion.shape[-1])

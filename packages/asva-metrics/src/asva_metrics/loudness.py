@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from asva_metrics.arrays import sound
+
 
 def loudness_envelope(
     waveform: Any, num_frames: int = 48, *, decibels: bool = False, floor: float = -60.0
@@ -28,12 +30,7 @@ def loudness_envelope(
         >>> loudness_envelope([0.0, 0.0, 0.5, -0.5], 2).tolist()
         [0.0, 0.5]
     """
-    samples = np.asarray(waveform.detach().cpu() if hasattr(waveform, "detach") else waveform, dtype=np.float64)
-    if samples.ndim not in (1, 2) or samples.shape[-1] < num_frames:
-        raise ValueError(f"`waveform` must have at least {num_frames} samples as (s,) or (c, s), got {samples.shape}.")
-    if not np.isfinite(samples).all():
-        raise ValueError("`waveform` must be finite, got NaN or infinity.")
-    power = np.atleast_2d(samples**2).mean(axis=0)
+    power = np.atleast_2d(sound(waveform, least=num_frames) ** 2).mean(axis=0)
     edges = np.arange(num_frames + 1) * len(power) // num_frames
     rms = np.sqrt(np.add.reduceat(power, edges[:-1]) / np.diff(edges))
     return np.maximum(20 * np.log10(np.maximum(rms, 1e-12)), floor) if decibels else rms

@@ -1,4 +1,4 @@
-"""Mel cepstral coefficients of speech, equal to python_speech_features' defaults, which SyncNet hears with."""
+"""Mel cepstral coefficients of speech, equal to python_speech_features' defaults, which SyncNet takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from scipy.fft import dct
+
+from asva_metrics.arrays import to_numpy
 
 RATE, WINDOW, STEP, BINS = 16000, 400, 160, 512
 NUM_MELS, NUM_COEFFICIENTS, LIFTER, PRE_EMPHASIS = 26, 13, 22, 0.97
@@ -24,7 +26,7 @@ def speech_mfcc(samples: Any) -> np.ndarray:
     Raises:
         ValueError: If the sound is empty, not finite or of another shape.
     """
-    values = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+    values = to_numpy(samples, None)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError(f"`samples` must be finite sound of shape (s,), got {values.shape}.")
     if values.dtype.kind == "f":

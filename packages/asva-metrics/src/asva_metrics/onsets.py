@@ -1,4 +1,4 @@
-"""Onsets of a sound: where its mel spectrum grows, equal to librosa's defaults, which AV-Align hears with."""
+"""Onsets of a sound: where its mel spectrum grows, equal to librosa's defaults, which AV-Align takes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from asva_metrics.arrays import sound
 
 SAMPLE_RATE = 22050
 """Hertz that librosa resamples to as it comes, and that the published onsets were found at."""
@@ -71,11 +73,7 @@ def onset_times(waveform: Any, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 
 
 def _mono(waveform: Any, sample_rate: int) -> np.ndarray:
-    values = np.asarray(waveform.detach().cpu() if hasattr(waveform, "detach") else waveform, dtype=np.float32)
-    if values.ndim not in (1, 2) or values.shape[-1] == 0:
-        raise ValueError(f"`waveform` must hold samples as (s,) or (c, s), got {values.shape}.")
-    if not np.isfinite(values).all():
-        raise ValueError("`waveform` must be finite, got NaN or infinity.")
+    values = sound(waveform, dtype=np.float32)
     values = values.mean(axis=0) if values.ndim == 2 else values
     if sample_rate == SAMPLE_RATE:
         return values
@@ -89,7 +87,7 @@ def _mono(waveform: Any, sample_rate: int) -> np.ndarray:
 def _power(samples: np.ndarray) -> np.ndarray:
     """(bins, frames) power of Hann windows centred on every 512th sample, silence beyond the ends.
 
-    Windowed and transformed in float64, kept in float32, as librosa does: the envelope is equal to the last bit or two.
+    Windowed and transformed in float64, cast to float32, as librosa does: the envelope is equal to the last bit or two.
     """
     padded = np.pad(samples, WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from asva_metrics.intervals import Interval
+from asva_metrics.intervals import Interval, percentile_interval
 
 EXACT = 12
 """Up to this many videos all 2^n exchanges are tried instead of random ones."""
@@ -71,7 +71,7 @@ def ratio_interval(
     if len(rows) < 2:
         return Interval(estimate, float("nan"), float("nan"), len(np.atleast_1d(contributions)))
     samples = np.concatenate([_ratio(w @ rows) for w in _draws(len(rows), num_samples, generator)])
-    return _interval(estimate, samples, len(np.atleast_1d(contributions)), level)
+    return percentile_interval(estimate, samples, len(np.atleast_1d(contributions)), level)
 
 
 def paired_difference(
@@ -123,7 +123,7 @@ def paired_difference(
     both = np.concatenate((rows, others), axis=1)
     samples = np.concatenate([_ratio(w @ both) for w in _draws(len(rows), num_samples, generator)])
     p = _chance_of(estimate, rows, others, generator, num_permutations)
-    return PairedDifference(_interval(estimate, samples, count, level), p, count, len(names))
+    return PairedDifference(percentile_interval(estimate, samples, count, level), p, count, len(names))
 
 
 def jackknife_interval(estimate: float, left_out: ArrayLike, *, level: float = 0.95) -> tuple[Interval, float]:
@@ -216,7 +216,7 @@ def _chance_of(
     count, gap, total = len(rows), rows - others, others.sum(axis=0)
     extreme = seen = 0
     for exchanged in _exchanges(count, generator, num_permutations):
-        moved = exchanged @ gap  # what the first system keeps of what it has above the second
+        moved = exchanged @ gap  # what the first system still has of what it has above the second
         differences = _ratio(total + moved) - _ratio(rows.sum(axis=0) - moved)
         extreme += int((np.abs(differences) >= abs(estimate) - 1e-12).sum())
         seen += len(exchanged)
@@ -230,10 +230,3 @@ def _exchanges(count: int, generator: np.random.Generator, num_permutations: int
         return
     for first in range(0, num_permutations, BLOCK):
         yield generator.integers(0, 2, size=(min(BLOCK, num_permutations - first), count))
-
-
-def _interval(estimate: float, samples: np.ndarray, count: int, level: float) -> Interval:
-    defined = samples[~np.isnan(samples)]
-    tail = 50 * (1 - level)
-    low, high = np.percentile(defined, [tail, 100 - tail]) if len(defined) else (np.nan, np.nan)
-    return Interval(estimate, float(low), float(high), count, len(samples) - len(defined))

@@ -31,10 +31,10 @@ def prominent_times(
     places, _ = find_peaks(padded, distance=max(1, round(min_gap * rate)))
     heights = peak_prominences(padded, places)[0]
     noise = np.median(curve) - np.quantile(curve, 0.1)
-    kept = places[(heights >= max(prominence * heights.max(initial=0), noise)) & (padded[places] >= floor)]
-    low, top, high = padded[kept - 1], padded[kept], padded[kept + 1]
+    found = places[(heights >= max(prominence * heights.max(initial=0), noise)) & (padded[places] >= floor)]
+    low, top, high = padded[found - 1], padded[found], padded[found + 1]
     bend = np.minimum(low - 2 * top + high, -1e-12)
-    return np.maximum(kept - 1 + 0.5 * (low - high) / bend, 0) / rate
+    return np.maximum(found - 1 + 0.5 * (low - high) / bend, 0) / rate
 
 
 def check_share(prominence: float, min_gap: float) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from asva_metrics.arrays import to_numpy
 
-def psnr(frames: Any, reference: Any, *, peak: float | None = None) -> np.ndarray | float:
+
+def psnr(generated: Any, reference: Any, *, peak: float | None = None) -> np.ndarray | float:
     """PSNR of each clip, its squared error pooled over frames, pixels and channels.
 
     ``10 log10(peak^2 / mean((x - y)^2))``
 
     Args:
-        frames: (..., t, h, w, c) video, array or tensor.
+        generated: (..., t, h, w, c) video, array or tensor.
         reference: The same shape.
         peak: Largest possible value; None is 255 for uint8 and 1 for floats.
 
@@ -27,18 +29,18 @@ def psnr(frames: Any, reference: Any, *, peak: float | None = None) -> np.ndarra
         >>> round(psnr(np.zeros((1, 2, 2, 3)), np.full((1, 2, 2, 3), 0.1)), 3)
         20.0
     """
-    first, second, peak = _check(frames, reference, peak)
+    first, second, peak = _check(generated, reference, peak)
     return _decibels(((first - second) ** 2).mean(axis=(-4, -3, -2, -1)), peak)
 
 
-def moving_psnr(frames: Any, reference: Any, mask: Any, *, peak: float | None = None) -> np.ndarray | float:
+def moving_psnr(generated: Any, reference: Any, mask: Any, *, peak: float | None = None) -> np.ndarray | float:
     """PSNR of each clip over the pixels where the true clip shows a moving object.
 
     A still background would hide what matters. The squared errors of all masked pixels of all frames are pooled, so a
     frame with a large object weighs more than one with a small one.
 
     Args:
-        frames: (..., t, h, w, c) video, array or tensor.
+        generated: (..., t, h, w, c) video, array or tensor.
         reference: True video of the same shape.
         mask: (..., t, h, w) true where a moving object is in the reference; several objects are united.
         peak: Largest possible value; None is 255 for uint8 and 1 for floats.
@@ -49,8 +51,8 @@ def moving_psnr(frames: Any, reference: Any, mask: Any, *, peak: float | None = 
     Raises:
         ValueError: If shapes or kinds of number differ.
     """
-    first, second, peak = _check(frames, reference, peak)
-    inside = _array(mask).astype(bool)
+    first, second, peak = _check(generated, reference, peak)
+    inside = to_numpy(mask, bool)
     if inside.shape != first.shape[:-1]:
         raise ValueError(f"`mask` must have shape {first.shape[:-1]}, got {inside.shape}.")
     error = ((first - second) ** 2).mean(axis=-1)
@@ -66,18 +68,14 @@ def _decibels(error: np.ndarray, peak: float) -> np.ndarray | float:
     return float(value) if np.ndim(value) == 0 else value
 
 
-def _check(frames: Any, reference: Any, peak: float | None) -> tuple[np.ndarray, np.ndarray, float]:
-    first, second = _array(frames), _array(reference)
+def _check(generated: Any, reference: Any, peak: float | None) -> tuple[np.ndarray, np.ndarray, float]:
+    first, second = to_numpy(generated, None), to_numpy(reference, None)
     if first.shape != second.shape or first.ndim < 4:
         raise ValueError(
-            f"`frames` and `reference` must have one shape (..., t, h, w, c), got {first.shape} and {second.shape}."
+            f"`generated` and `reference` must have one shape (..., t, h, w, c), got {first.shape} and {second.shape}."
         )
     if first.dtype.kind != second.dtype.kind:
-        raise ValueError(f"`frames` must be numbers like `reference` ({second.dtype}), got {first.dtype}.")
+        raise ValueError(f"`generated` must be numbers like `reference` ({second.dtype}), got {first.dtype}.")
     if peak is None:
         peak = 255.0 if first.dtype == np.uint8 else 1.0
     return first.astype(np.float64), second.astype(np.float64), peak
-
-
-def _array(values: Any) -> np.ndarray:
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asva_metrics.arrays import finite
+
 MARGIN = 1e-4
 """Seconds by which the original moves the ends of a cut inwards."""
 
@@ -102,8 +104,8 @@ def shift_accuracy(phi: Any, *, tolerance: int = 5) -> float:
         >>> shift_accuracy([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0]], tolerance=0)
         0.5
     """
-    scores = np.asarray(phi.detach().cpu() if hasattr(phi, "detach") else phi, dtype=np.float64)
-    if scores.ndim != 2 or scores.shape[1] % 2 == 0 or not np.isfinite(scores).all():
+    scores = finite(phi, "phi", shape="(n, k)")
+    if scores.shape[1] % 2 == 0:
         raise ValueError(f"`phi` must be finite with shape (n, k), k odd, got {scores.shape}.")
     if len(scores) == 0:
         return float("nan")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter1d
 
+from asva_metrics.arrays import check_positive, finite
 from asva_metrics.correlation import pearson
 
-Score = Callable[[np.ndarray, np.ndarray], Any]
+CurveScore = Callable[[np.ndarray, np.ndarray], Any]
 
 
 @dataclass(frozen=True)
@@ -77,20 +78,45 @@ def profile_of_scores(shifts: ArrayLike, scores: ArrayLike, *, tolerance: float 
     return ShiftProfile(places, values, _top(places, values), float(best[own]), excess, probability, "")
 
 
+def shift_rank(scores: ArrayLike, seconds: float, *, place: int = 0, apart: float = 0.1) -> float:
+    """Share of the other circular shifts that score less than one of them, ties counting half; 0.5 is chance.
+
+    Args:
+        scores: (k,) scores at k equal steps of time all around a clip, the sound's own time first.
+        seconds: Length of the clip.
+        place: Which shift is ranked.
+        apart: Seconds from which on a shift counts as another time.
+
+    Returns:
+        From 0 to 1; nan if all scores are the same.
+
+    Example:
+        >>> shift_rank([0.9, 0.1, 0.9, 0.2], 2.0)
+        0.8333333333333333
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if np.ptp(values) == 0:
+        return float("nan")
+    steps = np.abs(np.arange(len(values)) - place)
+    distance = np.minimum(steps, len(values) - steps) * seconds / len(values)
+    others = values[distance >= apart]
+    return float((others < values[place]).mean() + 0.5 * (others == values[place]).mean())
+
+
 def shift_profile(
-    motion: ArrayLike,
     sound: ArrayLike,
+    motion: ArrayLike,
     fps: float,
     *,
     max_shift: float | None = None,
-    score: Score = pearson,
+    score: CurveScore = pearson,
     circular: bool = True,
 ) -> ShiftProfile:
-    """Score of a motion curve and a sound's envelope at each time shift of the sound, in steps of one frame.
+    """Score of a sound's envelope and a motion curve at each time shift of the sound, in steps of one frame.
 
     Args:
+        sound: (t,) envelope of the sound at the times of the frames, for example `sound_envelope`.
         motion: (t,) motion of each frame, for example `motion_change`.
-        sound: (t,) envelope of the sound at the times of the same frames, for example `sound_envelope`.
         fps: Values per second of both.
         max_shift: Largest shift in seconds either way; None is half the clip.
         score: Pure function of two curves of the same length, larger for better.
@@ -106,16 +132,13 @@ def shift_profile(
     Example:
         >>> motion = np.zeros(48)
         >>> motion[[10, 30]] = 1.0
-        >>> round(shift_profile(motion, np.roll(motion, 5), 24.0).offset, 3)  # the sound is 5 frames late
+        >>> round(shift_profile(np.roll(motion, 5), motion, 24.0).offset, 3)  # the sound is 5 frames late
         -0.208
     """
-    first, second = (np.asarray(x, dtype=np.float64) for x in (motion, sound))
+    first, second = finite(sound, "sound"), finite(motion, "motion")
     if first.ndim != 1 or first.shape != second.shape or len(first) < 3:
-        raise ValueError(f"`motion` and `sound` must have one shape (t,), got {first.shape} and {second.shape}.")
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("`motion` and `sound` must be finite, got NaN or infinity.")
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+        raise ValueError(f"`sound` and `motion` must have one shape (t,), got {first.shape} and {second.shape}.")
+    check_positive(fps, "fps")
     reach = (len(first) - 1) // 2 if max_shift is None else round(max_shift * fps)
     if not 1 <= reach <= len(first) - 2:
         raise ValueError(
@@ -125,11 +148,11 @@ def shift_profile(
     return profile_of_scores(frames / fps, [float(score(*_shifted(first, second, k, circular))) for k in frames])
 
 
-def _shifted(motion: np.ndarray, sound: np.ndarray, frames: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
+def _shifted(sound: np.ndarray, motion: np.ndarray, frames: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
     if circular:
-        return motion, np.roll(sound, frames)
+        return np.roll(sound, frames), motion
     n = len(motion)
-    return motion[max(frames, 0) : n + min(frames, 0)], sound[max(-frames, 0) : n - max(frames, 0)]
+    return sound[max(-frames, 0) : n - max(frames, 0)], motion[max(frames, 0) : n + min(frames, 0)]
 
 
 def _top(shifts: np.ndarray, scores: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asva_metrics.arrays import check_positive, rgb_frames, sound
 from asva_metrics.shift_profile import ShiftProfile, profile_of_scores
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def load_small_sync() -> SmallSyncClassifier:
 
 
 def small_sync_profile(
-    frames: Any, fps: float, waveform: Any, sample_rate: int, *, network: SmallSyncClassifier | None = None
+    waveform: Any, sample_rate: int, frames: Any, fps: float, *, network: SmallSyncClassifier | None = None
 ) -> ShiftProfile:
     """Shift profile by a `SmallSyncClassifier`; its ``probability`` is the score of synchronization.
 
@@ -37,10 +38,10 @@ def small_sync_profile(
     it sees less than `local_sync`, see the benchmarks.
 
     Args:
-        frames: (t, h, w, 3) uint8 RGB of at least one second.
-        fps: Frames per second; the network sees the nearest previous frame at its own rate.
         waveform: (s,) or (c, s) sound, array or tensor; what is longer than the picture is left out.
         sample_rate: Its rate in hertz.
+        frames: (t, h, w, 3) uint8 RGB of at least one second.
+        fps: Frames per second; the network sees the nearest previous frame at its own rate.
         network: The classifier; None is the bundled one.
 
     Returns:
@@ -54,23 +55,17 @@ def small_sync_profile(
     from asva_audio import resample
 
     network = load_small_sync() if network is None else network
-    sound = torch.as_tensor(np.asarray(waveform), dtype=torch.float32)
-    pictures = np.asarray(frames)
-    if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape:
-        raise ValueError(f"`frames` must be uint8 (t, h, w, 3), got {pictures.dtype} {pictures.shape}.")
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
-    if sound.ndim not in (1, 2) or not sound.isfinite().all():
-        raise ValueError(f"`waveform` must be finite with shape (s,) or (c, s), got {tuple(sound.shape)}.")
-    sound = resample(sound.mean(0) if sound.ndim == 2 else sound, sample_rate, 16000)
-    seconds = int(min(len(pictures) / fps, len(sound) / 16000) / STEP) * STEP
+    pictures, samples = rgb_frames(frames), torch.from_numpy(sound(waveform, dtype=np.float32))
+    check_positive(fps, "fps")
+    mono = resample(samples.mean(0) if samples.ndim == 2 else samples, sample_rate, 16000)
+    seconds = int(min(len(pictures) / fps, len(mono) / 16000) / STEP) * STEP
     if seconds < 1:
         raise ValueError(f"`frames` and `waveform` must share at least 1 s, got {seconds:g} s.")
     shifts = np.arange(-int(seconds / STEP / 2), int(np.ceil(seconds / STEP / 2))) * STEP
-    if sound.abs().max() < 1e-4 or not np.diff(pictures, axis=0).any():
+    if mono.abs().max() < 1e-4 or not np.diff(pictures, axis=0).any():
         return profile_of_scores(shifts, np.zeros(len(shifts)))
     at = np.floor(np.arange(round(seconds * network.config.fps)) / network.config.fps * fps + 1e-6).astype(int)
     video = torch.from_numpy(pictures[np.minimum(at, len(pictures) - 1)]).permute(0, 3, 1, 2)[None]
     with torch.no_grad():
-        scores = network(sound[None, : round(seconds * 16000)], video, torch.from_numpy(shifts))[0]
+        scores = network(mono[None, : round(seconds * 16000)], video, torch.from_numpy(shifts))[0]
     return profile_of_scores(shifts, scores.double().numpy(), tolerance=TOLERANCE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -56,7 +57,7 @@ class Features(Metric):
 
 
 class FrechetDistance(Features):
-    """Frechet distance of all features seen, whose mean and scatter alone are kept; see `frechet_distance`.
+    """Frechet distance of all features seen, of which only mean and scatter are stored; see `frechet_distance`.
 
     Args:
         num_features: Width d of the features.
@@ -84,25 +85,17 @@ class FrechetDistance(Features):
     def update(self, inputs: Tensor, real: bool) -> None:
         """Add (n, d) features, or pictures if there is a network, of one side."""
         values = self.features(inputs)
-        if len(values):
-            mean = values.mean(0)
-            seen = torch.cat((mean.new_tensor([len(values)]), mean, ((values - mean).T @ (values - mean)).flatten()))
-            side = SIDES[not real]
-            setattr(self, side, merge(torch.stack((getattr(self, side), seen))))
+        side = SIDES[not real]
+        setattr(self, side, packed(self.statistics(real).update(values), getattr(self, side)))
 
     def compute(self) -> Tensor:
         """The distance, float64."""
-        value = frechet_distance(*(self.statistics(side == "real") for side in SIDES), variant=self.variant)
+        value = frechet_distance(self.statistics(False), self.statistics(True), variant=self.variant)
         return torch.tensor(value, dtype=torch.float64, device=self.device)
 
     def statistics(self, real: bool) -> FeatureStatistics:
         """What has been seen of one side, to be saved and merged later."""
-        count, mean, scatter = _parts(getattr(self, SIDES[not real]).cpu())
-        statistics = FeatureStatistics()
-        statistics.count = int(count)
-        if statistics.count:
-            statistics.mean, statistics.scatter = mean.numpy().copy(), scatter.numpy().copy()
-        return statistics
+        return unpacked(getattr(self, SIDES[not real]))
 
 
 class FID(FrechetDistance):
@@ -137,7 +130,7 @@ class FVD(FrechetDistance):
 
 
 class KernelDistance(Features):
-    """Kernel distance of all features seen (KID of images, KVD of clips); the features are kept, the pictures not.
+    """Kernel distance of all features seen (KID of images, KVD of clips); the features are stored, the pictures not.
 
     Args:
         num_features: Width of the features.
@@ -155,7 +148,7 @@ class KernelDistance(Features):
 
     def compute(self) -> Tensor:
         """The distance, float64."""
-        value = kernel_distance(*(joined(getattr(self, side), self.num_features) for side in SIDES))
+        value = kernel_distance(*(joined(getattr(self, side), self.num_features) for side in SIDES[::-1]))
         return torch.tensor(value, dtype=torch.float64, device=self.device)
 
     def sync(self, *args: Any, **options: Any) -> None:
@@ -166,22 +159,27 @@ class KernelDistance(Features):
         super().sync(*args, **options)
 
 
-def merge(packed: Tensor) -> Tensor:
-    """(k, 1 + d + d^2) counts, means and scatters of k parts -> (1 + d + d^2) of all (Chan et al., 1979)."""
-    counts, means, scatters = _parts(packed)
-    total = counts.sum()
-    if total == 0:
-        return packed[0]
-    mean = (counts[:, None] * means).sum(0) / total
-    gaps = means - mean
-    scatter = scatters.sum(0) + (gaps * counts[:, None]).T @ gaps
-    return torch.cat((total[None], mean, scatter.flatten()))
+def packed(statistics: FeatureStatistics, like: Tensor) -> Tensor:
+    """Count, mean and scatter as one tensor (1 + d + d^2) on the device of another."""
+    if statistics.count == 0:
+        return torch.zeros_like(like)
+    values = np.concatenate(([statistics.count], statistics.mean, statistics.scatter.reshape(-1)))
+    return torch.from_numpy(values).to(like)
 
 
-def _parts(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    width = round((packed.shape[-1] - 0.75) ** 0.5 - 0.5)  # 1 + d + d^2 values
-    count, mean, scatter = packed.split([1, width, width**2], dim=-1)
-    return count.squeeze(-1), mean, scatter.unflatten(-1, (width, width))
+def unpacked(state: Tensor) -> FeatureStatistics:
+    """The statistics that `packed` made one tensor of."""
+    values, statistics = state.cpu().numpy(), FeatureStatistics()
+    width = round((len(values) - 0.75) ** 0.5 - 0.5)  # 1 + d + d^2 values
+    if values[0]:
+        statistics.count, statistics.mean = int(values[0]), values[1 : 1 + width].copy()
+        statistics.scatter = values[1 + width :].reshape(width, width).copy()
+    return statistics
+
+
+def merge(states: Tensor) -> Tensor:
+    """(k, 1 + d + d^2) statistics of k parts -> (1 + d + d^2) of all."""
+    return packed(reduce(FeatureStatistics.merge, map(unpacked, states), FeatureStatistics()), states[0])
 
 
 def joined(rows: list[Tensor] | Tensor, *width: int) -> Tensor:

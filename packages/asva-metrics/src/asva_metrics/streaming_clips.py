@@ -81,9 +81,9 @@ class EventF1(Metric):
         self.tolerance = tolerance
         self.add_state("counts", torch.zeros(4, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, predicted: Sequence[Any], true: Sequence[Any]) -> None:
+    def update(self, predicted: Sequence[Any], target: Sequence[Any]) -> None:
         """Add clips: lists of times in seconds."""
-        scores = match_clips(predicted, true, self.tolerance)
+        scores = match_clips(predicted, target, self.tolerance)
         counts = [sum(getattr(match, name) for match in scores) for name in ("tp", "fp", "fn")]
         error = sum(float(np.abs(match.errors).sum()) for match in scores)
         self.counts += self.counts.new_tensor([*counts, error])

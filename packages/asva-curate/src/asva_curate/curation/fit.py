@@ -22,8 +22,8 @@ class FitScore:
     nothing begins to sound) the score is `neutral`.
 
     Args:
-        judge: ``(frames (t, h, w, 3) uint8, fps, waveform (c, s), sample_rate) -> number``, such as ``lambda *clip:
-            asva_metrics.local_sync(*clip).excess``.
+        judge: ``(frames (t, h, w, 3) uint8, fps, waveform (c, s), sample_rate) -> number``, such as ``lambda frames,
+            fps, sound, rate: asva_metrics.local_sync(sound, rate, frames, fps).excess``.
         neutral: What no opinion counts as.
         stride: Seconds from one excerpt that is judged to the next.
     """

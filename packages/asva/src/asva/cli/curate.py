@@ -113,4 +113,4 @@ def _scores(rules: Recipe, text: bool) -> dict[str, Any]:
 def _local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> float:
     from asva_metrics import local_sync
 
-    return local_sync(frames, fps, waveform, sample_rate).excess
+    return local_sync(waveform, sample_rate, frames, fps).excess

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from asva_metrics.arrays import finite
+
 ROUNDING = 1e-6
 """Added to each difference before the distance, as published (``torch.nn.functional.pairwise_distance``)."""
 
@@ -30,15 +32,15 @@ class LipSync:
     frame_confidence: np.ndarray
 
 
-def lip_sync(video: Any, audio: Any, *, max_shift: int = 15) -> LipSync:
+def lip_sync(audio: Any, video: Any, *, max_shift: int = 15) -> LipSync:
     """Search the shift between the features of picture and sound (Chung and Zisserman, 2016).
 
     ``d(s) = mean_i |v_i - a_(i + s)|`` for s from ``-max_shift``, the sound's features being zeros beyond the ends,
     which makes short clips look worse than they are. The median of an even number is the lower one, as in torch.
 
     Args:
-        video: (n, d) features of windows of 5 frames at 25 fps, one per frame, array or tensor.
-        audio: (n, d) features of the sound of the same windows.
+        audio: (n, d) features of the sound of windows of 5 frames at 25 fps, one per frame, array or tensor.
+        video: (n, d) features of the frames of the same windows.
         max_shift: Largest shift in frames; 15 in the published scripts, 10 where their function is called bare.
 
     Returns:
@@ -49,7 +51,7 @@ def lip_sync(video: Any, audio: Any, *, max_shift: int = 15) -> LipSync:
     """
     from scipy.ndimage import median_filter
 
-    pictures, sounds = (_features(x, name) for x, name in ((video, "video"), (audio, "audio")))
+    sounds, pictures = finite(audio, "audio", shape="(n, d)"), finite(video, "video", shape="(n, d)")
     if pictures.shape != sounds.shape or len(pictures) == 0:
         raise ValueError(f"`audio` must have the shape of `video` {pictures.shape}, of one frame, got {sounds.shape}.")
     if max_shift < 1:
@@ -68,8 +70,17 @@ def lip_sync(video: Any, audio: Any, *, max_shift: int = 15) -> LipSync:
     )
 
 
-def _features(values: Any, name: str) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
-    if array.ndim != 2 or not np.isfinite(array).all():
-        raise ValueError(f"`{name}` must be finite with shape (n, d), got {array.shape}.")
-    return array
+def shifted_lip_sync(audio: Any, video: Any, *, max_shift: int = 15) -> list[LipSync]:
+    """`lip_sync` with the sound moved circularly, further than the search reaches: its chance level.
+
+    Args:
+        audio: (n, d) features, see `lip_sync`.
+        video: (n, d) features.
+        max_shift: Largest shift of the search in frames.
+
+    Returns:
+        One result for each shift; none if the clip is too short to be moved so far.
+    """
+    sounds = finite(audio, "audio", shape="(n, d)")
+    shifts = range(max_shift + 1, len(sounds) - max_shift)
+    return [lip_sync(np.roll(sounds, shift, axis=0), video, max_shift=max_shift) for shift in shifts]

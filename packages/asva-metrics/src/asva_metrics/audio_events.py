@@ -1,4 +1,4 @@
-"""What begins to sound when: growth of the spectrum every 5 ms, and the events in it."""
+"""Audio events: when something begins to sound, by the growth of the spectrum every 5 ms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from asva_metrics.arrays import check_positive, sound
 from asva_metrics.peaks import check_share, prominent_times
 
 GROWTH_RATE = 200
@@ -22,7 +23,7 @@ QUIETEST = 1e-4
 def sound_growth(waveform: Any, sample_rate: int) -> np.ndarray:
     """Mean growth of 24 bands of the sound within 20 ms, in decibels, 200 values a second.
 
-    Finer in time than `onset_strength`, which AV-Align hears with and which places a knock up to 50 ms late. Levels
+    Finer in time than `onset_strength`, the onsets of AV-Align, which places a knock up to 50 ms late. Levels
     more than 60 dB below the loudest count as silence.
 
     Args:
@@ -49,12 +50,12 @@ def sound_growth(waveform: Any, sample_rate: int) -> np.ndarray:
     levels = 10 * np.log10(np.maximum(bands, 1e-12))
     levels = np.maximum(levels, levels.max() - RANGE_DB)
     growth = np.maximum(levels[2 * SPAN :] - levels[: -2 * SPAN], 0).mean(axis=1)
-    # Windows that reach beyond the ends hear the cut.
+    # Windows that reach beyond the ends see the cut.
     cut = -(-size * GROWTH_RATE // (2 * sample_rate))
     return np.pad(growth[cut : len(growth) - cut], SPAN + cut)
 
 
-def heard_events(
+def audio_events(
     waveform: Any,
     sample_rate: int,
     *,
@@ -106,8 +107,7 @@ def sound_envelope(waveform: Any, sample_rate: int, fps: float, num_frames: int)
     Raises:
         ValueError: As `sound_growth`, or if the rate of frames is not positive.
     """
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+    check_positive(fps, "fps")
     growth = sound_growth(waveform, sample_rate)
     distance = np.arange(num_frames)[:, None] / fps - (np.arange(len(growth)) / GROWTH_RATE + LEAD)
     weights = np.maximum(0.0, 1.0 - np.abs(distance) * fps)
@@ -115,15 +115,9 @@ def sound_envelope(waveform: Any, sample_rate: int, fps: float, num_frames: int)
 
 
 def _mono(waveform: Any, sample_rate: int) -> np.ndarray:
-    samples = np.asarray(waveform.detach().cpu() if hasattr(waveform, "detach") else waveform, dtype=np.float64)
     if not sample_rate >= 2000:
         raise ValueError(f"`sample_rate` must be at least 2000 hertz, got {sample_rate}.")
-    if samples.ndim not in (1, 2) or samples.shape[-1] < 0.05 * sample_rate:
-        raise ValueError(
-            f"`waveform` must hold at least 50 ms as (s,) or (c, s), got {samples.shape} at {sample_rate} Hz."
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError("`waveform` must be finite, got NaN or infinity.")
+    samples = sound(waveform, least=int(np.ceil(0.05 * sample_rate)))
     return samples.mean(axis=0) if samples.ndim == 2 else samples
 
 

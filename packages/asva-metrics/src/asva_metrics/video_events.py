@@ -1,4 +1,4 @@
-"""What changes in the picture when: motion that starts, stops or turns, and brightness cell by cell."""
+"""Video events: when motion starts, stops or turns, and how each part of the picture changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asva_metrics.arrays import check_positive, finite, rgb_frames
 from asva_metrics.peaks import check_share, prominent_times
 
 SHORT_SIDE = 128
@@ -43,7 +44,7 @@ def motion_change(frames: Any) -> np.ndarray:
     return np.asarray([*changes, 0.0])
 
 
-def seen_events(
+def video_events(
     curve: ArrayLike, fps: float, *, prominence: float = 0.25, floor: float = 0.3, min_gap: float = 0.15
 ) -> np.ndarray:
     """Times at which the motion of a clip peaks or changes.
@@ -52,7 +53,7 @@ def seen_events(
         curve: (t,) from `motion_change`, or any other curve of values of at least 0, one per frame.
         fps: Frames per second.
         prominence: Share of the largest peak's prominence that another must have, 0 to 1.
-        floor: Height below which nothing counts as seen, in the curve's unit: what the noise of a still camera gives.
+        floor: Height below which nothing counts, in the curve's unit: what the noise of a still camera gives.
         min_gap: Least seconds between two events; of two nearer ones the stronger stays.
 
     Returns:
@@ -62,11 +63,8 @@ def seen_events(
         ValueError: If the curve is not finite with shape (t,), the rate not positive or an argument out of its range.
     """
     check_share(prominence, min_gap)
-    values = np.asarray(curve, dtype=np.float64)
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise ValueError(f"`curve` must be finite with shape (t,), got {values.shape}.")
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+    values = finite(curve, "curve", shape="(t,)")
+    check_positive(fps, "fps")
     return prominent_times(values, fps, prominence, min_gap, floor=floor)
 
 
@@ -102,11 +100,7 @@ def _changes(frames: np.ndarray, cells: int) -> Iterator[np.ndarray]:
 def _small(frames: Any) -> np.ndarray:
     import cv2
 
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or 0 in frames.shape or len(frames) < 2:
-        raise ValueError(
-            f"`frames` must be uint8 (t, h, w, 3) with t of at least 2, got {frames.dtype} {frames.shape}."
-        )
+    frames = rgb_frames(frames, least=2)
     scale = SHORT_SIDE / min(frames.shape[1:3])
     if scale == 1:
         return frames

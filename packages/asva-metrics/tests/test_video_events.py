@@ -1,10 +1,10 @@
-"""Seen events: a square that stops, turns and jumps; any resolution; a still camera's noise; errors at the door."""
+"""Video events: a square that stops, turns and jumps; any resolution; a still camera's noise; errors at the door."""
 
 import cv2
 import numpy as np
 import pytest
 
-from asva_metrics import local_changes, motion_change, seen_events
+from asva_metrics import local_changes, motion_change, video_events
 
 FPS = 24.0
 
@@ -37,7 +37,7 @@ def strokes(num_frames=48, stops=(12, 30)):
 
 @pytest.mark.parametrize("size", [64, 128, 240])
 def test_abrupt_stops_are_seen_at_any_resolution(size):
-    found = seen_events(motion_change(square(strokes(), size)), FPS)
+    found = video_events(motion_change(square(strokes(), size)), FPS)
     assert len(found) == 2
     np.testing.assert_allclose(found, [12 / FPS, 30 / FPS], atol=3.5 / FPS)  # between the start and the stop
 
@@ -46,22 +46,22 @@ def test_a_bounce_is_seen_where_speed_is_even():
     places = 0.1 + 0.4 * np.abs((np.arange(48) - 23) / 24)
     curve = motion_change(square(places))
     assert abs(curve.argmax() - 23) <= 1
-    np.testing.assert_allclose(seen_events(curve, FPS), [23 / FPS], atol=1 / FPS)
+    np.testing.assert_allclose(video_events(curve, FPS), [23 / FPS], atol=1 / FPS)
 
 
 def test_a_still_picture_and_a_still_cameras_noise_have_no_events():
     still = square(np.full(24, 0.3))
-    assert not motion_change(still).any() and seen_events(motion_change(still), FPS).size == 0
-    assert seen_events(motion_change(square(np.full(24, 0.3), noise=1.0)), FPS).size == 0
+    assert not motion_change(still).any() and video_events(motion_change(still), FPS).size == 0
+    assert video_events(motion_change(square(np.full(24, 0.3), noise=1.0)), FPS).size == 0
 
 
 def test_the_curve_may_be_any():
     curve = np.zeros(48)
     curve[[5, 6, 20, 21, 22]] = [1.0, 2.0, 2.0, 4.0, 2.0]
-    np.testing.assert_allclose(seen_events(curve, FPS), [6 / FPS, 21 / FPS], atol=0.5 / FPS)
-    assert seen_events(curve, FPS, floor=5.0).size == 0
-    assert seen_events(curve, FPS, prominence=0.9).size == 1
-    assert seen_events(np.ones(48), FPS).size == 0 and seen_events([1.0, 2.0], FPS).size == 0
+    np.testing.assert_allclose(video_events(curve, FPS), [6 / FPS, 21 / FPS], atol=0.5 / FPS)
+    assert video_events(curve, FPS, floor=5.0).size == 0
+    assert video_events(curve, FPS, prominence=0.9).size == 1
+    assert video_events(np.ones(48), FPS).size == 0 and video_events([1.0, 2.0], FPS).size == 0
 
 
 def test_cells_tell_where_it_changes():
@@ -79,10 +79,10 @@ def test_cells_tell_where_it_changes():
         (lambda: motion_change(np.zeros((1, 8, 8, 3), np.uint8)), "t of at least 2"),
         (lambda: local_changes(np.zeros((4, 8, 8), np.uint8)), "`frames` must be uint8"),
         (lambda: local_changes(np.zeros((4, 8, 8, 3), np.uint8), cells=0), "`cells` must be at least 1"),
-        (lambda: seen_events([0.0, np.nan, 0.0], FPS), "`curve` must be finite"),
-        (lambda: seen_events(np.zeros((3, 3)), FPS), "`curve` must be finite"),
-        (lambda: seen_events(np.zeros(9), 0.0), "`fps` must be positive"),
-        (lambda: seen_events(np.zeros(9), FPS, prominence=-1), "`prominence` must lie"),
+        (lambda: video_events([0.0, np.nan, 0.0], FPS), "`curve` must be finite"),
+        (lambda: video_events(np.zeros((3, 3)), FPS), "`curve` must be finite"),
+        (lambda: video_events(np.zeros(9), 0.0), "`fps` must be positive"),
+        (lambda: video_events(np.zeros(9), FPS, prominence=-1), "`prominence` must lie"),
     ],
 )
 def test_bad_input(call, message):

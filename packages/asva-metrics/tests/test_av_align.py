@@ -43,7 +43,7 @@ def test_other_rates_are_resampled(clicks):
 
 def test_silence_has_no_onset():
     assert len(onset_times(np.zeros(RATE))) == len(onset_frames(np.ones(20))) == len(onset_frames([])) == 0
-    with pytest.raises(ValueError, match="must hold samples"):
+    with pytest.raises(ValueError, match="must hold at least 1 samples"):
         onset_strength(np.zeros(0))
     with pytest.raises(ValueError, match="`waveform` must be finite"):
         onset_strength([0.0, np.nan])

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from asva_metrics.arrays import finite
+
 
 def relative_sync(generated: Any, reference: Any) -> np.ndarray:
     """RelSync of each clip: the classifier's odds of the generated clip against the true one (eq. 2).
@@ -28,7 +30,7 @@ def relative_sync(generated: Any, reference: Any) -> np.ndarray:
         >>> relative_sync([2.0, 0.0], [2.0, 100.0]).round(3).tolist()
         [0.5, 0.0]
     """
-    first, second = _scores(generated, "generated"), _scores(reference, "reference")
+    first, second = finite(generated, "generated"), finite(reference, "reference")
     if first.shape != second.shape:
         raise ValueError(f"`generated` must have the shape of `reference` {second.shape}, got {first.shape}.")
     return expit(first - second)
@@ -50,8 +52,8 @@ def align_sync(relative: Any, image_audio: Any, reference_image_audio: Any) -> n
     Raises:
         ValueError: If the shapes do not fit or a score is not finite.
     """
-    sync, images = _scores(relative, "relative"), _scores(image_audio, "image_audio")
-    first = _scores(reference_image_audio, "reference_image_audio")
+    sync, images = finite(relative, "relative"), finite(image_audio, "image_audio")
+    first = finite(reference_image_audio, "reference_image_audio")
     if images.ndim != 2 or images.shape[1] == 0 or not len(sync) == len(first) == len(images):
         raise ValueError(
             f"`image_audio` must have shape (n, t) for n = {len(sync)} clips, got {images.shape} and {first.shape}."
@@ -72,16 +74,9 @@ def sync_probability(phi: Any, *, temperature: float = 1.0) -> np.ndarray:
     Raises:
         ValueError: If the shape is another, k is even or a score is not finite.
     """
-    scores = _scores(phi, "phi")
+    scores = finite(phi, "phi")
     if scores.ndim != 2 or scores.shape[1] % 2 == 0:
         raise ValueError(f"`phi` must have shape (n, k) with k odd, got {scores.shape}.")
     scaled = scores / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers[:, scores.shape[1] // 2] / powers.sum(axis=1)
-
-
-def _scores(values: Any, name: str) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"`{name}` must be finite, got NaN or infinity.")
-    return array

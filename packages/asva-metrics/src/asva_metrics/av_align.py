@@ -8,6 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asva_metrics.arrays import check_positive, finite
+from asva_metrics.chance import LEAST_SHIFTS, shifted_times
+
 Rule = Literal["2023", "2025", "javis"]
 RULES = ("2023", "2025", "javis")
 SMALLEST_FLOW = 0.1
@@ -73,9 +76,7 @@ def motion_peaks(trajectory: ArrayLike, fps: float, *, rule: Rule = "2025") -> n
         ValueError: If the rule is unknown, the rate is not positive or the trajectory not finite.
     """
     _check(fps, rule)
-    values = np.asarray(trajectory, dtype=np.float64)
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise ValueError(f"`trajectory` must be finite with shape (t,), got {values.shape}.")
+    values = finite(trajectory, "trajectory", shape="(t,)")
     middle = values[1:-1]
     peaks = (values[:-2] < middle) & (middle > values[2:])
     if rule == "2025":
@@ -107,7 +108,7 @@ def av_align(audio_peaks: ArrayLike, video_peaks: ArrayLike, fps: float, *, rule
         (1.0, 0.3333333333333333)
     """
     _check(fps, rule)
-    sounds, motions = _times(audio_peaks, "audio_peaks"), _times(video_peaks, "video_peaks")
+    sounds, motions = finite(audio_peaks, "audio_peaks"), finite(video_peaks, "video_peaks")
     met = _meetings(sounds, motions, fps, once=rule == "2025")
     union = len(sounds) + len(motions) - met + (JAVIS_GUARD if rule == "javis" else 0)
     return met / union if union else float("nan")
@@ -120,7 +121,7 @@ def av_align_score(
     *,
     duration: float,
     rule: Rule = "2025",
-    num_shifts: int = 32,
+    num_shifts: int = LEAST_SHIFTS,
 ) -> AlignmentScore:
     """`av_align` with its chance level; shift k of n moves the onsets by ``(k + 1/2) / n`` of the clip, circularly.
 
@@ -138,16 +139,11 @@ def av_align_score(
     Raises:
         ValueError: As `av_align`, or if the duration is not positive or there are fewer than 32 shifts.
     """
-    if num_shifts < 32:
-        raise ValueError(f"`num_shifts` must be at least 32, got {num_shifts}.")
-    if not 0 < duration < np.inf:
-        raise ValueError(f"`duration` must be positive, got {duration}.")
-    sounds, motions = (_times(x, name) for x, name in ((audio_peaks, "audio_peaks"), (video_peaks, "video_peaks")))
+    sounds, motions = finite(audio_peaks, "audio_peaks"), finite(video_peaks, "video_peaks")
     sounds = sounds[sounds < duration]
     score = av_align(sounds, motions, fps, rule=rule)
-    shares = (np.arange(num_shifts) + 0.5) / num_shifts
-    shifted = [av_align(np.sort((sounds + s * duration) % duration), motions, fps, rule=rule) for s in shares]
-    chance = float(np.mean(shifted))
+    moved = shifted_times(sounds, duration, num_shifts)
+    chance = float(np.mean([av_align(np.sort(times), motions, fps, rule=rule) for times in moved]))
     reason = "" if len(sounds) + len(motions) else "neither the sound nor the motion has a peak"
     if reason:
         score = chance = float("nan")
@@ -168,12 +164,4 @@ def _meetings(sounds: np.ndarray, motions: np.ndarray, fps: float, *, once: bool
 def _check(fps: float, rule: str) -> None:
     if rule not in RULES:
         raise ValueError(f"`rule` must be one of {', '.join(RULES)}, got {rule!r}.")
-    if not 0 < fps < np.inf:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
-
-
-def _times(values: ArrayLike, name: str) -> np.ndarray:
-    times = np.asarray(values, dtype=np.float64).reshape(-1)
-    if not np.isfinite(times).all():
-        raise ValueError(f"`{name}` must be finite seconds, got NaN or infinity.")
-    return times
+    check_positive(fps, "fps")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,24 +9,12 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from asva_metrics.features import feature_matrix
-
-
-@dataclass(frozen=True)
-class InceptionScore:
-    """Inception score over parts of the set.
-
-    Attributes:
-        mean: Mean over the parts.
-        std: Standard deviation over the parts (divided by their number, as published).
-    """
-
-    mean: float
-    std: float
+from asva_metrics.intervals import MeanStd
 
 
 def inception_score(
     logits: Any, *, num_splits: int = 10, generator: np.random.Generator | np.random.RandomState | None = None
-) -> InceptionScore:
+) -> MeanStd:
     """Exponential of the mean divergence of each prediction from their mean (Salimans et al., 2016).
 
     ``exp(mean_i KL(p(y | x_i) || mean_j p(y | x_j)))``, for each of ``num_splits`` equal parts.
@@ -39,7 +26,7 @@ def inception_score(
             ``np.random.RandomState(2020)``.
 
     Returns:
-        Mean and standard deviation over the parts.
+        Mean and standard deviation over the parts (divided by their number, as published).
 
     Raises:
         ValueError: If there are fewer rows than parts or a value is not finite.
@@ -51,17 +38,19 @@ def inception_score(
         values = values[generator.permutation(len(values))]
     edges = np.arange(num_splits + 1) * len(values) // num_splits
     scores = [_score(values[start:stop]) for start, stop in pairwise(edges)]
-    return InceptionScore(float(np.mean(scores)), float(np.std(scores)))
+    return MeanStd(float(np.mean(scores)), float(np.std(scores)))
 
 
-def paired_divergence(real: Any, fake: Any, *, activation: Literal["softmax", "sigmoid"] = "softmax") -> float:
+def paired_divergence(
+    generated: Any, reference: Any, *, activation: Literal["softmax", "sigmoid"] = "softmax"
+) -> float:
     """Mean divergence of the classes predicted for each generated clip from those of its partner (MKL).
 
-    ``mean_i sum_c p_real log(p_real / p_fake)``, in logarithms, so that no class needs a floor.
+    ``mean_i sum_c p_reference log(p_reference / p_generated)``, in logarithms, so that no class needs a floor.
 
     Args:
-        real: (n, classes) logits of the true clips.
-        fake: (n, classes) logits of the generated clips in the same order.
+        generated: (n, classes) logits of the generated clips.
+        reference: (n, classes) logits of the true clips in the same order.
         activation: "softmax" for exclusive classes, "sigmoid" for tags.
 
     Returns:
@@ -72,9 +61,9 @@ def paired_divergence(real: Any, fake: Any, *, activation: Literal["softmax", "s
     """
     if activation not in ("softmax", "sigmoid"):
         raise ValueError(f"`activation` must be softmax or sigmoid, got {activation!r}.")
-    first, second = feature_matrix(real, "real"), feature_matrix(fake, "fake")
+    first, second = feature_matrix(reference, "reference"), feature_matrix(generated, "generated")
     if first.shape != second.shape:
-        raise ValueError(f"`fake` must have the shape of `real` {first.shape}, got {second.shape}.")
+        raise ValueError(f"`generated` must have the shape of `reference` {first.shape}, got {second.shape}.")
     if activation == "softmax":
         divergence = softmax(first, axis=1) * (log_softmax(first, axis=1) - log_softmax(second, axis=1))
     else:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from asva_metrics.arrays import finite
+
 WORST_SHARE = 0.4
-"""Share of a window's frames that JavisScore keeps, the worst ones."""
+"""Share of a window's frames that JavisScore takes, the worst ones."""
 
 
 def cosine_similarity(first: Any, second: Any) -> np.ndarray:
@@ -56,28 +58,28 @@ def temporal_consistency(frames: Any) -> np.ndarray | float:
     return float(mean) if mean.ndim == 0 else mean
 
 
-def avh_score(frames: Any, sound: Any) -> float:
+def avh_score(audio: Any, frames: Any) -> float:
     """Mean cosine of every frame with the whole sound (AVHScore of JavisDiT; IA of AVSyncD is the same mean).
 
     Args:
+        audio: (d,) or (1, d) embedding of the sound.
         frames: (t, d) embeddings.
-        sound: (d,) or (1, d) embedding.
 
     Returns:
         Mean cosine.
     """
-    return float(cosine_similarity(frames, np.reshape(_embeddings(sound, "sound"), (1, -1))).mean())
+    return float(cosine_similarity(frames, np.reshape(_embeddings(audio, "audio"), (1, -1))).mean())
 
 
-def javis_score(frames: Any, sound_windows: Any, window_frames: Any) -> float:
+def javis_score(audio_windows: Any, frames: Any, window_frames: Any) -> float:
     """Mean over windows of the mean of the worst frames' cosines with their window's sound (JavisScore).
 
     Of the n frames of a window the ``int(0.4 n)`` lowest count, at least one (where the published code divides by
     zero).
 
     Args:
+        audio_windows: (w, d) embeddings of the sound of each window.
         frames: (t, d) embeddings.
-        sound_windows: (w, d) embeddings of the sound of each window.
         window_frames: One list of frame positions for each window.
 
     Returns:
@@ -86,7 +88,7 @@ def javis_score(frames: Any, sound_windows: Any, window_frames: Any) -> float:
     Raises:
         ValueError: If the number of windows differs or a window has no frame.
     """
-    images, sounds = _embeddings(frames, "frames"), _embeddings(sound_windows, "sound_windows")
+    images, sounds = _embeddings(frames, "frames"), _embeddings(audio_windows, "audio_windows")
     if len(window_frames) != len(sounds) or len(sounds) == 0:
         raise ValueError(f"`window_frames` must hold one list per window ({len(sounds)}), got {len(window_frames)}.")
     return float(np.mean([_worst(images[_positions(p)], s) for p, s in zip(window_frames, sounds, strict=True)]))
@@ -105,7 +107,7 @@ def _worst(frames: np.ndarray, sound: np.ndarray) -> float:
 
 
 def _embeddings(values: Any, name: str) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
-    if array.ndim == 0 or not np.isfinite(array).all():
-        raise ValueError(f"`{name}` must be finite with shape (..., d), got {array.shape} with NaN or infinity.")
+    array = finite(values, name)
+    if array.ndim == 0:
+        raise ValueError(f"`{name}` must have shape (..., d), got a single number.")
     return array
