@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asva_pipelines.avsyncd.pipeline import ClipNetwork
-from asva_pipelines.avsyncd.text_audio import TextAudioGuidance
 from asva_unet import AVSyncDPNDMScheduler, AVSyncDUNet, denoise
+from asva_unet.avsyncd.stage import AVSyncDStage
+from asva_unet.text_audio import TextAudioGuidance
 
 FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "asva"
 FIXTURES = sorted(FOLDER.glob("pipeline_*.safetensors"))
@@ -38,7 +38,7 @@ def test_loop(path):
     variants = [name.removeprefix("out/latents_") for name in tensors if name.startswith("out/latents_")]
     assert len(variants) >= 4
     for variant in variants:
-        network = ClipNetwork(
+        network = AVSyncDStage(
             unet,
             given["image_latents"][:, None],
             {True: given["text"], False: given["null_text"]},

@@ -8,7 +8,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from asva_pipelines import AADiffPipeline, StaticPipeline
 from asva_pipelines.aadiff.amplitude import frame_amplitude, word_places
-from asva_pipelines.aadiff.stress import StressedNetwork, invert, stressed
+from asva_unet.stress import StressedNetwork, invert, stressed
 
 WIDTH = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 PICTURE = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)

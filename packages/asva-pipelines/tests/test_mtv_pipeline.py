@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from asva_audio import Audio, MaskDemixer
-from asva_pipelines import LogMelFrames, MTVPrompt, PatchVideoAutoencoder
+from asva_audio import Audio, LogMelFrames, MaskDemixer
+from asva_audio.mtv_features import hear_tracks
+from asva_dit import MTVPrompt, PatchVideoAutoencoder
+from asva_dit.pixels import decode_video, encode_video
 from asva_pipelines.mtv.frames import fill_slots, read_given, slot_of
-from asva_pipelines.mtv.latents import decode_video, encode_video
-from asva_pipelines.mtv.sound import hear_tracks
 
 RATE = 16000
 WHITE, BLACK = np.full((16, 16, 3), 255, np.uint8), np.zeros((16, 16, 3), np.uint8)
@@ -226,3 +226,11 @@ def test_a_base_with_learned_positions_takes_one_size(pipeline, monkeypatch):
 def test_given_pictures_are_by_frame():
     read = read_given(WHITE, {0.5: BLACK}, 9, 8, (16, 16))
     assert sorted(read) == [0, 4] and read[4].max() == -1
+
+
+def test_captions_of_the_world_follow_the_template():
+    from asva_data import TrackWorld
+
+    for index in range(6):
+        caption = TrackWorld(0, absent=0.5).caption_of(index)
+        assert MTVPrompt.parse(caption).format() == caption

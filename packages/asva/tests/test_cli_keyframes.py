@@ -107,7 +107,7 @@ def test_synthetic_clips(asva, tmp_path):
 def test_models_are_listed_with_their_licences(asva):
     ran = asva("models", "list")
     assert ran.code == 0
-    for words in ("tiny", "keyvid", "Apache-2.0", "CC BY-NC-SA 4.0"):
+    for words in ("tiny", "keyvid", "mtv", "--method static", "Apache-2.0", "CC BY-NC-SA 4.0"):
         assert words in ran.out
     ran = asva("models", "info", "keyvid")
     assert "epoch=859-step=10320.ckpt" in ran.out and "15.6 GB" in ran.out and "was not released" in ran.out
@@ -128,7 +128,7 @@ def test_a_model_folder_is_described(asva, small_model):
 
 
 def test_a_download_is_announced_and_not_begun(asva, inputs, monkeypatch):
-    monkeypatch.setattr("asva_pipelines.loading.hub._cached", lambda file: None)
+    monkeypatch.setattr("asva_pipelines.loading.hub.cached_file", lambda file: None)
     ran = asva("sample", "--image", inputs / "ball.png", "--audio", inputs / "knocks.wav", "--model", "keyvid")
     assert ran.code == 1
     for words in ("31.1 GB", "RyanWW/KeyVID", "CC BY-NC-SA 4.0", "MIT"):

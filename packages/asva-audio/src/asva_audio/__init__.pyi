@@ -22,6 +22,7 @@ from .levels import is_silent as is_silent
 from .levels import set_levels as set_levels
 from .mel import imagebind_mel as imagebind_mel
 from .mel import null_mel as null_mel
+from .mtv_features import LogMelFrames as LogMelFrames
 from .positions import resize_positions as resize_positions
 from .reading import load_audio as load_audio
 from .segments import avsyncd_mel as avsyncd_mel
@@ -64,6 +65,7 @@ __all__ = [
     "GivenStems",
     "ImageBindAudioEncoder",
     "ImageBindAudioHead",
+    "LogMelFrames",
     "MaskDemixer",
     "MultiFeatureEncoder",
     "Stems",

@@ -13,6 +13,8 @@ from .injection import BlockControl as BlockControl
 from .injection import HolisticStyle as HolisticStyle
 from .injection import IntervalInjection as IntervalInjection
 from .interval_interaction import IntervalInteraction as IntervalInteraction
+from .patch_autoencoder import PatchVideoAutoencoder as PatchVideoAutoencoder
+from .prompt import MTVPrompt as MTVPrompt
 from .release import load_mtv_checkpoint as load_mtv_checkpoint
 from .release import mtv_config as mtv_config
 from .release import save_mtv_checkpoint as save_mtv_checkpoint
@@ -20,6 +22,7 @@ from .rotary import rotary_embedding as rotary_embedding
 from .scheduler import MTVDPMScheduler as MTVDPMScheduler
 from .scheduler import OfficialMTVDPMScheduler as OfficialMTVDPMScheduler
 from .scheduler import make_scheduler as make_scheduler
+from .stage import MTVStage as MTVStage
 from .training import freeze_all_but_control as freeze_all_but_control
 from .transformer import MTVTransformer3DModel as MTVTransformer3DModel
 from .validation import latent_frames as latent_frames

@@ -37,57 +37,7 @@ from .methods import METHODS as METHODS
 from .methods import MODELS as MODELS
 from .methods import method_of as method_of
 from .mtv.pipeline import MTVPipeline as MTVPipeline
-from .mtv.sound import LogMelFrames as LogMelFrames
-from .mtv.text import MTVPrompt as MTVPrompt
-from .mtv.vae import PatchVideoAutoencoder as PatchVideoAutoencoder
 from .output import KeyVIDOutput as KeyVIDOutput
 from .output import MTVOutput as MTVOutput
 from .output import VideoOutput as VideoOutput
 from .static.pipeline import StaticPipeline as StaticPipeline
-
-__all__ = [
-    "METHODS",
-    "MODELS",
-    "AADiffPipeline",
-    "AVSyncDPipeline",
-    "AudioWindowPipeline",
-    "Choice",
-    "Credit",
-    "Job",
-    "KeyVIDOutput",
-    "KeyVIDPipeline",
-    "Ledger",
-    "LogMelFrames",
-    "LongVideo",
-    "MTVOutput",
-    "MTVPipeline",
-    "MTVPrompt",
-    "Method",
-    "NamedModel",
-    "PatchVideoAutoencoder",
-    "Prediction",
-    "Request",
-    "RequestError",
-    "Stages",
-    "StaticPipeline",
-    "VideoOutput",
-    "cache_folder",
-    "choose",
-    "convert_model",
-    "free_memory",
-    "kept_keyframes",
-    "load_pipeline",
-    "long_video",
-    "make_batch",
-    "make_video",
-    "measured_peak",
-    "method_of",
-    "plot_keyframes",
-    "predict",
-    "read_rows",
-    "reset_peak",
-    "resolve_model",
-    "shared_frames",
-    "skeleton",
-    "window_keyframes",
-]

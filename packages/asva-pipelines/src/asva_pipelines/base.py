@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -42,11 +44,27 @@ class Clips:
         return self.sounds[0] is not None
 
 
+def registered(init: Callable[..., None]) -> Callable[..., None]:
+    """Register what ``__init__`` is given: the class's ``networks`` as modules, everything else as configuration."""
+    signature = inspect.signature(init)
+
+    @wraps(init)
+    def register(self: VideoPipeline, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        given = signature.bind(self, *args, **kwargs)
+        given.apply_defaults()
+        _, *named = given.arguments.items()
+        self.register_modules(**{name: value for name, value in named if name in self.networks})
+        self.register_to_config(**{name: value for name, value in named if name not in self.networks})
+
+    return register
+
+
 class VideoPipeline(DiffusionPipeline):
     """A picture, a sound and a prompt become a video: what all pipelines share.
 
-    A pipeline states its networks and settings in ``__init__``, the arguments of its call in :attr:`arguments`, and
-    makes the frames in :meth:`make`.
+    A pipeline states its networks and settings in ``__init__``, which is :func:`registered`, the arguments of its call
+    in :attr:`arguments`, and makes the frames in :meth:`make`.
 
     Args:
         vae: Frames to latents and back.
@@ -70,11 +88,13 @@ class VideoPipeline(DiffusionPipeline):
         eta: Noise of each DDIM step.
 
     Attributes:
+        networks: Names of what ``__init__`` is given beside settings: networks, tokenizer, scheduler.
         arguments: Class of the further arguments of the call.
         output: Class of what it answers.
         needs_picture: Whether the first frame must be given.
     """
 
+    networks: ClassVar[list[str]] = []
     arguments: ClassVar[type[Sampling]] = Sampling
     output: ClassVar[type[VideoOutput]] = VideoOutput
     needs_picture: ClassVar[bool] = True

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from asva_audio import MaskDemixer, Stems
+from asva_audio.mtv_features import level_tracks
 from asva_data import TrackWorld
-from asva_pipelines.mtv.sound import level_tracks
 from asva_train.fields import DataRecipe
 from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 

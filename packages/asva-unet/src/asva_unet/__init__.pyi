@@ -29,6 +29,7 @@ from .openclip import OPENCLIP_TEXT_CONFIG as OPENCLIP_TEXT_CONFIG
 from .openclip import OPENCLIP_VISION_CONFIG as OPENCLIP_VISION_CONFIG
 from .openclip import clip_image_pixels as clip_image_pixels
 from .schedulers import make_scheduler as make_scheduler
+from .text_audio import TextAudioGuidance as TextAudioGuidance
 from .unet import KeyVIDUNet as KeyVIDUNet
 from .unet import KeyVIDUNetOutput as KeyVIDUNetOutput
 
@@ -45,6 +46,7 @@ __all__ = [
     "KeyVIDUNet",
     "KeyVIDUNetOutput",
     "LayerConditions",
+    "TextAudioGuidance",
     "UNetConditions",
     "audio_window_parameters",
     "checkpoint_family",

@@ -17,18 +17,17 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel
 
 from asva_pipelines.aadiff.amplitude import frame_amplitude, word_places
-from asva_pipelines.aadiff.stress import StressedNetwork, invert
-from asva_pipelines.avsyncd.text_audio import BRANCHES, TextAudioGuidance
-from asva_pipelines.base import Clips, VideoPipeline
+from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import OWN, TextAudioSampling
 from asva_unet import denoise, draw_noise
 from asva_unet.pixels import latent_shape
+from asva_unet.stress import StressedNetwork, invert
+from asva_unet.text_audio import BRANCHES, TextAudioGuidance
 
 
 @dataclass(kw_only=True)
@@ -66,12 +65,11 @@ class AADiffPipeline(VideoPipeline):
     arguments = AADiffSampling
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->unet->vae"
-    ignore_for_config: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler".split()
+    networks: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler".split()
 
-    @register_to_config
+    @registered
     def __init__(
         self,
-        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -89,7 +87,6 @@ class AADiffPipeline(VideoPipeline):
         audio_guidance_scale: int | float = 3.0,
     ) -> None:
         super().__init__()
-        self.register_modules(vae=vae, tokenizer=tokenizer, text_encoder=text_encoder, unet=unet, scheduler=scheduler)
 
     def check(self, settings: AADiffSampling, images: list, audios: list) -> None:
         """As of every pipeline; the noise of a picture is found, not given."""

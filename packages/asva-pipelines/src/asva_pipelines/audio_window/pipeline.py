@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
-from asva_pipelines.base import Clips, VideoPipeline
+from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import OWN, ImageGuidedSampling
 from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise, draw_noise
@@ -54,14 +53,13 @@ class AudioWindowPipeline(VideoPipeline):
     arguments = AudioWindowSampling
     model_cpu_offload_seq = "text_encoder->image_encoder->image_projector->imagebind->beats->taps->unet->vae"
     _optional_components: ClassVar[list[str]] = ["taps", *ENCODERS]
-    ignore_for_config: ClassVar[list[str]] = (
+    networks: ClassVar[list[str]] = (
         "vae tokenizer text_encoder image_encoder image_projector unet scheduler taps imagebind beats".split()
     )
 
-    @register_to_config
+    @registered
     def __init__(
         self,
-        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -88,18 +86,6 @@ class AudioWindowPipeline(VideoPipeline):
         guidance_rescale: int | float = 0.0,
     ) -> None:
         super().__init__()
-        self.register_modules(
-            vae=vae,
-            tokenizer=tokenizer,
-            text_encoder=text_encoder,
-            image_encoder=image_encoder,
-            image_projector=image_projector,
-            unet=unet,
-            scheduler=scheduler,
-            taps=taps,
-            imagebind=imagebind,
-            beats=beats,
-        )
 
     @property
     def _multiple(self) -> int:

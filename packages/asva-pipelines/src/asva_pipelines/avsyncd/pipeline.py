@@ -7,17 +7,16 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel
 
 from asva_audio import ImageBindAudioEncoder
-from asva_pipelines.avsyncd.text_audio import BRANCHES, TextAudioGuidance
-from asva_pipelines.base import Clips, VideoPipeline, both
+from asva_pipelines.base import Clips, VideoPipeline, both, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import ContinuedSampling
-from asva_unet import AVSyncDConditions, AVSyncDUNet, denoise, draw_noise
-from asva_unet.stage import onload
+from asva_unet import AVSyncDUNet, TextAudioGuidance, denoise, draw_noise
+from asva_unet.avsyncd.stage import AVSyncDStage
+from asva_unet.text_audio import BRANCHES
 
 
 class AVSyncDPipeline(VideoPipeline):
@@ -37,12 +36,11 @@ class AVSyncDPipeline(VideoPipeline):
     arguments = ContinuedSampling
     model_cpu_offload_seq = "text_encoder->audio_encoder->unet->vae"
     _optional_components: ClassVar[list[str]] = ["audio_encoder"]
-    ignore_for_config: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
+    networks: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
 
-    @register_to_config
+    @registered
     def __init__(
         self,
-        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -61,14 +59,6 @@ class AVSyncDPipeline(VideoPipeline):
         audio_guidance_scale: int | float = 4.0,
     ) -> None:
         super().__init__()
-        self.register_modules(
-            vae=vae,
-            tokenizer=tokenizer,
-            text_encoder=text_encoder,
-            unet=unet,
-            scheduler=scheduler,
-            audio_encoder=audio_encoder,
-        )
 
     def check(self, settings: ContinuedSampling, images: list, audios: list) -> None:
         """As of every pipeline; a network that hears needs its ears."""
@@ -92,7 +82,7 @@ class AVSyncDPipeline(VideoPipeline):
 
     def _network(
         self, first: Tensor, prompts: list[str], sounds: Sequence[Sound | None], guidance: TextAudioGuidance
-    ) -> ClipNetwork:
+    ) -> AVSyncDStage:
         given = [BRANCHES[branch] for branch in guidance.branches]
         lacks_text, lacks_audio = (not all(flags) for flags in zip(*given, strict=True))
         text = self._text_tokens(prompts, lacks_text)
@@ -100,7 +90,7 @@ class AVSyncDPipeline(VideoPipeline):
         mask = None
         if self.unet.config.audio:
             audio, mask = self._audio(sounds, lacks_audio)
-        return ClipNetwork(self.unet, first, text, audio, mask)
+        return AVSyncDStage(self.unet, first, text, audio, mask)
 
     def _audio(self, sounds: Sequence[Sound | None], lacks_audio: bool) -> tuple[dict[bool, Tensor], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and what each frame attends to (t, n)."""
@@ -115,7 +105,7 @@ class AVSyncDPipeline(VideoPipeline):
         mask = segment_mask(self.config.num_frames, encoder.grid, window=self.config.segment_window)
         return tokens, mask.to(device)
 
-    def _denoise(self, network: ClipNetwork, guidance: TextAudioGuidance, settings: ContinuedSampling) -> Tensor:
+    def _denoise(self, network: AVSyncDStage, guidance: TextAudioGuidance, settings: ContinuedSampling) -> Tensor:
         """Latents (b, t - 1, c, h, w) of the frames after the first."""
         first, kind = network.first, self.unet.config.prediction_type
         shape = (len(first), self.config.num_frames - 1, *first.shape[2:])
@@ -132,45 +122,4 @@ class AVSyncDPipeline(VideoPipeline):
             generator=settings.generator,
             batched=settings.batched_guidance,
             callback_on_step_end=settings.report("frames"),
-        )
-
-
-class ClipNetwork:
-    """``predict`` of :func:`asva_unet.denoise` for the frames after the first, which goes along clean.
-
-    Args:
-        unet: The network.
-        first: (b, 1, c, h, w) latents of the first frame.
-        text: (b, n, d) text tokens, given (True) and left out (False).
-        audio: (b, n, d) audio tokens likewise; None in a network without sound.
-        mask: (t, n) what each frame attends to.
-    """
-
-    def __init__(
-        self,
-        unet: AVSyncDUNet,
-        first: Tensor,
-        text: dict[bool, Tensor],
-        audio: dict[bool, Tensor | None],
-        mask: Tensor | None,
-    ) -> None:
-        self.unet, self.first, self.text, self.audio, self.mask = unet, first, text, audio, mask
-        self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
-        self._encoded: dict[tuple[str, ...], AVSyncDConditions] = {}
-
-    def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
-        """Answer for the named branches, laid one behind the other along the batch."""
-        if branches not in self._encoded:
-            onload(self.unet)
-            self._encoded[branches] = AVSyncDConditions.cat([self._conditions(branch) for branch in branches])
-        first = self.first.repeat(len(branches), 1, 1, 1, 1)
-        clip = torch.cat([first, sample[:, :, : first.shape[2]].to(first)], dim=1)
-        answer = self.unet(clip.to(self.dtype), timestep, conditions=self._encoded[branches], return_dict=False)[0]
-        return answer[:, 1:].float()
-
-    def _conditions(self, branch: str) -> AVSyncDConditions:
-        with_text, with_audio = BRANCHES[branch]
-        audio = self.audio[with_audio]
-        return self.unet.encode_conditions(
-            self.text[with_text].to(self.dtype), None if audio is None else audio.to(self.dtype), self.mask
         )

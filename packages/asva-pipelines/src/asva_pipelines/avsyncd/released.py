@@ -97,7 +97,7 @@ def _read(files: Files, say: Say) -> Release:
 
 def _audio_encoder(files: Files, say: Say) -> Any:
     """From ImageBind, as the original does; the frozen copy beside the U-Net is the same and will do."""
-    from asva_audio import read_imagebind
+    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio, read_imagebind
 
     if IMAGEBIND in files:
         state = read_checkpoint(files[IMAGEBIND])
@@ -110,7 +110,6 @@ def _audio_encoder(files: Files, say: Say) -> Any:
             f"4.8 GB, licence CC BY-NC-SA 4.0: no commercial use) into the folder, or name it with `--imagebind`."
         )
     say(f"Note: without '{IMAGEBIND}' the audio encoder of the checkpoint is taken; it was frozen in training.")
-    from asva_audio import convert_avsyncd_audio, invert_imagebind_audio
 
     state = read_checkpoint(files[own])
     with blame(files[own], "audio encoder of AVSyncD"):

@@ -11,13 +11,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer, load_bundled_localizer
-from asva_pipelines.base import Clips
+from asva_pipelines.base import Clips, registered
 from asva_pipelines.inputs import per_sample, read_keyframes
 from asva_pipelines.keyvid.interpolation import InterpolatingPipeline, InterpSampling
 from asva_pipelines.keyvid.tokens import ClipTokens
@@ -88,15 +87,14 @@ class KeyVIDPipeline(InterpolatingPipeline):
         "keyframe_unet->interp_unet->vae"
     )
     _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector"]
-    ignore_for_config: ClassVar[list[str]] = (
+    networks: ClassVar[list[str]] = (
         "vae tokenizer text_encoder image_encoder image_projector audio_encoder keyframe_unet interp_unet localizer "
         "scheduler interp_image_projector"
     ).split()
 
-    @register_to_config
+    @registered
     def __init__(
         self,
-        *,
         vae: AutoencoderKL,
         tokenizer: Any,
         text_encoder: CLIPTextModel,
@@ -138,19 +136,6 @@ class KeyVIDPipeline(InterpolatingPipeline):
         interp_guidance_rescale: int | float = 0.7,
     ) -> None:
         super().__init__()
-        self.register_modules(
-            vae=vae,
-            tokenizer=tokenizer,
-            text_encoder=text_encoder,
-            image_encoder=image_encoder,
-            image_projector=image_projector,
-            audio_encoder=audio_encoder,
-            keyframe_unet=keyframe_unet,
-            interp_unet=interp_unet,
-            localizer=localizer,
-            scheduler=scheduler,
-            interp_image_projector=interp_image_projector,
-        )
 
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str], **how: Any) -> Self:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asva_dit.pixels import encode_video
 from asva_pipelines.inputs import read_picture
-from asva_pipelines.mtv.latents import encode_video
 
 _SLOT = 4  # frames of a latent behind the first
 

@@ -20,8 +20,8 @@ LIBRARIES = {
     "CLIPTextModel": "transformers",
     "Wav2Vec2Model": "transformers",
     "MTVTransformer3DModel": "asva_dit",
-    "PatchVideoAutoencoder": "asva_pipelines.mtv.vae",
-    "LogMelFrames": "asva_pipelines.mtv.sound",
+    "PatchVideoAutoencoder": "asva_dit",
+    "LogMelFrames": "asva_audio",
 }
 
 

@@ -8,28 +8,29 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import CLIPTextModel, T5EncoderModel, Wav2Vec2Model
 
+from asva_audio import LogMelFrames
+from asva_audio.mtv_features import hear_tracks
 from asva_dit import (
     MTVDPMScheduler,
     MTVGuidance,
+    MTVPrompt,
+    MTVStage,
     MTVTransformer3DModel,
+    PatchVideoAutoencoder,
     WindowPlan,
     denoise,
     latent_frames,
     plan_windows,
-    rotary_embedding,
 )
-from asva_pipelines.base import VideoPipeline
+from asva_dit.pixels import decode_video, encode_video, spatial_factor
+from asva_dit.prompt import prompt_embeds
+from asva_pipelines.base import VideoPipeline, registered
 from asva_pipelines.inputs import Sound, as_batch
 from asva_pipelines.mtv.frames import fill_slots, read_given
-from asva_pipelines.mtv.latents import decode_video, encode_video, spatial_factor
-from asva_pipelines.mtv.sound import LogMelFrames, hear_tracks
-from asva_pipelines.mtv.text import MTVPrompt, prompt_embeds
 from asva_pipelines.mtv.tracks import TRACKS, Tracks, read_tracks
-from asva_pipelines.mtv.vae import PatchVideoAutoencoder
 from asva_pipelines.output import MTVOutput
 from asva_pipelines.settings import OWN, Sampling, check_settings
 from asva_unet import draw_noise
@@ -93,12 +94,11 @@ class MTVPipeline(VideoPipeline):
     output = MTVOutput
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->audio_encoder->transformer->vae"
-    ignore_for_config: ClassVar[list[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
+    networks: ClassVar[list[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
 
-    @register_to_config
+    @registered
     def __init__(
         self,
-        *,
         vae: AutoencoderKLCogVideoX | PatchVideoAutoencoder,
         tokenizer: Any,
         text_encoder: T5EncoderModel | CLIPTextModel,
@@ -117,14 +117,6 @@ class MTVPipeline(VideoPipeline):
         audio_guidance_scale: int | float = 3.5,
     ) -> None:
         super().__init__()
-        self.register_modules(
-            vae=vae,
-            tokenizer=tokenizer,
-            text_encoder=text_encoder,
-            audio_encoder=audio_encoder,
-            transformer=transformer,
-            scheduler=scheduler,
-        )
         latent_frames(num_frames)
         if prediction_type not in PREDICTIONS:
             raise ValueError(f"`prediction_type` must be one of {', '.join(PREDICTIONS)}, got {prediction_type}.")
@@ -187,7 +179,9 @@ class MTVPipeline(VideoPipeline):
         with self._ready():
             texts = self._texts(words)
             heard = None if settings.no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
-            network = MTVNetwork(self, texts, settings, guidance)
+            scheduler = type(self.scheduler).from_config(self.scheduler.config)
+            scales = {f"{name}_scale": getattr(settings, f"{name}_scale") for name in TRACKS}
+            network = MTVStage(self.transformer, scheduler, texts, guidance, scales)
             segments = self._windows(network, heard, pictures, plan, size, guidance, settings)
         sounds = [_sound(entry, seconds) for entry in tracks]
         return MTVOutput.of(
@@ -230,7 +224,7 @@ class MTVPipeline(VideoPipeline):
 
     def _windows(
         self,
-        network: MTVNetwork,
+        network: MTVStage,
         heard: dict[str, Tensor] | None,
         pictures: list[dict[int, Tensor]],
         plan: WindowPlan,
@@ -292,88 +286,6 @@ class MTVPipeline(VideoPipeline):
     def _joined(self, segments: list[Tensor], plan: WindowPlan, output_type: str) -> Any:
         clips = [plan.join([segment[place] for segment in segments]) for place in range(len(segments[0]))]
         return self.as_frames(torch.stack(clips), output_type)
-
-
-class MTVNetwork:
-    """``predict`` of :func:`asva_dit.denoise`: velocity of the named branches, whatever the network answers.
-
-    Args:
-        pipeline: Its networks and configuration.
-        texts: Text tokens by branch.
-        settings: Of the call.
-        guidance: What the branches hear.
-    """
-
-    def __init__(
-        self, pipeline: MTVPipeline, texts: dict[str, Tensor], settings: MTVSampling, guidance: MTVGuidance
-    ) -> None:
-        self.transformer, self.guidance = pipeline.transformer, guidance
-        self.dtype = self.transformer.dtype  # asked once: diffusers walks through all modules for it
-        self.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
-        self.texts = {name: text.to(self.dtype) for name, text in texts.items()}
-        self.scales = {f"{name}_scale": getattr(settings, f"{name}_scale") for name in TRACKS}
-        self.heard: dict[str, Any] = {}
-
-    def enter(
-        self,
-        heard: dict[str, Tensor] | None,
-        window: tuple[int, int],
-        clean: Tensor,
-        mask: Tensor,
-        reference: Tensor | None,
-    ) -> None:
-        """Turn to a window: its sound is encoded once, not at every step."""
-        _wake(self.transformer)
-        self.mask, self.reference = mask, reference
-        self.rotary = rotary_embedding(
-            self.transformer, clean.shape[1], clean.shape[3], clean.shape[4], device=clean.device
-        )
-        self.heard = {"off": None, "given": None, "zeros": None}
-        if heard is None:
-            return
-        cut = {name: track[:, window[0] : window[1]].to(clean.device, self.dtype) for name, track in heard.items()}
-        if self.transformer.config.num_speakers > 1:
-            speech = cut["speech_embeds"]
-            cut["speech_embeds"] = torch.stack([speech, torch.zeros_like(speech)], dim=1)
-        self.heard["given"] = self.transformer.encode_audio(**cut)
-        if self.guidance.silence == "zeros":
-            nothing = {name: torch.zeros_like(track) for name, track in cut.items()}
-            self.heard["zeros"] = self.transformer.encode_audio(**nothing)
-
-    def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
-        """Answer for the named branches, laid one behind the other along the batch."""
-        answers = [
-            self._branch(part, when, name)
-            for part, when, name in zip(
-                sample.chunk(len(branches)), timestep.chunk(len(branches)), branches, strict=True
-            )
-        ]
-        return torch.cat(answers)
-
-    def _branch(self, sample: Tensor, timestep: Tensor, name: str) -> Tensor:
-        answer = self.transformer(
-            sample.to(self.dtype),
-            self.texts[name],
-            timestep,
-            image_rotary_emb=self.rotary,
-            audio=self.heard[self.guidance.hears(name)],
-            clean_frame_mask=self.mask if self.mask.any() else None,
-            return_dict=False,
-            **self.scales,
-        )[0].float()
-        return answer if self.reference is None else self._velocity(answer + self.reference, sample, timestep)
-
-    def _velocity(self, clean: Tensor, sample: Tensor, timestep: Tensor) -> Tensor:
-        """The velocity that a prediction of the clean latents stands for."""
-        level = self.scheduler.alphas_cumprod.to(sample.device)[timestep].view(-1, 1, 1, 1, 1).float()
-        return (level.sqrt() * sample - clean) / (1 - level).clamp(min=1e-8).sqrt()
-
-
-def _wake(network: Any) -> None:
-    """Bring an offloaded network to its device: hooks only know of `forward`."""
-    hook = getattr(network, "_hf_hook", None)
-    if hook is not None:
-        hook.pre_forward(network)
 
 
 def _sound(tracks: Tracks | None, seconds: float) -> Sound | None:

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from asva_audio import Audio, Demixer, GivenStems, MaskDemixer, Stems, fit, load_audio, resample
+from asva_audio.mtv_features import SAMPLE_RATE, level_tracks
 from asva_pipelines.inputs import _samples
-from asva_pipelines.mtv.sound import SAMPLE_RATE, level_tracks
 
 TRACKS = ("speech", "effects", "music")
 

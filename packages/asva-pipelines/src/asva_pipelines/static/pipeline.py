@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from diffusers.configuration_utils import register_to_config
-
-from asva_pipelines.base import Clips, VideoPipeline
+from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Sampling
 
 
@@ -27,7 +25,7 @@ class StaticPipeline(VideoPipeline):
 
     arguments = StaticSampling
 
-    @register_to_config
+    @registered
     def __init__(
         self,
         *,

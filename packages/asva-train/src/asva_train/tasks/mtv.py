@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from asva_audio.mtv_features import hear_tracks
 from asva_dit import MTVTransformer3DModel, freeze_all_but_control, latent_frames, make_scheduler
 from asva_dit.control_file import is_control
 from asva_dit.losses import MTVClips, MTVLoss, moving_cells
 from asva_dit.masks import draw_masks
+from asva_dit.pixels import decode_video, encode_video
+from asva_dit.prompt import prompt_embeds
 from asva_dit.training import second_speaker
-from asva_pipelines.mtv.latents import decode_video, encode_video
 from asva_pipelines.mtv.parts import part_class, read_part
-from asva_pipelines.mtv.sound import hear_tracks
-from asva_pipelines.mtv.text import prompt_embeds
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError

@@ -9,8 +9,10 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
-from asva_audio import Stems, frame_windows, imagebind_mel, set_levels, wav2vec_features
-from asva_audio.levels import SILENCE
+from asva_audio.levels import SILENCE, set_levels
+from asva_audio.mel import imagebind_mel
+from asva_audio.stems import Stems
+from asva_audio.wav2vec import frame_windows, wav2vec_features
 
 SAMPLE_RATE = 16000
 _STEP, _CENTER = 0.01, 0.0125  # seconds between windows of the spectrogram, and the middle of the first

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asva_pipelines import MTVPrompt
+from asva_dit import MTVPrompt
 
 PROMPTS = [
     MTVPrompt("a kitchen at night."),
@@ -23,14 +23,6 @@ def test_the_template_is_the_papers():
         "Two person conversation. Persons: Person1: a woman: tall Person2: a man, 50. Person2 is speaking. "
         "Scene Description: a street,\nrain."
     )
-
-
-def test_captions_of_the_world_follow_it():
-    from asva_data import TrackWorld
-
-    for index in range(6):
-        caption = TrackWorld(0, absent=0.5).caption_of(index)
-        assert MTVPrompt.parse(caption).format() == caption
 
 
 @pytest.mark.parametrize(

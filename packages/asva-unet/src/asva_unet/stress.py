@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from asva_pipelines.avsyncd.text_audio import BRANCHES
+from asva_unet.text_audio import BRANCHES
 
 
 class StressedNetwork:
