@@ -1,6 +1,6 @@
 """Work on many items: in this process or by workers of Ray, with results in files that appear whole or not at all.
 
-A run that was killed goes on behind its last finished file. An item that fails costs only itself; so does one that
+A run that was killed goes on behind its last stored item. An item that fails costs only itself; so does one that
 kills its worker.
 """
 
