@@ -111,7 +111,7 @@ def build(session: nox.Session) -> None:
 @nox.session(python=False)
 def release(session: nox.Session) -> None:
     """Release a package on this machine, `-- asva-unet minor`: version, changelog, commit, tag, tried archives."""
-    session.run("python", "-m", "tools.release", *session.posargs)
+    session.run("python", "tools/release.py", *session.posargs)
 
 
 @nox.session(python=False)

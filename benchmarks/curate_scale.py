@@ -18,8 +18,8 @@ from typing import NamedTuple
 import psutil
 
 from asva_curate import judge, load_recipe, measure_files, measure_safely, sources, write_results
-from asva_curate.scale.on_ray import started
 from asva_data.listing import video_files
+from asva_data.many import ray_running
 
 RESULTS = ("measurements.parquet", "reasons.csv", "clips.csv", "counts.json")
 
@@ -52,7 +52,7 @@ class Meter:
         self._thread.join()
         self.seen |= self._now()
         spent = {pid: (name, used - self.before.get(pid, (name, 0.0))[1]) for pid, (name, used) in self.seen.items()}
-        workers = sum(used for name, used in spent.values() if "MapWorker" in name)
+        workers = sum(used for name, used in spent.values() if "_Worker" in name)
         rest = sum(used for name, used in spent.values()) - workers
         self.cost = Cost(time.monotonic() - self.begin, time.process_time() - self.own, workers, rest)
 
@@ -98,7 +98,7 @@ def main() -> None:
             curate(raw, Path(home) / "alone", 1)
         costs["in this process"] = meter.cost
         for workers in (1, 2):
-            with started(workers, None):
+            with ray_running(workers, None):
                 with Meter() as meter:
                     curate(raw, Path(home) / f"ray{workers}", workers, "auto")
                 costs[f"Ray, {workers} workers"] = meter.cost

@@ -1,6 +1,7 @@
 """The site: it builds without a network, shows every public name, and asks nobody for anything."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -69,6 +70,12 @@ def test_nothing_is_loaded_from_elsewhere(site):
         assert not away, f"{path.relative_to(site)} loads {away}."
     for path in site.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(https?:)?//|@import", path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_site_can_be_searched(site):
+    assert 'data-md-component="search"' in (site / "index.html").read_text(encoding="utf-8")
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    assert any("write_video" in entry["text"] for entry in index["docs"])
 
 
 def test_videos_of_the_gallery_are_there(site):

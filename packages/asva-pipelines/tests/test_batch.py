@@ -1,16 +1,18 @@
-"""Rows of a batch, its record, and what a kill at any moment leaves behind."""
+"""Rows of a batch, and what is done and what is not, whatever is killed and when."""
 
 import json
-import shutil
-import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
-from filelock import FileLock
 
-from asva_pipelines import read_rows
-from asva_pipelines.batch.records import Records
+from asva_data import MediaError
+from asva_data.many import only_run
+from asva_pipelines import Request, make_batch, read_rows
+from asva_pipelines.batch.make_batch import _Maker
 from asva_pipelines.batch.table import TableError
-from asva_pipelines.batch.workshop import Workshop
+from asva_pipelines.make.targets import check_targets
 
 
 def test_rows_of_tables(tmp_path):
@@ -61,79 +63,128 @@ def test_tables_that_cannot_be(tmp_path, name, content, words):
         read_rows(tmp_path / name)
 
 
-def test_a_record_survives_a_torn_line(tmp_path):
-    records = Records(tmp_path / "r.jsonl", tmp_path / "r.lock")
-    records.add("a.mp4", "done", "j1")
-    with open(tmp_path / "r.jsonl", "ab") as file:
-        file.write(b'{"output": "b.mp4", "state": "do')
-    again = Records(tmp_path / "r.jsonl", tmp_path / "r.lock")
-    assert again.done("a.mp4") == "j1" and again.done("b.mp4") is None
-    again.add("b.mp4", "failed", "j2", reason="it")
-    records.refresh()
-    assert records.failed["b.mp4"]["reason"] == "it" and records.done("a.mp4") == "j1"
-    later = Records(tmp_path / "r.jsonl", tmp_path / "r.lock")
-    assert not later.failed, "what failed before is tried again"
-    assert [
-        json.loads(line)["state"] for line in open(tmp_path / "r.jsonl", encoding="utf-8") if line.endswith('"}\n')
-    ] == [
-        "done",
-        "failed",
-    ]
+# What `make_batch` asks of a job, without a model: files of a few bytes.
 
 
-@pytest.mark.parametrize("moved", [0, 1, 2])
-@pytest.mark.parametrize("recorded", [False, True])
-def test_a_kill_while_files_are_moved(tmp_path, moved, recorded):
-    shop = Workshop(tmp_path)
-    folder = shop.prepare("j")
-    for name in ("a.json", "a.mp4"):
-        (folder / name).write_text(name, encoding="utf-8")
-    shop.seal("j")
-    for name in ("a.json", "a.mp4")[:moved]:
-        (tmp_path / ".batch" / "j" / "ready" / name).rename(tmp_path / name)
-    if recorded and moved == 2:
-        shop.records.add("a.mp4", "done", "j")
-    again = Workshop(tmp_path)
-    if not again.is_done("a.mp4", "j"):
-        assert again.is_ready("j")
-        again.put("a.mp4", "j")
-    assert again.is_done("a.mp4", "j") and not again.is_done("a.mp4", "k")
-    again.tidy(["a.mp4"])
-    lines = (tmp_path / "batch.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 1 and (tmp_path / "a.json").read_text(encoding="utf-8") == "a.json"
+@dataclass(frozen=True)
+class FakeJob:
+    request: Request
+    targets: dict
+    overwrite: bool = False
+    made: ClassVar = Counter()
+    kill: ClassVar = ""  # after which file of a video the process dies
+
+    @property
+    def video(self):
+        return self.targets["video"]
+
+    def check(self):
+        pass
+
+    def digest(self):
+        return f"seed {self.request.seed}"
+
+    def make(self, load):
+        load("a model", method="keyvid")
+        self.made[self.video.name] += 1
+        check_targets(list(self.targets.values()), self.overwrite)
+        content = self.digest() * 9
+        record = {"job": {"sha256": self.digest(), "video_bytes": len(content)}}
+        for name, text in (("json", json.dumps(record)), ("video", content)):
+            self.targets[name].write_text(text, encoding="utf-8")
+            if name == self.kill:
+                raise KeyboardInterrupt
 
 
-def test_what_a_kill_leaves_is_made_anew_but_for_windows(tmp_path):
-    shop = Workshop(tmp_path)
-    folder = shop.prepare("j")
-    (folder / ".asva-1").mkdir()
-    (folder / "a.mp4.part").mkdir()
-    (folder / "a.json").write_text("{", encoding="utf-8")
-    assert [path.name for path in shop.prepare("j").iterdir()] == ["a.mp4.part"] and not shop.is_ready("j")
+@pytest.fixture
+def batch(tmp_path, monkeypatch):
+    """``batch(seed, ...)`` makes 1.mp4, 2.mp4 and so on; returns its exit code and what was made now."""
+    loaded = []
+    monkeypatch.setattr("asva_pipelines.batch.make_batch.load_pipeline", lambda model, **more: loaded.append(model))
+    FakeJob.made.clear()
+
+    def read(values, video):
+        targets = {"json": video.with_suffix(".json"), "video": video}
+        return FakeJob(Request(seed=values["seed"]), targets, bool(values.get("overwrite")))
+
+    def run(*seeds, overwrite=False):
+        rows = [{"seed": s, "output": f"{n}.mp4", "overwrite": overwrite} for n, s in enumerate(seeds, start=1)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        made = []
+        try:
+            code = make_batch(tmp_path / "rows.jsonl", tmp_path / "out", read, made.append)
+        finally:
+            run.loaded = len(loaded)
+        return code, [path.name for path in made]
+
+    return run
 
 
-def test_one_process_claims_an_output(tmp_path):
-    one, other = Workshop(tmp_path), Workshop(tmp_path)
-    with one.claim("a.mp4") as mine, other.claim("a.mp4") as also, other.claim("b.mp4") as free:
-        assert mine and not also and free
-    with other.claim("a.mp4") as mine:
-        assert mine
-    one.tidy(["a.mp4", "b.mp4"])
-    assert not (tmp_path / ".batch").exists()
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_folder_that_is_taken_away_while_one_waits(tmp_path):
-    """As by the process that has made the last video, while another still waits for it."""
-    shop = Workshop(tmp_path)
+def test_the_record_of_a_video_says_that_it_is_done(batch, tmp_path):
+    assert batch(1, 2) == (0, ["1.mp4", "2.mp4"]) and batch.loaded == 1
+    assert sorted(contents(tmp_path / "out")) == ["1.json", "1.mp4", "2.json", "2.mp4"], "and nothing else lies there"
+    assert batch(1, 2) == (0, [])
+    (tmp_path / "out" / "1.mp4").unlink()
+    assert batch(1, 2, 3) == (0, ["1.mp4", "3.mp4"])
+    with pytest.raises(TableError, match=r"Row 2 .*'2.mp4' was made by other options or files than these"):
+        batch(1, 5, 3)
+    assert batch(1, 5, 3, overwrite=True) == (0, ["2.mp4"])
+    (tmp_path / "out" / "4.mp4").write_bytes(b"mine")
+    with pytest.raises(TableError, match=r"Row 4 .*4.mp4' exists: pass --overwrite or another name"):
+        batch(1, 5, 3, 4)
+    (tmp_path / "out" / "4.json").write_text('{"job": [', encoding="utf-8")
+    with pytest.raises(TableError, match=r"4.mp4' exists"):
+        batch(1, 5, 3, 4)
+    assert FakeJob.made == {"1.mp4": 2, "2.mp4": 2, "3.mp4": 1}
 
-    def finish():
-        shutil.rmtree(shop.work)
-        held.release()
 
-    held = FileLock(shop._lock("a.mp4"), thread_local=False)
-    held.acquire()
-    timer = threading.Timer(0.2, finish)
-    timer.start()
-    with shop.claim("a.mp4", seconds=20.0) as mine:
-        assert mine and shop.work.is_dir()
-    timer.join()
+@pytest.mark.parametrize("after", ["json", "video"])
+@pytest.mark.parametrize("before", [None, 7])
+def test_a_kill_while_files_are_moved(batch, tmp_path, monkeypatch, after, before):
+    """Also where the record is of this job and the video still of the one before."""
+    overwrite = before is not None
+    if overwrite:
+        batch(before)
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeJob, "kill", after)
+        with pytest.raises(KeyboardInterrupt):
+            batch(1234, overwrite=overwrite)
+    made = batch(1234, overwrite=overwrite)[1]
+    assert made == (["1.mp4"] if after == "json" else []), "what is whole is not made again"
+    assert contents(tmp_path / "out")["1.mp4"] == b"seed 1234" * 9
+
+
+def test_drafts_that_a_kill_leaves_are_swept_and_others_are_not(batch, tmp_path):
+    for folder, name in ((".asva-1", "1.mp4"), (".asva-2", "other.mp4")):
+        draft = tmp_path / "out" / folder / "0" / name
+        draft.parent.mkdir(parents=True)
+        draft.write_bytes(b"half")
+    batch(1)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".asva-2", "1.json", "1.mp4"]
+
+
+def test_a_second_batch_is_refused_while_one_lasts(batch, tmp_path):
+    batch(1)
+    with only_run(tmp_path / "out"), pytest.raises(MediaError, match="must be written by one run at a time"):
+        batch(1, 2)
+    assert batch(1, 2) == (0, ["2.mp4"])
+
+
+def test_models_are_kept_for_the_next_video_and_let_go_before_others(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("asva_pipelines.batch.make_batch.load_pipeline", lambda model, **more: loaded.append(model))
+    maker = _Maker()
+
+    def make(*models):
+        maker.used.clear()
+        for model in models:
+            maker.load(model, method="keyvid")
+        return sorted(key[0] for key in maker.loaded)
+
+    assert make("a", "b") == make("a", "b") == ["a", "b"] and loaded == ["a", "b"]
+    assert make("a") == ["a", "b"], "nothing else had to be loaded"
+    assert make("c") == ["c"] and loaded == ["a", "b", "c"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import asva_pipelines
-from asva_audio.released import audio_config
+from asva_audio.convert import audio_config
 from asva_pipelines import resolve_model
 from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT
 from asva_pipelines.loading import hub

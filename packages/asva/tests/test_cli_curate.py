@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("pyarrow", reason="needs asva-data[curation]")
+pytest.importorskip("pyarrow")
 
 from asva.cli import app
 from asva_data import SyntheticWorld, write_video
@@ -64,10 +64,15 @@ def test_curate_prepare_check(raw, tmp_path, capsys):
     assert "fit to use" in capsys.readouterr().out
 
 
-def test_thresholds_move_without_decoding(raw, tmp_path):
+def test_thresholds_move_without_decoding(raw, tmp_path, capsys):
     first, again = tmp_path / "first", tmp_path / "again"
     assert run("curate", raw, first, "--no-text", *SMALL) == 0
-    assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0") == 0
+    capsys.readouterr()
+    assert run("curate", "--again", first, again, *SMALL, "--set", "filters.flow.max=0.0", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["folder"] == str(again) and told["counts"] == json.loads(
+        (again / "counts.json").read_text(encoding="utf-8")
+    )
     assert json.loads((again / "counts.json").read_text(encoding="utf-8"))["windows"] == {"flow": 3, "frozen": 3}
 
 
@@ -91,7 +96,7 @@ def test_a_report_lies_beside_the_results(curated, capsys):
 def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
     from asva_curate import Decision, DecisionLog, Results, clip_key
 
-    assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 2
+    assert run("curate", "--again", "--reviewed", curated, tmp_path / "none", *SMALL) == 1
     assert "Nobody has reviewed" in capsys.readouterr().err
     ((path, clip),) = [(one.path, clip) for one in Results(curated).verdicts for clip in one.clips if clip.kept]
     DecisionLog(curated, "ann").save(clip_key(path, clip.start, clip.end), Decision("keep", 0.5, 3.5))
@@ -145,24 +150,23 @@ def test_test_videos_are_never_kept(raw, tmp_path):
 
 
 def test_kept_clips_become_shards(raw, tmp_path, monkeypatch):
-    from asva_curate.scale import worker
+    from asva_curate.scale import clip_shards, curating
     from asva_data import TarShards
 
-    out, plain = tmp_path / "out", worker.Worker._one
+    out, measured, cut = tmp_path / "out", [], []
+    measure, write = curating.measure_safely, clip_shards.write_part
     words = ["curate", raw, out, "--no-text", "--shards", *SMALL]
 
-    def killed(self, item, tries):  # before the first clip is cut, after everything is measured
-        if "start" in item.facts:
-            raise KeyboardInterrupt
-        return plain(self, item, tries)
+    def killed(*words):  # before the first clip is cut, after everything is measured
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker.Worker, "_one", killed)
+    monkeypatch.setattr(clip_shards, "write_part", killed)
     assert run(*words) == 130
     assert (out / ".records").is_dir() and not (out / "shards" / "index.json").exists()
-    asked = []
-    monkeypatch.setattr(worker.Worker, "_one", lambda *words: (asked.append(words[1].facts), plain(*words))[1])
+    monkeypatch.setattr(clip_shards, "write_part", lambda *words: (cut.append(words), write(*words)))
+    monkeypatch.setattr(curating, "measure_safely", lambda *words, **more: measured.append(measure(*words, **more)))
     assert run(*words) == 0
-    assert len(asked) == 1 and "start" in asked[0]
+    assert len(cut) == 1 and not measured
     index = json.loads((out / "shards" / "index.json").read_text(encoding="utf-8"))
     assert index["clips"] == 1 and index["failed"] == {} and list(index["shards"]) == ["shard-000000.tar"]
     shards = TarShards([out / "shards" / "shard-000000.tar"])
@@ -185,7 +189,7 @@ def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
     [
         (["curate", "{raw}", "{out}", "--recipe", "none"], "`recipe` must be a YAML file or one of"),
         (["curate", "{raw}", "{out}", "--set", "filters.x.max=1"], "`filters.x.max` must name a field"),
-        (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be name=value"),
+        (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be NAME=VALUE"),
         (["curate", "{raw}", "{out}/no/where"], "does not exist"),
         (["curate", "{out}", "{out}"], "`root` must be an existing folder"),
         (["curate", "--again", "{raw}", "{out}"], "measurements.parquet"),

@@ -56,6 +56,12 @@ def test_a_given_track_stays_and_the_rest_goes_where_it_is_told(asva, sound, tmp
     assert record["tracks"]["effects"] == {"file": "effects.wav", "dbfs": None, "silent": True}
 
 
+def test_json_is_the_record_on_stdout(asva, sound, tmp_path):
+    ran = asva("demix", "mix.wav", "-o", "out", "--json")
+    assert ran.code == 0 and "approximate" in ran.err
+    assert json.loads(ran.out) == json.loads((tmp_path / "out/stems.json").read_text(encoding="utf-8"))
+
+
 def test_a_part_of_a_sound(asva, sound, tmp_path):
     assert asva("demix", "mix.wav", "-o", "out", "--start", "0.25", "--duration", "0.5").code == 0
     assert tracks(tmp_path / "out")["music"].duration == 0.5
@@ -67,7 +73,7 @@ def test_a_part_of_a_sound(asva, sound, tmp_path):
         (["none.wav"], 1, "none.wav"),
         (["mix.wav", "--stem", "voice=voice.wav"], 2, "`--stem` must be track=file, such as speech=voice.wav, got"),
         (["mix.wav", "--stem", "speech=a.wav", "--stem", "speech=b.wav"], 2, "must name each track once, got speech"),
-        (["mix.wav", "--stem", "speech=none.wav"], 1, "--stem speech"),
+        (["mix.wav", "--stem", "speech=none.wav"], 1, "none.wav does not exist"),
         (
             ["mix.wav", "--stem", "speech=short.wav"],
             1,

@@ -44,6 +44,12 @@ def test_a_report(evaluate, clips, tmp_path):
     assert (tmp_path / "out/report.html").read_text(encoding="utf-8").count("<video") == 4 and "report.html" in ran.err
 
 
+def test_json_is_the_report_on_stdout(evaluate, tmp_path):
+    ran = evaluate("--json", "--no-html")
+    assert ran.code == 0 and "Not measured without weights" not in ran.err
+    assert json.loads(ran.out) == json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+
+
 def test_two_systems_by_name(evaluate, clips, tmp_path):
     ran = evaluate("--generated", f"again={clips / 'made'}", "--no-html", generated=f"first={clips / 'made'}")
     assert ran.code == 0, ran.err

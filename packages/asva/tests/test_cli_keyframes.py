@@ -24,7 +24,7 @@ def jumps(tmp_path_factory):
 
 
 def test_keyframes_of_a_sound(asva, inputs, small_model):
-    ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--json", "a.json", "--plot", "a.png")
+    ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--output", "a.json", "--plot", "a.png")
     assert ran.code == 0, ran.err
     assert "predicted from the sound" in ran.err
     record = json.loads(open("a.json", encoding="utf-8").read())
@@ -36,12 +36,18 @@ def test_keyframes_of_a_sound(asva, inputs, small_model):
 
 
 def test_keyframes_of_a_video_lie_where_it_moves(asva, jumps):
-    ran = asva("keyframes", jumps, "--json", "a.json", "--plot", "a.png", "--rule", "even")
+    ran = asva("keyframes", jumps, "--output", "a.json", "--plot", "a.png", "--rule", "even")
     assert ran.code == 0, ran.err
     record = json.loads(open("a.json", encoding="utf-8").read())
     assert record["from"] == "motion"
     assert {13, 31} <= set(record["keyframes"]["indices"])
     assert sorted(np.argsort(record["motion_curve"])[-2:]) == [13, 31]
+
+
+def test_json_prints_what_output_writes(asva, inputs, small_model):
+    ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--json", "--output", "a.json")
+    assert ran.code == 0 and "predicted from the sound" in ran.err
+    assert json.loads(ran.out) == json.loads(open("a.json", encoding="utf-8").read())
 
 
 def test_a_video_in_which_nothing_moves(asva, tmp_path_factory):
@@ -51,7 +57,9 @@ def test_a_video_in_which_nothing_moves(asva, tmp_path_factory):
 
 
 def test_keyframes_at_given_times(asva, inputs, small_model):
-    ran = asva("keyframes", inputs / "knocks.wav", "--model", small_model, "--keyframes", "0.5,1.0", "--json", "a.json")
+    ran = asva(
+        "keyframes", inputs / "knocks.wav", "--model", small_model, "--keyframes", "0.5,1.0", "--output", "a.json"
+    )
     assert ran.code == 0
     assert json.loads(open("a.json", encoding="utf-8").read())["keyframes"]["indices"] == [0, 12, 24]
 
@@ -62,7 +70,7 @@ def test_keyframes_at_given_times(asva, inputs, small_model):
         (["--keyframes", "0.9,0.2"], "`--keyframes` must be sorted", 1),
         (["--num", "49"], "49", 1),
         (["--start", "9"], "9", 1),
-        (["--json", "no/a.json"], "Folder 'no' does not exist", 2),
+        (["--output", "no/a.json"], "Folder 'no' does not exist", 2),
         (["--from", "motion"], "`SOURCE`", 1),
     ],
 )
@@ -103,6 +111,15 @@ def test_models_are_listed_with_their_licences(asva):
         assert words in ran.out
     ran = asva("models", "info", "keyvid")
     assert "epoch=859-step=10320.ckpt" in ran.out and "15.6 GB" in ran.out and "was not released" in ran.out
+
+
+def test_models_are_told_as_json(asva, small_model):
+    listed = {one["name"]: one for one in json.loads(asva("models", "list", "--json").out)}
+    assert listed["tiny"]["state"] == "here" and listed["keyvid"]["licence"].startswith("Apache-2.0")
+    told = json.loads(asva("models", "info", small_model, "--json").out)
+    assert {"keyframe_unet", "vae"} <= {part["name"] for part in told["parts"]}
+    assert all(part["parameters"] > 0 and part["bytes"] > 0 for part in told["parts"])
+    assert len(json.loads(asva("models", "info", "keyvid", "--json").out)["files"]) >= 4
 
 
 def test_a_model_folder_is_described(asva, small_model):

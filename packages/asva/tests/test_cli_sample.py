@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,6 +41,11 @@ def test_video_has_the_promised_form(made):
     assert clip.frames.shape == (48, 16, 16, 3)
     assert clip.waveform.shape[0] == 1 and clip.sample_rate == 16000
     assert abs(clip.waveform.shape[1] / clip.sample_rate - 2.0) <= 1 / 24
+
+
+def test_video_says_that_it_is_synthetic(made):
+    with av.open(str(made / "a.mp4")) as container:
+        assert container.metadata["comment"] == "Synthetic video, made with asva, an AI video generator; method keyvid."
 
 
 def test_video_carries_the_given_sound(made, knocks):
@@ -82,6 +88,13 @@ def test_stages_memory_and_files_are_told(asva, small_model, inputs):
     assert ran.code == 0 and ran.out.split() == ["out.mp4", "out.json"]
     for words in ("predicted peak memory", "keyframes, 2 steps", "decoding", "peak memory", "keyframes at 0.00"):
         assert words in ran.err
+
+
+def test_json_is_the_record_on_stdout(asva, small_model, inputs, tmp_path):
+    ran = asva(*sample(inputs, small_model, "--output", "a.mp4", "--json"))
+    told = json.loads(ran.out)
+    assert told.pop("files") == {"json": "a.json", "video": "a.mp4"}
+    assert told == json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) and "peak memory" in ran.err
 
 
 def test_given_keyframes_are_used(asva, small_model, inputs):

@@ -7,6 +7,7 @@ from .beats_convert import invert_beats as invert_beats
 from .convert import convert_imagebind_audio as convert_imagebind_audio
 from .convert import invert_imagebind_audio as invert_imagebind_audio
 from .convert import split_imagebind as split_imagebind
+from .demix_files import demix_file as demix_file
 from .demix_masks import MaskDemixer as MaskDemixer
 from .demix_networks import DemucsDemixer as DemucsDemixer
 from .demix_networks import load_demucs as load_demucs
@@ -78,6 +79,7 @@ __all__ = [
     "convert_imagebind_audio",
     "convert_imagebind_head",
     "cut",
+    "demix_file",
     "fit",
     "frame_audio_tokens",
     "frame_times",

@@ -1,5 +1,7 @@
 """Public names of asva_curate, loaded when first used."""
 
+from .curate_folder import CuratedFolder as CuratedFolder
+from .curate_folder import curate_folder as curate_folder
 from .curation.curve import Curve as Curve
 from .curation.cuts import CutRule as CutRule
 from .curation.cuts import detected_cuts as detected_cuts
@@ -60,17 +62,10 @@ from .scale.clip_shards import shard_clips as shard_clips
 from .scale.curating import check_measurable as check_measurable
 from .scale.curating import judge as judge
 from .scale.curating import measure_files as measure_files
-from .scale.journal import Journal as Journal
-from .scale.journal import Records as Records
-from .scale.journal import scan as scan
-from .scale.running import Item as Item
-from .scale.running import item_key as item_key
-from .scale.running import run_items as run_items
-from .scale.sealing import seal as seal
-from .scale.worker import Worker as Worker
 
 __all__ = [
     "Agreement",
+    "CuratedFolder",
     "Curve",
     "CutRule",
     "Decision",
@@ -80,12 +75,9 @@ __all__ = [
     "Excerpt",
     "Filter",
     "FitScore",
-    "Item",
-    "Journal",
     "Measurements",
     "Plan",
     "Recipe",
-    "Records",
     "Results",
     "RhythmScore",
     "SemanticsScore",
@@ -98,20 +90,19 @@ __all__ = [
     "Verdict",
     "VoiceOverScore",
     "WindowRule",
-    "Worker",
     "agreement",
     "apply_reviews",
     "check_measurable",
     "clip_key",
     "count_reasons",
     "curate",
+    "curate_folder",
     "decide",
     "demix_distance",
     "detected_cuts",
     "disputed",
     "find_cuts",
     "find_duplicates",
-    "item_key",
     "judge",
     "load_recipe",
     "measure",
@@ -122,9 +113,6 @@ __all__ = [
     "read_measurements",
     "read_reviews",
     "recipe_names",
-    "run_items",
-    "scan",
-    "seal",
     "settle",
     "shard_clips",
     "shots",

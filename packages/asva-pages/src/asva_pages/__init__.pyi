@@ -1,7 +1,8 @@
 """Public names of asva_pages, loaded when first used."""
 
 from .demo.app import make_app as make_app
-from .demo.app import serve_demo as serve_demo
+from .demo.serving import listen as listen
+from .demo.serving import serve_demo as serve_demo
 from .demo.settings import Limits as Limits
 from .demo.settings import Settings as Settings
 from .review.server import make_review_app as make_review_app
@@ -12,6 +13,7 @@ __all__ = [
     "Limits",
     "Session",
     "Settings",
+    "listen",
     "make_app",
     "make_review_app",
     "serve_demo",

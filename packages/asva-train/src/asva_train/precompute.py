@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import secrets
-import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,16 +15,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from asva_data import probe
+from asva_data.datasets.shards import find_members
+from asva_data.folder import Entry
+from asva_data.many import item_key, store_many
+from asva_pipelines.loading.load import choose_device
 from asva_train.clips import FolderClips
 from asva_train.draws import generator_at
 from asva_train.encoders import EncoderPlan, Encoders, plan_encoders
 from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.stored_clips import FORMAT, OF_CLIPS, read_index
+from asva_train.stored_clips import FORMAT, OF_CLIPS, UNFINISHED, read_index
+from asva_weights import staged
 
-RECORDS = ".records"
+HEAD = ("key", "shard", "pass", "place", "class", "caption", "path", "offset", "size", "png_offset", "png_size")
 
 
 def precompute(
@@ -36,10 +40,10 @@ def precompute(
     recipe: Any = None,
     passes: int = 1,
     device: str = "auto",
-    on_done: Callable[[int, int], None] | None = None,
+    on_done: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last finished piece.
+    """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last finished shard.
 
     Args:
         data: Which videos and pieces: those that a training from the videos sees in its first `passes` epochs.
@@ -49,7 +53,7 @@ def precompute(
         passes: Pieces of each video.
         device: Where the encoders run.
         on_done: Called with the number of pieces that are done, and of all.
-        options: Of :func:`asva_curate.run_items`, such as ``workers``.
+        options: Of :func:`asva_data.many.store_many`, such as ``workers``.
 
     Returns:
         The index, as it is written to ``index.json``.
@@ -58,130 +62,112 @@ def precompute(
         RunError: If the folder holds shards of other settings, the training needs the videos themselves, or an encoder
             is missing.
         ModelError: If there is no recipe and the model is of no method.
+        MediaError: If another run writes into the folder, or Ray is missing or cannot go on.
     """
-    from asva_curate import Records, run_items, seal
-
     plan = plan_encoders(model, recipe)
-    settings = {"data": _settings(data), "encoders": plan.hashes(), "tokens": plan.tokens.record(), "passes": passes}
+    values = asdict(data)
+    clip_settings = {name: str(v) if isinstance(v := values[name], Path) else v for name in (*OF_CLIPS, "seed")}
+    settings = {"data": clip_settings, "encoders": plan.hashes(), "tokens": plan.tokens.record(), "passes": passes}
     clips = FolderClips(data)
-    items = _items(clips, passes)
-    _prepare(output, settings)
-    records, done = output / RECORDS, Records(output, ("shard",))
-    left = [item for item in items if item.key not in done]
-    if left or not (output / "index.json").is_file():
-        _write(output / "nothing.safetensors", _bytes(Encoders(plan).nothing(data)))
-        make = partial(make_work, _without_entries(clips), plan, device)
-        first = len(items) - len(left)
-        report = None if on_done is None else lambda count: on_done(first + count, len(items))
-        run_items(left, records, make, settings, on_done=report, **options)
-        seal(records, output, {item.key for item in items})
-    index = _index(output, items, clips, settings, Records(records, ("failed",)))
-    shutil.rmtree(records, ignore_errors=True)
-    return index
+    pieces = _pieces(clips, passes)
+    _check(output, settings)
+    if not (output / "nothing.safetensors").is_file():
+        nothing = _save(Encoders(plan).nothing(data))
+        output.mkdir(exist_ok=True)
+        _write(output / "index.json", _json({"format": UNFINISHED, "settings": settings}))
+        _write(output / "nothing.safetensors", nothing)
+    without = copy(clips)  # a worker is told its files one by one
+    without.folder = copy(clips.folder)
+    without.folder.entries = []
+    make = partial(make_work, without, plan, device)
+    failures = store_many(pieces, output, make, on_done=lambda count: on_done(count, len(pieces)), **options)
+    return _finish(output, pieces, clips, settings, failures)
 
 
-def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[Any], dict[str, Any]]:
-    """The work of one process: the sample of an item."""
+def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The work of one process: the sample of a piece."""
     import cv2
 
-    from asva_data import probe
-    from asva_data.folder import Entry
-    from asva_pipelines.loading.load import choose_device
-
     cv2.setNumThreads(1)  # its optical flow differs now and then where threads share a picture
-    place = choose_device(device)
-    if place.type == "cpu":
+    where = choose_device(device)
+    if where.type == "cpu":
         torch.set_num_threads(1)  # sums in one order, so that any number of workers gives the same bytes
-    encode = Encoders(plan, place)
+    encode = Encoders(plan, where)
 
-    def work(item: Any) -> dict[str, Any]:
-        facts, path = item.facts, Path(item.path)
-        entry = Entry(path, probe(path), facts["caption"])
-        clip = clips.clip_of(clips.folder.piece(entry, facts["place"], facts["pass"]), facts["index"])
-        known = {"path": facts["name"], "caption": clip.caption, "class_name": item.label}
-        numbers = {name: facts[name] for name in ("place", "pass")}
-        return {"safetensors": _bytes(encode(clip)), "png": _png(clip.frames[0]), "json": known | numbers}
+    def work(piece: dict[str, Any]) -> dict[str, Any]:
+        path = Path(piece["file"])
+        entry = Entry(path, probe(path), piece["caption"])
+        clip = clips.clip_of(clips.folder.piece(entry, piece["place"], piece["pass"]), piece["index"])
+        known = {"path": piece["path"], "caption": clip.caption, "class_name": piece["class"]}
+        numbers = {name: piece[name] for name in ("place", "pass")}
+        return {"safetensors": _save(encode(clip)), "png": _png(clip.frames[0]), "json": known | numbers}
 
     return work
 
 
-def _items(clips: FolderClips, passes: int) -> list[Any]:
-    """Every piece, with its place in the run in which a training would see it."""
-    from asva_curate import Item, item_key
-
-    root, count, seed = clips.folder.root, len(clips.folder), clips.recipe.seed
-    items = []
+def _pieces(clips: FolderClips, passes: int) -> dict[str, dict[str, Any]]:
+    """Every piece by its key, with its place in the run in which a training would see it."""
+    root, count, pieces = clips.folder.root, len(clips.folder), {}
     for number in range(passes):
-        order = torch.randperm(count, generator=generator_at(seed, number)).tolist()
+        order = torch.randperm(count, generator=generator_at(clips.recipe.seed, number)).tolist()
         index_of = {place: number * count + at for at, place in enumerate(order)}
         for place, entry in enumerate(clips.folder.entries):
-            facts = {"place": place, "pass": number, "index": index_of[place], "caption": entry.caption}
-            facts["name"] = entry.path.relative_to(root).as_posix()
-            key = item_key(entry.path, root, number, place)
-            items.append(Item(key, str(entry.path.resolve()), entry.path.parent.name, facts))
-    return items
+            pieces[item_key(entry.path, root, number, place)] = {
+                "file": str(entry.path.resolve()),
+                "path": entry.path.relative_to(root).as_posix(),
+                "class": entry.path.parent.name,
+                "caption": entry.caption,
+                "place": place,
+                "pass": number,
+                "index": index_of[place],
+            }
+    return pieces
 
 
-def _without_entries(clips: FolderClips) -> FolderClips:
-    """The same for a worker, which is told its files one by one."""
-    from copy import copy
-
-    clips = copy(clips)
-    clips.folder = copy(clips.folder)
-    clips.folder.entries = []
-    return clips
-
-
-def _settings(data: DataRecipe) -> dict[str, Any]:
-    values = asdict(data)
-    return {name: str(v) if isinstance(v := values[name], Path) else v for name in (*OF_CLIPS, "seed")}
-
-
-def _prepare(output: Path, settings: dict[str, Any]) -> None:
+def _check(output: Path, settings: dict[str, Any]) -> None:
+    """See that a folder is new, or that the same was begun there."""
     if not output.parent.is_dir():
         raise RunError(f"`output` must lie in an existing folder, got {output}.")
-    if (output / "index.json").is_file() and read_index(output)["settings"] != settings:
-        raise RunError(f"`output` must be a new folder or one of the same model, clips and passes, got {output}.")
-    if output.is_dir() and not (output / RECORDS).is_dir() and not (output / "index.json").is_file():
-        if any(output.iterdir()):
-            raise RunError(f"`output` must be a new or empty folder, got {output}, which holds other things.")
-    output.mkdir(exist_ok=True)
+    if (output / "index.json").is_file():
+        if read_index(output, (FORMAT, UNFINISHED))["settings"] != settings:
+            raise RunError(f"`output` must be a new folder or one of the same model, clips and passes, got {output}.")
+    elif output.is_dir() and any(output.iterdir()):
+        raise RunError(f"`output` must be a new or empty folder, got {output}, which holds other things.")
 
 
-def _index(
-    output: Path, items: Sequence[Any], clips: FolderClips, settings: dict[str, Any], failed: Any
+def _finish(
+    output: Path,
+    pieces: Mapping[str, dict[str, Any]],
+    clips: FolderClips,
+    settings: dict[str, Any],
+    failures: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write what is there: ``samples.csv``, ``failures.csv`` and, last, ``index.json``."""
-    from asva_curate import scan
-
     shards = sorted(output.glob("shard-*.tar"))
-    places = {key: files for shard in shards for key, files in scan(shard)[0].items()}
-    rows = [("key", "shard", "pass", "place", "class", "caption", "path", "offset", "size", "png_offset", "png_size")]
-    failures = [(path.relative_to(clips.folder.root).as_posix(), "", reason) for path, reason in clips.folder.broken]
-    for item in items:
-        facts = item.facts
-        if item.key in places:
-            spans = [places[item.key][ending][1:] for ending in ("safetensors", "png")]
-            shard = places[item.key]["json"].journal.name
-            known = (facts["pass"], facts["place"], item.label, facts["caption"], facts["name"])
-            rows.append((item.key, shard, *known, *spans[0], *spans[1]))
-        else:
-            failures.append((facts["name"], facts["pass"], failed.facts(item.key)["failure"]))
-    reasons = Counter(reason.split(", got ")[0] for _, _, reason in failures)
+    places = find_members(shards)
+    rows = []
+    for key in (key for key in pieces if key in places):
+        known = [pieces[key][name] for name in HEAD[2:7]]
+        spans = [number for ending in ("safetensors", "png") for number in places[key][ending][1:]]
+        rows.append((key, places[key]["json"].shard.name, *known, *spans))
+    root = clips.folder.root
+    failed = [(path.relative_to(root).as_posix(), "", reason) for path, reason in clips.folder.broken]
+    failed += [(pieces[key]["path"], pieces[key]["pass"], reason) for key, reason in failures.items()]
+    reasons = Counter(reason.split(", got ")[0] for _, _, reason in failed)
     index = {
         "format": FORMAT,
         "settings": settings,
-        "counts": {"stored": len(rows) - 1, "failed": len(failures), "reasons": dict(sorted(reasons.items()))},
+        "counts": {"stored": len(rows), "failed": len(failed), "reasons": dict(sorted(reasons.items()))},
         "class_names": list(clips.class_names),
         "shards": [path.name for path in shards],
     }
-    _write(output / "samples.csv", _table(rows))
-    _write(output / "failures.csv", _table([("path", "pass", "reason"), *failures]))
-    _write(output / "index.json", (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
+    _write(output / "samples.csv", _table([HEAD, *rows]))
+    _write(output / "failures.csv", _table([("path", "pass", "reason"), *failed]))
+    _write(output / "index.json", _json(index))
     return index
 
 
-def _bytes(tensors: dict[str, Tensor]) -> bytes:
+def _save(tensors: dict[str, torch.Tensor]) -> bytes:
     from safetensors.torch import save
 
     return save(tensors)
@@ -195,6 +181,10 @@ def _png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def _table(rows: Sequence[Sequence[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
@@ -202,9 +192,5 @@ def _table(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with staged(path) as (draft,):
+        draft.write_bytes(data)

@@ -19,7 +19,7 @@ from asva_train.fields import DataRecipe
 from asva_train.shots import draw_shots, epoch_place
 from asva_train.token_sets import TokenSet
 
-FORMAT = "asva-latents-1"
+FORMAT, UNFINISHED = "asva-latents-1", "asva-latents-1, unfinished"
 OF_CLIPS = ("height", "width", "num_frames", "fps", "framing", "stereo", "motion_at", "flip", "motion_scores")
 """Fields of the data's recipe that say what a clip is; the shards have fixed them."""
 
@@ -162,15 +162,15 @@ class StoredClips:
             )
 
 
-def read_index(root: Path) -> dict[str, Any]:
+def read_index(root: Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
     """What a folder of shards says of itself.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is of none of the formats.
     """
     try:
         index = json.loads((root / "index.json").read_text(encoding="utf-8"))
-        if index["format"] == FORMAT:
+        if index["format"] in formats:
             index["settings"].setdefault("tokens", TokenSet(method="keyvid").record())  # there was no other at first
             return index
     except (OSError, ValueError, KeyError, TypeError):

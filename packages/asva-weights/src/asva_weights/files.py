@@ -19,6 +19,7 @@ import numpy as np
 
 __all__ = [
     "file_digest",
+    "json_text",
     "package_versions",
     "staged",
     "write_json",
@@ -82,13 +83,18 @@ def _move(draft: Path, target: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
+def json_text(record: Any, *, indent: int | None = 2) -> str:
+    """A record as JSON; numpy values and paths are turned into plain ones."""
+    text = json.dumps(record, indent=indent, ensure_ascii=False, default=_plain, allow_nan=False)
+    return _NUMBERS.sub(_on_one_line, text)
+
+
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as indented UTF-8 JSON; numpy values and paths are turned into plain ones.
+    """Write a record as indented UTF-8 JSON, see :func:`json_text`.
 
     Bytes of file names that are no UTF-8 become JSON escapes, which are read back as the same name.
     """
-    text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain, allow_nan=False)
-    path.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8", errors="backslashreplace")
+    path.write_text(json_text(record) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _on_one_line(match: re.Match[str]) -> str:

@@ -30,7 +30,7 @@ def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]
             while batch := list(islice(rest, 1000)):
                 writer.write_table(_table(batch))
 
-    return _whole(Path(path), write)
+    return write_whole(Path(path), write)
 
 
 def read_measurements(path: str | os.PathLike) -> list[Measurements]:
@@ -165,7 +165,7 @@ def write_results(
         "counts.json": json.dumps(counts, indent=2, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
-        _whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+        write_whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
     return counts
 
 
@@ -174,10 +174,11 @@ def _text(path: Path, rows: Iterable[Sequence[str]]) -> Path:
         with part.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(rows)
 
-    return _whole(path, write)
+    return write_whole(path, write)
 
 
-def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    """Write a file under a temporary name until it is whole."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         write(part)

@@ -19,10 +19,9 @@ from asva_curate.curation.recipe import Recipe
 from asva_curate.curation.run import Source
 from asva_curate.curation.verdict import Verdict, decide
 from asva_curate.curation.whole_set import settle
-from asva_curate.scale.journal import Records
-from asva_curate.scale.running import Item, item_key, run_items
-from asva_curate.scale.worker import Work
+from asva_data.datasets.shards import find_members
 from asva_data.listing import printable
+from asva_data.many import item_key, store_many
 
 ALWAYS = ("light", "contrast", "pixel", "content", "flow", "level", "peak")
 """Curves that every decode gives."""
@@ -31,24 +30,23 @@ Scores = Callable[[], Mapping[str, Score]]
 
 
 class Measured:
-    """The measurements of files, read from the records whenever they are walked through."""
+    """The measurements of files, read from shards whenever they are walked through."""
 
-    def __init__(self, records: Records, items: Sequence[Item]) -> None:
-        self.records, self.items = records, items
+    def __init__(self, folder: Path, sources: Mapping[str, Source], failures: Mapping[str, str]) -> None:
+        self.sources, self.failures = sources, failures
+        self.places = find_members(sorted(folder.glob("shard-*.tar")))
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.sources)
 
     def __iter__(self) -> Iterator[Measurements]:
-        for item in self.items:
-            row = self.records.read(item.key, "row.z")
-            if row is None:  # nothing but why it failed
-                reason = self.records.facts(item.key)["failure"]
-                yield Measurements(path=printable(item.path), label=item.label, failure=reason)
+        for key, source in self.sources.items():
+            known = {"path": printable(source.path), "label": source.label}
+            if key in self.places:
+                row = json.loads(zlib.decompress(self.places[key]["row.z"].read()))
+                yield Measurements.from_row(row | known)
             else:
-                yield Measurements.from_row(
-                    json.loads(zlib.decompress(row)) | {"path": printable(item.path), "label": item.label}
-                )
+                yield Measurements(**known, failure=self.failures[key])
 
 
 def check_measurable(recipe: Recipe, scores: Iterable[str] = ()) -> None:
@@ -71,44 +69,39 @@ def measure_files(
     scores: Sequence[str] = (),
     **options: Any,
 ) -> list[Measured]:
-    """Measure the files of one or several folders; see `run_items` for workers, clusters and stopped runs.
+    """Measure the files of one or several folders; a call that was stopped goes on.
 
     Args:
         sets: Folders and their files, such as the raw videos and those of a test set.
-        folder: For the records.
+        folder: For the measurements; on a cluster every machine must see it.
         plan: How finely to look.
         make_scores: Makes what judges excerpts, in the process that uses it; it must be picklable.
-        scores: Their names, by which records are told apart.
-        options: Of `run_items`.
+        scores: Their names, by which measurements are told apart.
+        options: Of :func:`asva_data.many.store_many`, such as ``workers``.
 
     Returns:
         The measurements of each folder.
     """
-    plan = plan or Plan()
+    plan, folder = plan or Plan(), Path(folder)
+    settings = json.dumps({"plan": vars(plan), "scores": sorted(scores)}, sort_keys=True)
     lists = [
-        [
-            Item(item_key(source.path, root, number), str(source.path), source.label, {"cwd": os.getcwd()})
-            for source in files
-        ]
+        {item_key(source.path, root, number, settings): source for source in files}
         for number, (root, files) in enumerate(sets)
     ]
-    settings = {"measurements": 1, "plan": vars(plan), "scores": sorted(scores)}
-    work = partial(_measurer, plan, make_scores)
-    records = run_items([item for items in lists for item in items], folder, work, settings, **options)
-    return [Measured(records, items) for items in lists]
+    sources = {key: source for named in lists for key, source in named.items()}
+    failures = store_many(sources, folder, partial(_measurer, plan, make_scores), **options)
+    return [Measured(folder, named, failures) for named in lists]
 
 
-def _measurer(plan: Plan, make_scores: Scores | None) -> Work:
+def _measurer(plan: Plan, make_scores: Scores | None) -> Callable[[Source], dict[str, bytes]]:
     import cv2
 
     cv2.setNumThreads(1)  # its optical flow differs in the ninth digit, now and then, where threads share a picture
     scores = make_scores() if make_scores is not None else None
 
-    def work(item: Item) -> dict[str, Any]:
-        path = Path(item.facts["cwd"]) / item.path
-        measured = measure_safely(path, label=item.label, plan=plan, scores=scores)
-        row = zlib.compress(json.dumps(measured.to_row()).encode(), 1)
-        return {"row.z": row, "json": {"path": measured.path, "label": item.label, "failure": measured.failure}}
+    def work(source: Source) -> dict[str, bytes]:
+        measured = measure_safely(source.path, label=source.label, plan=plan, scores=scores)
+        return {"row.z": zlib.compress(json.dumps(measured.to_row()).encode(), 1)}
 
     return work
 

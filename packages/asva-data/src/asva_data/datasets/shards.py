@@ -26,6 +26,19 @@ class Member(NamedTuple):
     offset: int
     size: int
 
+    def read(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            MediaError: If the shard has changed.
+        """
+        with self.shard.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(self.size)
+        if len(data) != self.size:
+            raise MediaError(f"`paths` must hold whole shards, got {self.shard}, which is cut short.")
+        return data
+
 
 class TarShards:
     """Samples of uncompressed tar files: members with the same name up to the first dot belong together.
@@ -65,12 +78,7 @@ class TarShards:
         member = self._sample(key).get(ending)
         if member is None:
             raise MediaError(f"`ending` must be one of {self.endings(key)}, got {ending!r} of {key}.")
-        with member.shard.open("rb") as file:
-            file.seek(member.offset)
-            data = file.read(member.size)
-        if len(data) != member.size:
-            raise MediaError(f"`paths` must hold whole shards, got {member.shard}, which is cut short.")
-        return data
+        return member.read()
 
     def read_json(self, key: str) -> dict[str, Any]:
         """The facts of a sample, from its member `json`."""
@@ -118,12 +126,19 @@ class TarShards:
         files[ending] = Member(path, member.offset_data, member.size)
 
 
+def find_members(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, Member]]:
+    """Where the files of every sample lie, by its key and their endings; nothing without shards."""
+    paths = list(paths)
+    return TarShards(paths)._samples if paths else {}
+
+
 def write_shards(
     folder: str | os.PathLike,
     samples: Iterable[tuple[str, Mapping[str, bytes | Mapping[str, Any]]]],
     *,
     max_bytes: int = 1 << 30,
     prefix: str = "shard",
+    first: int = 0,
 ) -> list[Path]:
     """Write samples as tar shards; the same samples give the same bytes, and a shard appears whole or not at all.
 
@@ -132,6 +147,7 @@ def write_shards(
         samples: (key, ending to bytes, or to a mapping that is written as JSON).
         max_bytes: A shard is closed once it holds this much.
         prefix: Beginning of the names, which go on with six digits.
+        first: Number of the first shard, which is replaced if it is there.
 
     Returns:
         The shards.
@@ -145,12 +161,12 @@ def write_shards(
     written: list[Path] = []
     seen: set[str] = set()
     remaining = iter(samples)
-    first = next(remaining, None)
-    while first is not None:
-        path = folder / f"{prefix}-{len(written):06d}.tar"
+    sample = next(remaining, None)
+    while sample is not None:
+        path = folder / f"{prefix}-{first + len(written):06d}.tar"
         part = folder / f".{path.name}.{secrets.token_hex(4)}.part"
         try:
-            first = _fill(part, first, remaining, max_bytes, seen)
+            sample = _fill(part, sample, remaining, max_bytes, seen)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

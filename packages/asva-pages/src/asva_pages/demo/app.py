@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -49,14 +48,6 @@ def make_app(settings: Settings) -> Starlette:
     )
     app.state.server = server
     return app
-
-
-def serve_demo(settings: Settings, listening: socket.socket) -> None:
-    """Serve the page on a socket that listens, until Ctrl-C."""
-    import uvicorn
-
-    config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _for(server: Server) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:

@@ -1,1 +1,1 @@
-"""Many videos from a table or a folder: read, claimed by whoever is free, recorded one by one."""
+"""Many videos from a table or a folder, each with a record that says of what it was made."""

@@ -1,88 +1,59 @@
-"""`asva sample --batch`: all rows are checked, then made one by one by as many processes as are started."""
+"""`asva sample --batch`: all rows are checked, then made one by one, here or by workers of Ray."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from asva_pipelines.batch.kept import Kept
+from asva_data.many import only_run, run_many
 from asva_pipelines.batch.table import read_rows
 from asva_pipelines.batch.tasks import ReadJob, Task, check_rows
-from asva_pipelines.batch.workshop import Workshop
+from asva_pipelines.loading.load import load_pipeline
+from asva_pipelines.loading.memory import release_memory
 from asva_pipelines.make.errors import RequestError, describe, is_disk_full, is_out_of_memory
 from asva_pipelines.notes import note, note_failure
 
-PATIENCE = 2.0  # seconds to wait at a time for a video that another process makes
 
-
-@dataclass
-class Tally:
-    """How a batch goes, of which other processes may make a part.
-
-    Attributes:
-        tasks: All rows.
-        shop: Where they are made.
-        made: By this process.
-        before: Rows that were done when it began.
-        since: When that was.
-    """
-
-    tasks: list[Task]
-    shop: Workshop
-    made: int = 0
-    before: int = field(init=False)
-    since: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.before = sum(self.shop.is_done(task.output, task.key) for task in self.tasks)
-
-    @property
-    def done(self) -> int:
-        """Rows that are done, by whomever."""
-        return sum(self.shop.records.done(task.output) == task.key for task in self.tasks)
-
-    def told(self) -> str:
-        """Number of the next video, and how long all that are left will take."""
-        done, total = self.done, len(self.tasks)
-        number = f"[{min(done + 1, total)} of {total}]"
-        if done <= self.before:
-            return number
-        seconds = (total - done) * (time.monotonic() - self.since) / (done - self.before)
-        return f"{number}, about {f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'} left:"
-
-
-def make_batch(source: Path, folder: Path, read: ReadJob, on_made: Callable[[Path], None]) -> int:
-    """Make a video of every row that is not done yet.
+def make_batch(source: Path, folder: Path, read: ReadJob, on_made: Callable[[Path], None], **options: Any) -> int:
+    """Make a video of every row that is not done yet, as its own record tells.
 
     Args:
         source: Table or folder.
-        folder: For the videos.
+        folder: For the videos; on a cluster the same one on every machine.
         read: From the values of a row, and the path of its video, to a job.
         on_made: Told of each video that was made.
+        options: Of :func:`asva_data.many.run_many`, such as ``workers``.
 
     Returns:
         Exit code: 0 if every row is done, else 1.
 
     Raises:
         RequestError: If a row cannot be made; nothing is made then.
+        MediaError: If another run makes videos in the folder, or Ray is missing or cannot go on.
         OSError: If the disk is full; what was done stays.
     """
-    tally = begin(source, folder, read)
-    _make_all(tally, on_made)
-    return report(tally)
-
-
-def begin(source: Path, folder: Path, read: ReadJob) -> Tally:
-    """All rows, checked, and what of them is done; see :func:`make_batch`."""
     rows = read_rows(source)
     _make_folder(source, folder)
-    shop = Workshop(folder)
-    tally = Tally(check_rows(rows, read, shop), shop)
-    if tally.before:
-        note(f"{tally.before} of {len(tally.tasks)} videos were made before: going on.", quiet=True)
-    return tally
+    with only_run(folder):
+        tasks = check_rows(rows, read, folder)
+        _sweep(tasks)
+        todo = [task for task in tasks if not task.done]
+        if len(todo) < len(tasks):
+            note(f"{len(tasks) - len(todo)} of {len(tasks)} videos were made before: going on.", quiet=True)
+        failures = _make_all(todo, len(tasks), on_made, options)
+    counts = {
+        "made": len(todo) - len(failures),
+        "made before": len(tasks) - len(todo),
+        "failed": len(failures),
+    }
+    told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    note(f"{len(tasks)} videos: {told}.", quiet=True)
+    for failure in failures:
+        note_failure(failure)
+    return 1 if failures else 0
 
 
 def _make_folder(source: Path, folder: Path) -> None:
@@ -95,57 +66,68 @@ def _make_folder(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def _make_all(tally: Tally, on_made: Callable[[Path], None]) -> None:
-    kept, waiting, seconds = Kept(), tally.tasks, 0.0
-    while waiting:
-        waiting = [task for task in waiting if not _settled(task, tally, kept, seconds, on_made)]
-        if waiting and not seconds:
-            note(f"Waiting for {len(waiting)} that other processes make.", quiet=True)
-        seconds = PATIENCE
+def _sweep(tasks: list[Task]) -> None:
+    """Take away the drafts of these videos that a run left behind which was killed."""
+    names = {path.name for task in tasks for path in task.job.targets.values()}
+    for folder in {task.job.video.parent for task in tasks}:
+        for left in folder.glob(".asva-*"):
+            if names.issuperset(draft.name for draft in left.glob("*/*")):
+                shutil.rmtree(left, ignore_errors=True)
 
 
-def _settled(task: Task, tally: Tally, kept: Kept, seconds: float, on_made: Callable[[Path], None]) -> bool:
-    """Whether a video is done or has failed, by whomever; if it is free, this process makes it."""
-    shop = tally.shop
-    if shop.is_done(task.output, task.key):
-        return True
-    with shop.claim(task.output, seconds=seconds) as mine:
-        if mine and not shop.is_done(task.output, task.key) and task.output not in shop.records.failed:
-            _make(task, tally, kept, on_made)
-    return mine
+def _make_all(todo: list[Task], total: int, on_made: Callable[[Path], None], options: dict[str, Any]) -> list[str]:
+    """Make videos; returns what failed and why, in the order of the tasks."""
+    failures: dict[int, str] = {}
+    began, ended, before = time.monotonic(), 0, total - len(todo)
+
+    def say(index: int) -> None:
+        number = f"[{before + ended + 1} of {total}]"
+        if ended:
+            seconds = (len(todo) - ended) * (time.monotonic() - began) / ended
+            number += f", about {f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'} left:"
+        note(f"{number} {todo[index].output}", quiet=True)
+
+    for outcome in run_many(todo, _Maker, on_start=say, **options):
+        ended, task = ended + 1, todo[outcome.index]
+        if reason := outcome.failure or outcome.result:
+            failures[outcome.index] = f"{task}: {reason}"
+            note_failure(failures[outcome.index])
+        else:
+            on_made(task.job.video)
+    return [failures[index] for index in sorted(failures)]
 
 
-def _make(task: Task, tally: Tally, kept: Kept, on_made: Callable[[Path], None]) -> None:
-    shop = tally.shop
-    note(f"{tally.told()} {task.output}", quiet=True)
-    try:
-        if not shop.is_ready(task.key):
-            kept.begin()
-            task.job.within(shop.prepare(task.key)).make(load=kept)
-            shop.seal(task.key)
-        shop.put(task.output, task.key)
-    except Exception as error:  # whatever it is, the other rows shall be made
-        if is_disk_full(error):
-            raise
-        if is_out_of_memory(error):
-            kept.clear()
-        reason = describe(error).replace(str(shop.making(task.key)), str(task.job.video.parent))
-        note_failure(f"{task.row.name} ({task.output}): {reason}")
-        shop.records.add(task.output, "failed", task.key, reason=reason)
-        return
-    tally.made += 1
-    on_made(shop.folder / task.output)
+class _Maker:
+    """Makes videos one by one, and keeps what was loaded for one for the next."""
 
+    def __init__(self) -> None:
+        self.loaded: dict[Any, Any] = {}
+        self.used: set[Any] = set()  # by the video that is being made
 
-def report(tally: Tally) -> int:
-    """Say how it went, with what failed at the end; returns the exit code."""
-    shop = tally.shop
-    failed = [task for task in tally.tasks if task.output in shop.records.failed]
-    others = len(tally.tasks) - tally.before - tally.made - len(failed)
-    parts = {"made": tally.made, "made before": tally.before, "made by other processes": others, "failed": len(failed)}
-    told = ", ".join(f"{count} {words}" for words, count in parts.items() if count)
-    note(f"{len(tally.tasks)} videos: {told}.", quiet=True)
-    for task in failed:
-        note_failure(f"{task.row.name} ({task.output}): {shop.records.failed[task.output]['reason']}")
-    shop.tidy([task.output for task in tally.tasks if task not in failed])
-    return 1 if failed else 0
+    def __call__(self, task: Task) -> str:
+        """Why there is no video; empty if there is one."""
+        self.used.clear()
+        try:
+            task.job.video.parent.mkdir(parents=True, exist_ok=True)
+            task.job.make(load=self.load)
+        except Exception as error:  # whatever it is, the other rows shall be made
+            if is_disk_full(error):
+                raise
+            if is_out_of_memory(error):
+                self.used.clear()
+                self._let_go()
+            return describe(error)
+        return ""
+
+    def load(self, model: Any, **more: Any) -> Any:
+        """As :func:`asva_pipelines.load_pipeline`, once for a model; what only the last video needed goes before."""
+        key = (str(model), *sorted(more.items()))
+        self.used.add(key)
+        if key not in self.loaded:
+            self._let_go()
+            self.loaded[key] = load_pipeline(model, **more)
+        return self.loaded[key]
+
+    def _let_go(self) -> None:
+        self.loaded = {key: pipeline for key, pipeline in self.loaded.items() if key in self.used}
+        release_memory()

@@ -6,7 +6,6 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -125,17 +124,3 @@ def _values(stem: Path, group: dict[str, Path]) -> dict[str, Any]:
         except UnicodeDecodeError:
             raise TableError(f"`--batch`: '{group['prompt']}' must be UTF-8 text.") from None
     return values | {"output": f"{stem.as_posix()}.mp4"}
-
-
-def content_digest(path: Path) -> str:
-    """SHA-256 of a file, which is read once however many rows name it."""
-    facts = path.stat()
-    return _digest(path, facts.st_size, facts.st_mtime_ns)
-
-
-@cache
-def _digest(path: Path, size: int, changed: int) -> str:
-    from asva_weights.files import file_digest
-
-    del size, changed
-    return file_digest(path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asva_pipelines.batch.table import Row, TableError
-from asva_pipelines.batch.workshop import Workshop
 from asva_pipelines.make.errors import RequestError, describe
 from asva_pipelines.make.job import Job
 from asva_pipelines.notes import note_failure
@@ -27,14 +26,17 @@ class Task:
     Attributes:
         row: Of the table or folder.
         output: Name of the video below the output folder, with forward slashes.
-        job: What it is made of, with its files in their final places.
-        key: Name of the job, which another row, option or content of a file changes.
+        job: What it is made of.
+        done: Whether it is there, made of this very job.
     """
 
     row: Row
     output: str
     job: Job
-    key: str
+    done: bool
+
+    def __str__(self) -> str:
+        return f"{self.row.name} ({self.output})"
 
     @property
     def models(self) -> str:
@@ -43,7 +45,7 @@ class Task:
         return repr([request.method, request.model, request.interpolator, request.image_model, request.dtype])
 
 
-def check_rows(rows: list[Row], read: ReadJob, shop: Workshop) -> list[Task]:
+def check_rows(rows: list[Row], read: ReadJob, folder: Path) -> list[Task]:
     """Every row as a task, those that need the same models side by side.
 
     Raises:
@@ -52,7 +54,7 @@ def check_rows(rows: list[Row], read: ReadJob, shop: Workshop) -> list[Task]:
     tasks, wrong, outputs = [], [], {}
     for row in rows:
         try:
-            task = _task(row, read, shop)
+            task = _task(row, read, folder)
             other = outputs.setdefault(task.output.casefold(), row.name)  # some disks do not tell A from a
             if other is not row.name:
                 raise RequestError(f"`output` must be another than that of {other}, got '{task.output}'.")
@@ -68,16 +70,25 @@ def check_rows(rows: list[Row], read: ReadJob, shop: Workshop) -> list[Task]:
     return sorted(tasks, key=lambda task: order[task.models])
 
 
-def _task(row: Row, read: ReadJob, shop: Workshop) -> Task:
+def _task(row: Row, read: ReadJob, folder: Path) -> Task:
     if "output" not in row.values:
         raise RequestError("`output` must be given: the name of the video in the output folder.")
-    output = _inside(str(row.values["output"]), shop.folder)
-    job = read(row.values, shop.folder / output)
+    output = _inside(str(row.values["output"]), folder)
+    job = read(row.values, folder / output)
     job.check()
-    key = hashlib.sha256(f"{job.digest()} {output}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    task = Task(row=row, output=output, job=job, key=key)
-    _check_place(task, shop)
-    return task
+    made_of = _recorded(job)
+    ours = made_of.get("sha256") == job.digest()
+    there = [path for path in job.targets.values() if path.exists()]
+    if there and not (ours or job.overwrite):
+        if made_of:
+            raise RequestError(
+                f"'{output}' was made by other options or files than these: pass --overwrite to make it anew, or "
+                "another `output`."
+            )
+        raise RequestError(f"'{there[-1]}' exists: pass --overwrite or another name.")
+    # A run that was killed may have left the record without its video, or beside the one before.
+    done = ours and job.video.is_file() and job.video.stat().st_size == made_of.get("video_bytes")
+    return Task(row=row, output=output, job=replace(job, overwrite=job.overwrite or ours), done=done)
 
 
 def _inside(output: str, folder: Path) -> str:
@@ -92,17 +103,9 @@ def _inside(output: str, folder: Path) -> str:
     return below.as_posix()
 
 
-def _check_place(task: Task, shop: Workshop) -> None:
-    """Refuse to replace what is not this row's."""
-    files = [path for path in task.job.targets.values() if path.exists()]
-    if shop.is_ready(task.key) or not files or task.job.overwrite:
-        return
-    shop.records.refresh()  # another process may have finished it just now
-    made_of = shop.records.done(task.output)
-    if made_of is None:
-        raise RequestError(f"'{files[-1]}' exists: pass --overwrite or another name.")
-    if made_of != task.key:
-        raise RequestError(
-            f"'{task.output}' was made by other options or files than these: pass --overwrite to make it anew, or "
-            "another `output`."
-        )
+def _recorded(job: Job) -> dict[str, Any]:
+    """The job of which the video was made that is there, by its record."""
+    try:
+        return dict(json.loads(job.targets["json"].read_text(encoding="utf-8"))["job"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

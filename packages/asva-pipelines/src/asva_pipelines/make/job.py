@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from asva_pipelines.make.plan import make_plan
 from asva_pipelines.make.request import Request
 from asva_pipelines.make.stages import Stages
 from asva_pipelines.make.targets import check_targets
+from asva_weights.files import file_digest
 
 # What no pixel depends on: where the networks run, and how the run is made.
 _NOT_SHOWN = ("device", "offload", "resume", "confirm")
@@ -37,10 +39,6 @@ class Job:
     def video(self) -> Path:
         """The file that it is all about."""
         return self.targets["video"]
-
-    def within(self, folder: Path) -> Job:
-        """The same job with all its files in a folder."""
-        return replace(self, targets={name: folder / path.name for name, path in self.targets.items()})
 
     def check_targets(self) -> None:
         """Refuse, before any work, files that could not be written at its end."""
@@ -76,11 +74,20 @@ class Job:
         """Make the video and everything beside it, see :func:`asva_pipelines.make_video`."""
         from asva_pipelines.make.make_video import make_video
 
-        return make_video(self.request, self.targets, overwrite=self.overwrite, stages=stages, load=load)
+        return make_video(
+            self.request, self.targets, overwrite=self.overwrite, stages=stages, load=load, job=self.digest()
+        )
 
 
 def _content(value: Any) -> Any:
-    """What a file holds stands for it."""
-    from asva_pipelines.batch.table import content_digest
+    """What a file holds stands for it; it is read once however many jobs name it."""
+    if not isinstance(value, Path):
+        return str(value)
+    facts = value.stat()
+    return _digest(value, facts.st_size, facts.st_mtime_ns)
 
-    return content_digest(value) if isinstance(value, Path) else str(value)
+
+@cache
+def _digest(path: Path, size: int, changed: int) -> str:
+    del size, changed
+    return file_digest(path)

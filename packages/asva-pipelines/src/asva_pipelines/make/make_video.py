@@ -22,6 +22,9 @@ from asva_pipelines.make.stages import Stages
 from asva_pipelines.make.targets import check_targets
 from asva_weights import staged, write_json
 
+GENERATED = "Synthetic video, made with asva, an AI video generator; method {method}."
+"""What every video says of itself in its tag `comment`."""
+
 
 def make_video(
     request: Request,
@@ -30,6 +33,7 @@ def make_video(
     overwrite: bool = False,
     stages: Stages | None = None,
     load: Callable[..., Any] | None = None,
+    job: str = "",
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Make a video and everything beside it.
 
@@ -39,6 +43,7 @@ def make_video(
         overwrite: Whether they may exist.
         stages: Is told what is being done; what it raises ends the work and leaves no file.
         load: In place of :func:`asva_pipelines.load_pipeline`, such as one that remembers what it has loaded.
+        job: Digest of what is made, for the record, by which a batch knows what is done; see :class:`Job`.
 
     Returns:
         The record, as it is written, and the files, the video last.
@@ -54,7 +59,7 @@ def make_video(
     with stages or Stages() as stages:
         make_frames = import_module(plan.method.make).make_frames
         made = make_frames(plan, stages, load or load_pipeline, targets["video"])
-        record = _write(targets, made, stages)
+        record = _write(targets, made, stages, job)
     made.finish()
     return record, targets
 
@@ -69,7 +74,7 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
     return targets | {"strip": strip}
 
 
-def _write(targets: Mapping[str, Path], made: Made, stages: Stages) -> dict[str, Any]:
+def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: str) -> dict[str, Any]:
     clip, request = made.plan, made.request.request
     shown = None
     if made.keyframes is not None:
@@ -93,11 +98,14 @@ def _write(targets: Mapping[str, Path], made: Made, stages: Stages) -> dict[str,
             waveform=made.sound.waveform,
             sample_rate=made.sound.sample_rate,
             crf=request.crf,
+            metadata={"comment": GENERATED.format(method=made.request.method.name)},
         )
         stages.stage("writing")
         record = make_record(made)
         record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
         record["seconds"] = dict(stages.seconds)
+        if job:
+            record["job"] = {"sha256": job, "video_bytes": draft["video"].stat().st_size}
         write_json(draft["json"], record)
         if "image" in draft:
             draft["image"].write_bytes(made.picture)

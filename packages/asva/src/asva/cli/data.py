@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from asva.cli.datasets import check, prepare
-from asva.cli.options import Seed
+from asva.cli.options import Json, Seed
 from asva.cli.precompute import precompute
 from asva.cli.progress import ShownStages as Stages
 from asva.cli.reviewing import report, review
+from asva.cli.terminal import print_json
 
 data_app = typer.Typer(no_args_is_help=True, help="Make data, check it, look at it, bring it into form.")
 
@@ -28,6 +29,7 @@ def synth(
     seed: Seed = 0,
     first: Annotated[int, typer.Option(min=0, help="Index of the first clip.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Height and width in pixels, even.")] = 64,
+    json: Json = False,
 ) -> None:
     """Write clips of the synthetic world: an mp4 each, and a JSON with everything that is true about it.
 
@@ -42,7 +44,10 @@ def synth(
     with Stages() as stages:
         stages.stage("drawing clips", num)
         paths = write_world(folder, num, seed, start=first, size=size, on_clip=lambda done, path: stages.step(done))
-    typer.echo(f"{len(paths)} clips in {folder}")
+    if json:
+        print_json({"folder": folder, "clips": paths})
+    else:
+        typer.echo(f"{len(paths)} clips in {folder}")
 
 
 data_app.command(no_args_is_help=True)(check)

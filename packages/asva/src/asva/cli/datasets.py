@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asva.cli.options import Json
 from asva.cli.progress import ShownStages as Stages
-from asva.cli.terminal import table
+from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
+
+if TYPE_CHECKING:
+    from asva_data import CheckReport
 
 SHOWN = 10  # problems of one kind
 
@@ -39,6 +44,7 @@ def check(
     mute: Annotated[bool, typer.Option("--mute", help="Videos without sound are fine.")] = False,
     motion_scores: Annotated[Path | None, typer.Option(help="Folder of .npy files, one for each video.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every problem, not ten of a kind.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what is missing or broken in a dataset; the exit code is 1 if training on it would go wrong.
 
@@ -47,7 +53,6 @@ def check(
       asva data check --deep datasets/AVSync15
     """
     from asva_data import check_dataset
-    from asva_data.listing import printable
 
     with Stages() as stages:
         report = check_dataset(
@@ -59,12 +64,23 @@ def check(
             motion_scores=motion_scores,
             on_file=lambda done, total, path: (stages.stage("looking at videos", total), stages.step(done)),
         )
+    if json:
+        print_json(asdict(report) | {"ok": report.ok})
+    else:
+        _print(report, None if every else SHOWN)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _print(report: CheckReport, most: int | None) -> None:
+    """Problems by kind, at most so many of each, the fatal ones first; then the counts."""
+    from asva_data.listing import printable
+
     kinds: dict[tuple[bool, str], list[str]] = {}
     for problem in report.problems:
         kinds.setdefault((problem.fatal, problem.kind), []).append(problem.message)
     for (fatal, kind), messages in sorted(kinds.items(), key=lambda item: not item[0][0]):
         typer.echo(f"{'problem' if fatal else 'remark'}: {kind} ({len(messages)})")
-        shown = messages if every else messages[:SHOWN]
+        shown = messages[:most]
         typer.echo("".join(f"  {printable(message)}\n" for message in shown), nl=False)
         if len(shown) < len(messages):
             typer.echo(f"  and {len(messages) - len(shown)} more; --all shows them")
@@ -73,7 +89,6 @@ def check(
     typer.echo(
         f"layout {report.layout}, {len(report.classes)} classes: {'fit to use' if report.ok else 'not fit to use'}"
     )
-    raise typer.Exit(0 if report.ok else 1)
 
 
 def prepare(
@@ -88,6 +103,7 @@ def prepare(
     layout: Annotated[LayoutName, typer.Option(help="Form to write.")] = LayoutName.avsync15,
     test_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of videos that go to the test.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another draw of the test.")] = 0,
+    json: Json = False,
 ) -> None:
     """Turn raw videos, or parts of them, into a dataset. Nothing is downloaded; what was looked for is said.
 
@@ -118,6 +134,10 @@ def prepare(
         note(f"{printable(item.id)}: {reason}")
     if done.refused:
         note(f"{len(done.refused)} of {len(wanted)} could not be made; all reasons are in {out / 'refused.jsonl'}")
-    counts = ", ".join(f"{len(names)} {split}" for split, names in done.videos.items())
-    typer.echo(f"{counts} in {out} ({done.made} written now)")
+    if json:
+        refused = [{"id": item.id, "reason": reason} for item, reason in done.refused]
+        print_json({"folder": out, "videos": done.videos, "made": done.made, "refused": refused})
+    else:
+        counts = ", ".join(f"{len(names)} {split}" for split, names in done.videos.items())
+        typer.echo(f"{counts} in {out} ({done.made} written now)")
     raise typer.Exit(0 if any(done.videos.values()) else 1)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from asva.cli import options
-from asva.cli.terminal import table
+from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
-from asva_pipelines.make.read_inputs import naming
+from asva_pipelines.make.targets import check_targets
 from asva_pipelines.notes import note
-
-if TYPE_CHECKING:
-    from asva_audio import Audio, Demixer, Stems
 
 
 class Method(StrEnum):
@@ -55,11 +52,12 @@ def demix(
     start: options.Start = 0.0,
     duration: Annotated[float | None, typer.Option(help="Seconds to read; all by default.")] = None,
     overwrite: options.Overwrite = False,
+    json: options.Json = False,
 ) -> None:
     """Take a sound apart into speech, effects and music.
 
     Writes speech.wav, effects.wav and music.wav, which sum to the sound, and stems.json, which says how they were made.
-    The masks are approximate: listen before you build on them.
+    --json prints the same. The masks are approximate: listen before you build on them.
 
     Examples:
 
@@ -72,24 +70,30 @@ def demix(
     given = _parse_stems(stem or [])
     chosen = method or (Method.given if given else Method.masks)
     _check_choice(chosen, bool(given), weights)
-    targets = {name: output / f"{name}.wav" for name in Track} | {"json": output / "stems.json"}
     if output.exists() and not output.is_dir():
         raise RequestError(f"'{output}' is a file: name a folder.")
     if output.is_dir():
-        options.check_targets(list(targets.values()), overwrite)
+        check_targets([*(output / f"{name}.wav" for name in Track), output / "stems.json"], overwrite)
     elif not output.parent.is_dir():
         raise RequestError(f"Folder '{output.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
-    audio = _read(source, start, duration, "SOURCE")
-    demixer = _demixer(chosen, given, rest, weights, start, duration)
-    stems = demixer(audio.waveform, audio.sample_rate)
-    record = {"source": _named(source), "start": start, "method": str(chosen), "approximate": chosen is Method.masks}
-    if weights is not None and chosen is Method.demucs:
-        record["weights"] = _named(weights)
-    if given:
-        record["given"] = {name: _named(path) for name, path in given.items()}
-        record["rest"] = {"track": str(rest), "dbfs": _finite(demixer.rest_of(audio.waveform, audio.sample_rate))}
-    _write(targets, stems, record | _described(stems))
-    _print(stems, record, output)
+    from asva_audio import demix_file
+
+    try:
+        record = demix_file(
+            source, output, given=given, rest=str(rest), weights=weights, start=start, duration=duration
+        )
+    except ImportError as error:  # a line for the user, not a defect
+        raise RequestError(str(error)) from None
+    if json:
+        print_json(record)
+    else:
+        _print(record, output)
+    if record["approximate"]:
+        note(
+            "Note: masks are approximate. Pass tracks that you have (--stem) or a network's weights (--method demucs)."
+        )
+    if (left := record.get("rest", {}).get("dbfs")) is not None:
+        note(f"Note: the given tracks leave {left:.1f} dBFS of the sound, which went to {record['rest']['track']}.")
 
 
 def _parse_stems(entries: list[str]) -> dict[str, Path]:
@@ -111,79 +115,10 @@ def _check_choice(method: Method, given: bool, weights: Path | None) -> None:
         raise RequestError("`--method demucs` and `--weights` go together: pass both.")
 
 
-def _read(path: Path, start: float, duration: float | None, option: str) -> Audio:
-    from asva_audio import load_audio
-
-    with naming(option):
-        return load_audio(path, sample_rate=None, mono=False, start=start, duration=duration)
-
-
-def _demixer(
-    method: Method, given: dict[str, Path], rest: Track, weights: Path | None, start: float, duration: float | None
-) -> Demixer:
-    from asva_audio import GivenStems, MaskDemixer, load_demucs
-
-    if method is Method.given:
-        tracks = {name: _read(path, start, duration, f"--stem {name}") for name, path in given.items()}
-        return GivenStems(**tracks, rest=str(rest))
-    if method is Method.demucs:
-        try:
-            with naming("--weights"):
-                return load_demucs(weights)
-        except ImportError as error:  # a line for the user, not a defect
-            raise RequestError(str(error)) from None
-    return MaskDemixer()
-
-
-def _named(path: Path) -> dict[str, str]:
-    from asva_weights.files import file_digest
-
-    return {"name": path.name, "sha256": file_digest(path)}
-
-
-def _finite(waveform: Any) -> float | None:
-    """Level in dBFS, None for digital silence, which JSON cannot hold as a number."""
-    from asva_audio import level
-
-    found = level(waveform)
-    return found if found > -float("inf") else None
-
-
-def _described(stems: Stems) -> dict[str, Any]:
-    from asva_audio import is_silent
-
-    return {
-        "sample_rate": stems.sample_rate,
-        "channels": len(stems.speech),
-        "num_samples": stems.speech.shape[-1],
-        "tracks": {
-            name: {"file": f"{name}.wav", "dbfs": _finite(waveform), "silent": is_silent(waveform)}
-            for name, waveform in stems.items()
-        },
-    }
-
-
-def _write(targets: dict[str, Path], stems: Stems, record: dict[str, Any]) -> None:
-    from asva_audio import Audio, write_sound
-    from asva_weights.files import package_versions, staged, write_json
-
-    targets["json"].parent.mkdir(exist_ok=True)
-    with staged(*targets.values()) as drafts:
-        draft = dict(zip(targets, drafts, strict=True))
-        for name, waveform in stems.items():
-            write_sound(draft[name], Audio(waveform, stems.sample_rate))
-        write_json(draft["json"], record | {"versions": package_versions()})
-
-
-def _print(stems: Stems, record: dict[str, Any], output: Path) -> None:
-    rows = []
-    for name, waveform in stems.items():
-        found = _finite(waveform)
-        rows.append((name, "silent" if found is None else f"{found:.1f} dBFS", output / f"{name}.wav"))
+def _print(record: dict[str, Any], output: Path) -> None:
+    levels = {name: track["dbfs"] for name, track in record["tracks"].items()}
+    rows = [
+        (name, "silent" if level is None else f"{level:.1f} dBFS", output / f"{name}.wav")
+        for name, level in levels.items()
+    ]
     table(("track", "level", "file"), rows)
-    if record["approximate"]:
-        note(
-            "Note: masks are approximate. Pass tracks that you have (--stem) or a network's weights (--method demucs)."
-        )
-    if (left := record.get("rest", {}).get("dbfs")) is not None:
-        note(f"Note: the given tracks leave {left:.1f} dBFS of the sound, which went to {record['rest']['track']}.")

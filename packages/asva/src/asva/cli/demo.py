@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,12 +11,7 @@ from asva.cli import options
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
-if TYPE_CHECKING:
-    from asva_pages import Settings
-
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_ANYWHERE = ("0.0.0.0", "::", "")
 
 
 def demo(
@@ -27,10 +21,8 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 7860,
     model: options.Model = "tiny",
     device: options.Device = "auto",
-    dtype: Annotated[options.Dtype, typer.Option(help="Precision of the networks.")] = options.Dtype.auto,
-    offload: Annotated[options.Offload, typer.Option(help="Save GPU memory: model is slower, sequential slowest.")] = (
-        options.Offload.auto
-    ),
+    dtype: options.DtypeOption = options.Dtype.auto,
+    offload: options.OffloadOption = options.Offload.auto,
     workers: Annotated[int, typer.Option(min=1, help="Videos made at once; each has the model in its memory.")] = 1,
     max_upload: Annotated[str, typer.Option(help="Largest file that is taken, such as 200MB.")] = "200MB",
     max_seconds: Annotated[float, typer.Option(min=0.1, help="Longest sound that is taken.")] = 60.0,
@@ -39,8 +31,8 @@ def demo(
 ) -> None:
     """Serve a page: upload or record a sound, choose a picture, move keyframes, watch the video.
 
-    Several people may use it at once: videos wait in a queue, and everyone sees his own files only, which are removed
-    when he is gone and when the server ends. Nothing is fetched from elsewhere.
+    Several people may use it at once: videos wait in a queue, and everyone sees only their own files, which are removed
+    when they are gone and when the server ends. Nothing is fetched from elsewhere.
 
     Examples:
 
@@ -51,11 +43,11 @@ def demo(
       asva demo --host 0.0.0.0 --port 8000 --workers 2
     """
     from asva.cli.models import agree
-    from asva_pages import Limits, Settings, serve_demo
+    from asva_pages import Limits, Settings, listen, serve_demo
     from asva_pipelines import resolve_model
 
     limits = Limits(upload=parse_bytes(max_upload), seconds=max_seconds, keep=60 * keep)
-    with _listen(host, port) as listening:
+    with listen(host, port) as listening:
         settings = Settings(
             model=model,
             folder=resolve_model(model, confirm=lambda plan: agree(plan, yes=yes), on_progress=note),
@@ -63,17 +55,15 @@ def demo(
             dtype=str(dtype),
             offload=str(offload),
             workers=workers,
-            hosts=("*",) if host in _ANYWHERE else (*_LOOPBACK, host),
             limits=limits,
         )
-        _check(settings)
-        shown = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{shown}:{listening.getsockname()[1]}")
-        note("Ctrl-C ends it.", quiet=True)
-        try:
-            serve_demo(settings, listening)
-        except KeyboardInterrupt:
-            note("Ended.", quiet=True)
+        serve_demo(settings, listening, host, on_ready=_say)
+    note("Ended.", quiet=True)
+
+
+def _say(address: str) -> None:
+    typer.echo(address)
+    note("Ctrl-C ends it.", quiet=True)
 
 
 def parse_bytes(text: str) -> int:
@@ -87,30 +77,3 @@ def parse_bytes(text: str) -> int:
     if not count:
         raise RequestError(f"`--max-upload` must be a size such as 200MB or 1GB, got '{text}'.")
     return count
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen()  # here, so that a port in use is told before the model is loaded
-    except OSError as error:
-        raise RequestError(
-            f"`--host` and `--port` must be free on this machine, got {host} {port}: {error.strerror}."
-        ) from None
-    return listening
-
-
-def _check(settings: Settings) -> None:
-    """Whether the page can make videos with the model.
-
-    Raises:
-        RequestError: If not.
-    """
-    from asva_pipelines.loading.folders import method_of_model
-
-    method = method_of_model(settings.folder)
-    if method.name in ("mtv", "aadiff"):
-        raise RequestError(f"`--model` must make a video of a picture and one sound, got one for {method.name}.")

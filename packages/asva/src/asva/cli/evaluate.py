@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.options import Device
+from asva.cli.options import Device, Json
 from asva.cli.progress import ShownStages as Stages
-from asva.cli.terminal import table
+from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
@@ -49,6 +49,7 @@ def evaluate(
     html: Annotated[bool, typer.Option(help="Write report.html, with plots and playable clips.")] = True,
     examples: Annotated[int, typer.Option(min=0, help="Best and worst clips of each system in report.html.")] = 3,
     device: Device = "auto",
+    json: Json = False,
     print_protocol: Annotated[
         str | None,
         typer.Option(callback=_show_protocol, is_eager=True, help="Print the YAML of a protocol, to change, and stop."),
@@ -95,11 +96,16 @@ def evaluate(
         )
         if not result.complete:
             note("This part is measured; run without --shard (or the other parts) for the report.", quiet=True)
+            if json:
+                print_json({"complete": False})
             return
         stages.stage("adding up")
         command = ["asva", *sys.argv[1:]]
         report = write_report(result, output, command=command, name=protocol, seed=seed, page=html, examples=examples)
-    _print(report)
+    if json:
+        print_json(report)
+    else:
+        _print(report)
     left = len(report["broken"])
     if left:
         note(f"{left} clips could not be measured; report.md says why.")

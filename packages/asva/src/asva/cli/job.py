@@ -3,92 +3,97 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from asva.cli import options
 from asva.cli.models import agree
+from asva.cli.sample_options import SampleOptions
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.job import Job
 from asva_pipelines.make.request import Request
 
-TRACKS = ("speech", "effects", "music")
+# Options that not every method has; they travel by their names, and only if they were given.
+_NUMBERS = "steps interp_steps guidance text_guidance image_guidance radius curve gain threshold attack release".split()
 
 
-def read_job(given: Mapping[str, Any]) -> Job:
+def read_job(given: SampleOptions) -> Job:
     """Put the options of `asva sample` together.
-
-    Args:
-        given: Every option by the name of its parameter.
 
     Raises:
         RequestError: If they exclude each other.
         ValueError: If one that is more than a word cannot be read.
     """
     _check_together(given)
+    tracks = {"speech": given.speech, "effects": given.effects, "music": given.music}
     request = Request(
-        **{name: given[name] for name in _AS_THEY_ARE},
-        method=None if given["method"] is None else str(given["method"]),
-        resampling=str(given["resample"]),
-        size=None if given["size"] is None else options.parse_size(given["size"]),
-        tracks={name: given[name] for name in TRACKS if given[name] is not None},
-        demix=given["demix"],
-        frames=parse_frames(given["frame"] or []),
+        image=given.image,
+        image_model=given.image_model,
+        audio=given.audio,
+        control_audio=given.control_audio,
+        tracks={name: path for name, path in tracks.items() if path is not None},
+        demix=given.demix,
+        frames=parse_frames(given.frame or []),
+        prompt=given.prompt,
+        method=None if given.method is None else str(given.method),
+        model=given.model,
+        interpolator=given.interpolator,
+        seed=given.seed,
+        start=given.start,
+        duration=given.duration,
+        loop=given.loop,
+        fps=given.fps,
+        resampling=str(given.resample),
+        size=None if given.size is None else options.parse_size(given.size),
+        anchor=given.anchor,
+        resume=given.resume,
         options=_of_some_methods(given),
-        dtype=str(given["dtype"]),
-        offload=str(given["offload"]),
-        confirm=partial(agree, yes=given["yes"]),
+        device=given.device,
+        dtype=str(given.dtype),
+        offload=str(given.offload),
+        crf=given.crf,
+        confirm=partial(agree, yes=given.yes),
     )
-    return Job(request=request, targets=_targets(given["output"], given), overwrite=given["overwrite"])
+    return Job(request=request, targets=_targets(given), overwrite=given.overwrite)
 
 
-_AS_THEY_ARE = (
-    "image image_model audio prompt model interpolator fps seed start duration loop control_audio anchor resume device "
-    "crf"
-).split()
-_NUMBERS = "steps interp_steps guidance text_guidance image_guidance radius curve gain threshold attack release".split()
-
-
-def _check_together(given: Mapping[str, Any]) -> None:
+def _check_together(given: SampleOptions) -> None:
     for one, other in (("guidance", "guidance_at"), ("uniform", "keyframes"), ("image", "image_model")):
-        if given[one] not in (None, False) and given[other] is not None:
+        if getattr(given, one) not in (None, False) and getattr(given, other) is not None:
             names = " and ".join(f"`--{name.replace('_', '-')}`" for name in (one, other))
             raise RequestError(f"{names} exclude each other: give one.")
-    duration = given["duration"]
-    if duration is not None and duration <= 0:
-        raise RequestError(f"`--duration` must be a positive number of seconds, got {duration:g}.")
-    if given["loop"] and duration is None:
+    if given.duration is not None and given.duration <= 0:
+        raise RequestError(f"`--duration` must be a positive number of seconds, got {given.duration:g}.")
+    if given.loop and given.duration is None:
         raise RequestError("`--loop` must have a `--duration` until which the sound is repeated.")
 
 
-def _of_some_methods(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the options that not every method has, by their names; only those that were given."""
+def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
     from asva_interp.windows.over_time import parse_points, parse_strengths
 
-    words, keyframes, strengths, prompts = (given[name] for name in ("words", "keyframes", "guidance_at", "prompt_at"))
-    told = {f"--{name.replace('_', '-')}": given[name] for name in _NUMBERS} | {
-        "--words": None if words is None else options.parse_words(words),
-        "--keyframes": None if keyframes is None else options.parse_times(keyframes),
-        "--guidance-at": None if strengths is None else parse_strengths(strengths, "--guidance-at"),
-        "--prompt-at": parse_points(prompts, "--prompt-at") if prompts else None,
-        "--rule": None if given["rule"] is None else str(given["rule"]),
-        "--uniform": "uniform" if given["uniform"] else None,  # behind the rule, over which it counts
+    told = {f"--{name.replace('_', '-')}": getattr(given, name) for name in _NUMBERS} | {
+        "--words": None if given.words is None else options.parse_words(given.words),
+        "--keyframes": None if given.keyframes is None else options.parse_times(given.keyframes),
+        "--guidance-at": None if given.guidance_at is None else parse_strengths(given.guidance_at, "--guidance-at"),
+        "--prompt-at": parse_points(given.prompt_at, "--prompt-at") if given.prompt_at else None,
+        "--rule": None if given.rule is None else str(given.rule),
+        "--uniform": "uniform" if given.uniform else None,  # behind the rule, over which it counts
     }
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _targets(output: Path, given: Mapping[str, Any]) -> dict[str, Path]:
+def _targets(given: SampleOptions) -> dict[str, Path]:
     """Final names of everything that will be written."""
+    output = given.output
     if output.suffix.lower() != ".mp4":
         raise RequestError(f"`--output` must end in .mp4, got '{output}'.")
     targets = {"json": output.with_suffix(".json")}
-    if given["image_model"] is not None:
+    if given.image_model is not None:
         targets["image"] = output.with_name(f"{output.stem}.image.png")
-    if given["plot"]:
+    if given.plot:
         targets["plot"] = output.with_name(f"{output.stem}.plot.png")
-    if given["strip"]:
+    if given.strip:
         targets["strip"] = output.with_name(f"{output.stem}.keyframes.png")
     return targets | {"video": output}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from json import loads as read_json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asva.cli.terminal import table
+from asva.cli import options
+from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
@@ -21,71 +22,90 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 
 
 @models_app.command("list")
-def list_models() -> None:
-    """List the models that have a name, whether they are on this machine, and the methods without such a model."""
-    from asva_pipelines import METHODS, MODELS
+def list_models(json: options.Json = False) -> None:
+    """List the models that have a name, and whether they are on this machine."""
+    from asva_pipelines import MODELS
 
-    for model in MODELS.values():
-        typer.echo(f"{model.name} ({_state(model)}): {model.summary}\n  licence: {model.licence}")
-    for method in (method for method in METHODS.values() if not method.models):
-        takes = "takes a folder or hub id as `--model`" if method.needs_model else "needs no model"
-        typer.echo(f"--method {method.name} ({takes}): {method.summary}")
-
-
-def _state(model: NamedModel) -> str:
-    from asva_pipelines.loading.hub import cached_files
-
-    if model.folder is not None:
-        return "here" if (model.folder / "model_index.json").is_file() else "absent"
-    if model.by_hand:
-        return "to be fetched by hand"
-    return "not on this machine" if cached_files(model.files)[1] else "here"
+    found = [_described(model) for model in MODELS.values()]
+    if json:
+        return print_json(found)
+    for one in found:
+        typer.echo(f"{one['name']} ({one['state']}): {one['summary']}\n  licence: {one['licence']}")
 
 
 @models_app.command("info")
-def info(name: Annotated[str, typer.Argument(help="A name, or a folder of a model.")]) -> None:
+def info(
+    name: Annotated[str, typer.Argument(help="A name, or a folder of a model.")], json: options.Json = False
+) -> None:
     """Say what a model is made of, what would be downloaded, and under which licences.
 
     Example:
 
       asva models info keyvid
     """
+    record = _record(name)
+    if json:
+        return print_json(record)
+    if "summary" in record:
+        typer.echo(f"{record['name']}: {record['summary']}")
+    elif "converted_from" in record:
+        typer.echo(f"converted from the released {record['converted_from']}")
+    if "licence" in record:
+        typer.echo(f"licence: {record['licence']}")
+    for file in record.get("files", ()):
+        typer.echo(f"{file['state']}: {file['file']}")
+    for text in record.get("remarks", ()):
+        typer.echo(text)
+    if "parts" in record:
+        rows = [
+            (part["name"], f"{part['parameters'] / 1e6:.2f} M", f"{part['bytes'] / 1e6:.1f} MB")
+            for part in record["parts"]
+        ]
+        table(("part", "parameters", "size"), rows)
+
+
+def _described(model: NamedModel) -> dict[str, Any]:
+    from asva_pipelines.loading.hub import cached_files
+
+    if model.folder is not None:
+        state = "here" if (model.folder / "model_index.json").is_file() else "absent"
+    elif model.by_hand:
+        state = "to be fetched by hand"
+    else:
+        state = "not on this machine" if cached_files(model.files)[1] else "here"
+    return {"name": model.name, "state": state, "summary": model.summary, "licence": model.licence}
+
+
+def _record(name: str) -> dict[str, Any]:
+    """Everything about a model by its name, or about a folder."""
     from asva_pipelines import MODELS, resolve_model
+    from asva_pipelines.loading.folders import component_sizes
 
     model = MODELS.get(name)
-    if model is not None:
-        typer.echo(f"{model.name}: {model.summary}\nlicence: {model.licence}")
-        if model.folder is None:
-            return _released_info(model)
-    elif (source := Path(name) / "source.json").is_file():
-        _origin_info(source)
+    record: dict[str, Any] = {"name": name} if model is None else _described(model)
+    if model is not None and model.folder is None:
+        return record | _files(model)
+    if model is None and (source := Path(name) / "source.json").is_file():
+        origin = read_json(source.read_text(encoding="utf-8"))
+        record |= {"converted_from": origin["family"], "licence": origin["licence"]}
         if not source.with_name("model_index.json").is_file():  # an encoder
-            return
-    _folder_info(resolve_model(name))
+            return record
+    sizes = component_sizes(resolve_model(name))
+    return record | {"parts": [dict(zip(("name", "parameters", "bytes"), one, strict=True)) for one in sizes]}
 
 
-def _origin_info(source: Path) -> None:
-    origin = json.loads(source.read_text(encoding="utf-8"))
-    typer.echo(f"converted from the released {origin['family']}\nlicence: {origin['licence']}")
-
-
-def _released_info(model: NamedModel) -> None:
+def _files(model: NamedModel) -> dict[str, Any]:
     from asva_pipelines.loading.hub import cached_files
 
     missing = () if model.by_hand else cached_files(model.files)[1]
-    for file in model.files:
-        typer.echo(f"{'to fetch by hand' if model.by_hand else 'to download' if file in missing else 'here'}: {file}")
-    for text in (model.by_hand, model.remark):
-        if text:
-            typer.echo(f"{text[0].upper()}{text[1:].removesuffix('.')}.")
-    typer.echo("A folder with these files, under these names, works as `--model`.")
-
-
-def _folder_info(folder: Path) -> None:
-    from asva_pipelines.loading.folders import component_sizes
-
-    rows = [(name, f"{count / 1e6:.2f} M", f"{size / 1e6:.1f} MB") for name, count, size in component_sizes(folder)]
-    table(("part", "parameters", "size"), rows)
+    states = [
+        "to fetch by hand" if model.by_hand else "to download" if file in missing else "here" for file in model.files
+    ]
+    said = [f"{text[0].upper()}{text[1:].removesuffix('.')}." for text in (model.by_hand, model.remark) if text]
+    return {
+        "files": [{"state": state, "file": str(file)} for state, file in zip(states, model.files, strict=True)],
+        "remarks": [*said, "A folder with these files, under these names, works as `--model`."],
+    }
 
 
 @models_app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,31 +50,68 @@ class Dtype(StrEnum):
     bfloat16 = "bfloat16"
 
 
+OUTPUT, TIMING, MANY, MACHINE = "Output", "Timing", "Many videos", "Machine"
+"""Panels of options that several commands have."""
+
 Model = Annotated[
     str,
     typer.Option("--model", "-m", help="tiny (bundled), keyvid (released weights), a folder, or a hub id owner/name."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pixels again on the same machine.")]
-Start = Annotated[float, typer.Option(min=0.0, help="Second of the sound (or video) at which to begin.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result again on the same machine.")]
+Start = Annotated[
+    float, typer.Option(min=0.0, help="Second of the sound (or video) at which to begin.", rich_help_panel=TIMING)
+]
 Keyframes = Annotated[
     str | None,
-    typer.Option("--keyframes", help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4; or a .json or .csv."),
+    typer.Option(
+        "--keyframes",
+        help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4; or a .json or .csv.",
+        rich_help_panel=TIMING,
+    ),
 ]
 CurvePath = Annotated[
-    Path | None, typer.Option("--curve", help="Motion curve to use, .json or .csv as asva keyframes writes it.")
+    Path | None,
+    typer.Option(
+        "--curve", help="Motion curve to use, .json or .csv as asva keyframes writes it.", rich_help_panel=TIMING
+    ),
 ]
-Gain = Annotated[float | None, typer.Option(min=0.0, help="Factor of the motion curve.")]
-Threshold = Annotated[float | None, typer.Option(min=0.0, help="Motion below it, of 0 to 1, is none.")]
-Attack = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a rise.")]
-Release = Annotated[float | None, typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; more than one need Ray (asva-kit[scale]).")]
-RayAddress = Annotated[str | None, typer.Option("--ray-address", help="Of a Ray cluster, such as auto or host:6379.")]
-Gpus = Annotated[float, typer.Option("--gpus", min=0.0, help="GPUs of each worker, where Ray finds any.")]
-RuleOption = Annotated[
-    Rule, typer.Option("--rule", help="How keyframes are chosen from the motion curve; even is the paper's.")
+Gain = Annotated[float | None, typer.Option(min=0.0, help="Factor of the motion curve.", rich_help_panel=TIMING)]
+Threshold = Annotated[
+    float | None, typer.Option(min=0.0, help="Motion below it, of 0 to 1, is none.", rich_help_panel=TIMING)
+]
+Attack = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="Seconds in which the motion curve follows a rise.", rich_help_panel=TIMING),
+]
+Release = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.", rich_help_panel=TIMING),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=OUTPUT)]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, in place of words.", rich_help_panel=OUTPUT)
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, help="Processes; more than one need Ray (asva-kit\\[scale]).", rich_help_panel=MANY
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="Of a Ray cluster, such as auto or host:6379.", rich_help_panel=MANY),
+]
+Gpus = Annotated[
+    float, typer.Option("--gpus", min=0.0, help="GPUs of each worker, where Ray finds any.", rich_help_panel=MANY)
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...", rich_help_panel=MACHINE)]
+DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Precision of the networks.", rich_help_panel=MACHINE)]
+OffloadOption = Annotated[
+    Offload,
+    typer.Option("--offload", help="Save GPU memory: model is slower, sequential slowest.", rich_help_panel=MACHINE),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.", rich_help_panel=MACHINE)
 ]
 
 
@@ -109,3 +146,23 @@ def parse_words(text: str) -> list[str]:
     if not all(words):
         raise RequestError(f"`--words` must be words with commas between, such as drum,stick, got '{text}'.")
     return words
+
+
+def parse_fields(items: list[str] | None, allowed: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """Values by name from ``NAME=VALUE``, where the value is YAML.
+
+    Args:
+        items: What `--set` was given.
+        allowed: How the names may begin.
+    """
+    import yaml
+
+    fields: dict[str, Any] = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise RequestError(f"`--set` must be NAME=VALUE, such as data.seed=3, got '{item}'.")
+        if not name.startswith(allowed):
+            raise RequestError(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
+        fields[name] = yaml.safe_load(value)
+    return fields

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from asva.cli.options import Device, Gpus, Model, RayAddress, Workers, Yes
+from asva.cli.options import Device, Gpus, Json, Model, RayAddress, Workers, Yes, parse_fields
 from asva.cli.progress import ShownStages as Stages
-from asva.cli.terminal import table
-from asva_pipelines.make.errors import RequestError
+from asva.cli.terminal import print_json, table
 from asva_pipelines.notes import note
 
 OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
-FROM_MODEL = ("height", "width", "num_frames", "fps")
 
 
 def precompute(
@@ -36,12 +34,13 @@ def precompute(
     gpus: Gpus = 1.0,
     device: Device = "auto",
     yes: Yes = False,
+    json: Json = False,
 ) -> None:
     """Store latents, motion, and tokens of words, picture and sound, so that a training step runs the U-Net alone.
 
     The recipe, or else the model's method, says how the sound is heard: keyframe and interp, avsyncd, i2vd (not at
     all) or audio-window (its taps). Train with --set data.kind=latents --set data.root=SHARDS; shards for another
-    method, and encoders of another model, are refused. A run that was stopped goes on behind the last finished piece.
+    method, and encoders of another model, are refused. A run that was stopped goes on behind the last finished shard.
 
     Examples:
 
@@ -52,13 +51,14 @@ def precompute(
     from asva.cli.models import agree
     from asva_pipelines import resolve_model
     from asva_train import load_recipe
+    from asva_train.model_clips import clips_of_model
     from asva_train.precompute import precompute as run
 
     own = recipe is not None and Path(model).is_dir()  # also a folder that a training has not finished
     home = Path(model) if own else resolve_model(model, confirm=lambda plan: agree(plan, yes=yes))
-    values = _fields(fields, OF_CLIPS if recipe is None else OF_RECIPE)
+    values = parse_fields(fields, OF_CLIPS if recipe is None else OF_RECIPE)
     training = None if recipe is None else load_recipe(recipe, values | {"data.kind": "folder"})
-    data = _data(folder, values, home) if training is None else replace(training.data, root=folder)
+    data = clips_of_model(folder, home, values) if training is None else replace(training.data, root=folder)
     with Stages() as stages:
 
         def on_done(done: int, total: int) -> None:
@@ -79,32 +79,11 @@ def precompute(
         )
     counts = index["counts"]
     if counts["reasons"]:
-        table(("not stored", ""), counts["reasons"].items())
+        if not json:
+            table(("not stored", ""), counts["reasons"].items())
         note(f"{counts['failed']} could not be stored; all reasons are in {output / 'failures.csv'}")
-    typer.echo(f"{counts['stored']} clips in {len(index['shards'])} shards in {output}")
+    if json:
+        print_json(index)
+    else:
+        typer.echo(f"{counts['stored']} clips in {len(index['shards'])} shards in {output}")
     raise typer.Exit(0 if counts["stored"] else 1)
-
-
-def _data(folder: Path, fields: dict[str, Any], model: Path) -> Any:
-    """The clips' recipe as the model makes its videos."""
-    from asva_pipelines.loading.folders import method_of_model, model_settings
-    from asva_train import DataRecipe
-
-    settings = model_settings(model, method_of_model(model))
-    names = {name: settings[name] for name in FROM_MODEL}
-    own = {name.removeprefix("data."): value for name, value in fields.items()}
-    try:
-        return DataRecipe(**names | own | {"kind": "folder", "root": folder})
-    except ValueError as error:
-        reason = str(error).splitlines()
-        raise RequestError(f"`--set` must name fields of the clips: {' '.join(reason[1:3])}") from error
-
-
-def _fields(items: list[str] | None, allowed: tuple[str, ...]) -> dict[str, Any]:
-    from asva.cli.train import _fields as named
-
-    found = named(items)
-    for name in found:
-        if not name.startswith(allowed):
-            raise RequestError(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
-    return found

@@ -12,7 +12,6 @@ import typer
 
 from asva.cli.progress import ShownStages as Stages
 from asva.cli.terminal import table
-from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
 Curated = Annotated[Path, typer.Argument(help="Folder that `asva curate` wrote.")]
@@ -33,7 +32,6 @@ def report(
 
       asva data report curated
     """
-    _check_extra("jinja2", "pyarrow", "cv2")
     from asva_curate import write_report
 
     with Stages() as stages:
@@ -70,7 +68,6 @@ def review(
 
       asva data review curated --merge
     """
-    _check_extra("starlette", "uvicorn", "pyarrow", "cv2")
     from asva_curate import merge_reviews
     from asva_pages import Session, serve_review
 
@@ -118,11 +115,3 @@ def _user() -> str:
     except (KeyError, OSError):
         name = ""
     return re.sub(r"[^\w.\-]", "_", name).lstrip(".-")[:64] or "reviewer"
-
-
-def _check_extra(*names: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in names if find_spec(name) is None]
-    if missing:
-        raise RequestError(f"This needs {', '.join(missing)}: pip install 'asva-kit[review]'.")

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from functools import cache, wraps
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from asva.cli.sample_options import SampleOptions, takes_sample_options
 from asva_pipelines.make.errors import RequestError
 
 if TYPE_CHECKING:
     from asva_pipelines.make.job import Job
 
 # They are of the whole batch, or agree to something.
-_ELSEWHERE = ("batch", "workers", "ray-address", "gpus", "yes", "help")
+_ELSEWHERE = ("batch", "workers", "ray-address", "gpus", "json", "yes", "help")
 _TRUTH = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 
 
-def read_row(given: Mapping[str, Any], values: Mapping[str, Any], output: Path) -> Job:
+def read_row(given: SampleOptions, values: Mapping[str, Any], output: Path) -> Job:
     """The job of a row: its options count before those of the command line.
 
     Args:
-        given: All options of the command line.
+        given: The options of the command line.
         values: See :func:`read_options`.
         output: The video.
     """
     from asva.cli.job import read_job
 
-    return read_job(dict(given) | read_options(values) | {"output": output})
+    return read_job(replace(given, **read_options(values) | {"output": output}))
 
 
 def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,18 +55,22 @@ def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
             flags[param.name] = _truth(name, value)
         else:
             words += [f"--{name}={word}" for word in _words(name, value, repeated=bool(param.multiple))]
-    return _command().main(args=words, prog_name="asva sample", standalone_mode=False) | flags
+    try:
+        return _command().main(args=words, prog_name="asva sample", standalone_mode=False) | flags
+    except Exception as error:
+        if hasattr(error, "format_message"):  # the parser's, whose classes lie in click or in typer, by version
+            raise RequestError(f"{error.format_message().rstrip('.')}. See `asva sample --help`.") from None
+        raise
 
 
 @cache
 def _command() -> Any:
     """`asva sample`, but all it does is to give back what it was told."""
-    from asva.cli.sample import sample
 
-    @wraps(sample)
-    def told(ctx: typer.Context, **options: Any) -> dict[str, Any]:
-        given = (name for name in options if ctx.get_parameter_source(name).name == "COMMANDLINE")
-        return {name: options[name] for name in given}
+    @takes_sample_options
+    def told(ctx: typer.Context, options: SampleOptions) -> dict[str, Any]:
+        named = (name for name in ctx.params if ctx.get_parameter_source(name).name == "COMMANDLINE")
+        return {name: getattr(options, name) for name in named}
 
     app = typer.Typer(add_completion=False)
     app.command()(told)

@@ -2,120 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from asva.cli import options
 from asva.cli.progress import ShownStages
 from asva.cli.rows import read_row
+from asva.cli.sample_options import SampleOptions, takes_sample_options
+from asva.cli.terminal import print_json
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import gigabytes, note
 
 MOST_TOLD = 24  # keyframes
 
 
-def sample(
-    ctx: typer.Context,
-    audio: Annotated[
-        Path | None, typer.Option("--audio", "-a", help="A sound, or a video with sound; or tracks (mtv).")
-    ] = None,
-    image: Annotated[Path | None, typer.Option("--image", "-i", help="First frame: a picture, or a video.")] = None,
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="What is seen and done, in words.")] = "",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Video to write, .mp4.")] = Path("out.mp4"),
-    method: Annotated[
-        options.MethodName | None, typer.Option(help="How frames are made; the model's own method without it.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="A name (see asva models list), a folder, or a hub id owner/name."),
-    ] = None,
-    image_model: Annotated[
-        str | None, typer.Option(help="Makes the first frame of the prompt: folder or hub id of diffusers.")
-    ] = None,
-    seed: options.Seed = 0,
-    start: options.Start = 0.0,
-    duration: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds of the video; as long as the sound without it.")
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Repeat the sound until --duration is full.")] = False,
-    control_audio: Annotated[
-        Path | None, typer.Option(help="A sound that moves the picture in place of the one that is heard.")
-    ] = None,
-    speech: Annotated[Path | None, typer.Option(help="Track of speech, which moves mouths (mtv).")] = None,
-    effects: Annotated[Path | None, typer.Option(help="Track of effects, which time events (mtv).")] = None,
-    music: Annotated[Path | None, typer.Option(help="Track of music, which sets the mood (mtv).")] = None,
-    demix: Annotated[
-        Path | None, typer.Option(help="HTDemucs checkpoint that takes --audio apart; masks without it (mtv).")
-    ] = None,
-    frame: Annotated[
-        list[str] | None, typer.Option(help="A picture at a time of the clip, such as 1.5=end.png; repeatable (mtv).")
-    ] = None,
-    size: Annotated[str | None, typer.Option(help="Height x width, such as 320x512.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Frames per second; the model's own without it.")] = None,
-    resample: Annotated[
-        options.Resampling, typer.Option(help="Frames at another rate than the model's: nearest, or a blend.")
-    ] = options.Resampling.nearest,
-    interpolator: Annotated[
-        str | None, typer.Option(help="KeyVID model whose second stage makes the frames between.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps; with KeyVID of the keyframe stage.")] = None,
-    interp_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the interpolation stage.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How much the sound steers; 1 is none.")] = None,
-    text_guidance: Annotated[float | None, typer.Option(help="How much the prompt steers; 1 is none.")] = None,
-    image_guidance: Annotated[float | None, typer.Option(help="How much the picture steers; 1 is none.")] = None,
-    guidance_at: Annotated[
-        str | None, typer.Option(help="How much the sound steers over time, such as 0=1,3.5=4; or a .csv.")
-    ] = None,
-    prompt_at: Annotated[
-        list[str] | None, typer.Option(help='A prompt from a time on, such as 3.0="it rains"; repeatable; or a .csv.')
-    ] = None,
-    radius: Annotated[
-        float | None, typer.Option(help="Of the sound that a frame hears, in frames (audio-window).")
-    ] = None,
-    words: Annotated[
-        str | None, typer.Option(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
-    ] = None,
-    anchor: Annotated[
-        bool, typer.Option("--anchor/--no-anchor", help="Hold long videos to the look of their beginning.")
-    ] = True,
-    keyframes: options.Keyframes = None,
-    curve: options.CurvePath = None,
-    gain: options.Gain = None,
-    threshold: options.Threshold = None,
-    attack: options.Attack = None,
-    release: options.Release = None,
-    uniform: Annotated[bool, typer.Option("--uniform", help="Keyframes at equal distances.")] = False,
-    rule: Annotated[options.Rule | None, typer.Option(help="How keyframes are chosen from the motion curve.")] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw sound, motion and keyframes beside the video.")] = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Write the keyframes, or frames, as one picture too.")] = False,
-    device: options.Device = "auto",
-    dtype: Annotated[options.Dtype, typer.Option(help="Precision of the networks.")] = options.Dtype.auto,
-    offload: Annotated[options.Offload, typer.Option(help="Save GPU memory: model is slower, sequential slowest.")] = (
-        options.Offload.auto
-    ),
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the video: 0 lossless, 18 very good.")] = 18,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on where an interrupted run of the same command stopped.")
-    ] = True,
-    batch: Annotated[
-        Path | None, typer.Option(help="Rows of options, .csv or .jsonl, or a folder; --output is a folder then.")
-    ] = None,
-    workers: options.Workers = 1,
-    ray_address: options.RayAddress = None,
-    gpus: options.Gpus = 1.0,
-    overwrite: options.Overwrite = False,
-    yes: options.Yes = False,
-) -> None:
+@takes_sample_options
+def sample(ctx: typer.Context, options: SampleOptions) -> None:
     """Make a video of a picture that moves in time with a sound.
 
     The video is as long as the sound, or as --duration from --start on. A JSON with every setting, the versions,
-    keyframes, motion curve and drift stands beside it; OUTPUT's folder must exist. While a long one is made, finished
-    windows lie in OUTPUT.part, from which the same command goes on after an interruption.
+    keyframes, motion curve and drift stands beside it; --json prints the same. OUTPUT's folder must exist. While a long
+    video is made, finished windows lie in OUTPUT.part, from which the same command goes on after an interruption.
 
     Examples:
 
@@ -139,15 +49,15 @@ def sample(
 
       asva sample --batch jobs.csv --output videos --ray-address auto --workers 16
     """
-    options = dict(locals())
-    ctx, batch = options.pop("ctx"), options.pop("batch")
-    place = {"workers": options.pop("workers"), "address": options.pop("ray_address"), "gpus": options.pop("gpus")}
-    on_ray = place["workers"] > 1 or place["address"] is not None
-    if batch is not None:
+    if options.batch is not None:
+        from asva_pipelines import make_batch
+
         if ctx.get_parameter_source("output").name == "DEFAULT":
             raise RequestError("`--output` must be given with `--batch`: the folder for the videos.")
-        raise typer.Exit(_make_batch(batch, output, options, place if on_ray else None))
-    if on_ray:
+        say = _say_video if options.json else typer.echo
+        place = {"workers": options.workers, "ray_address": options.ray_address, "gpus": options.gpus}
+        raise typer.Exit(make_batch(options.batch, options.output, partial(read_row, options), say, **place))
+    if options.workers > 1 or options.ray_address is not None:
         raise RequestError("`--workers` and `--ray-address` must come with `--batch`: one process makes a video.")
     from asva.cli.job import read_job
 
@@ -155,34 +65,21 @@ def sample(
     job.check_targets()
     began = time.monotonic()
     record, targets = job.make(stages=ShownStages())
-    _say(record, targets, time.monotonic() - began)
+    _say(record, time.monotonic() - began)
+    if options.json:
+        print_json(record | {"files": {name: str(path) for name, path in targets.items()}})
+    else:
+        for path in reversed(targets.values()):
+            typer.echo(path)
 
 
-def _make_batch(batch: Path, folder: Path, given: dict[str, Any], place: dict[str, Any] | None) -> int:
-    """All rows, here or where Ray says."""
-    from asva_pipelines.batch.make_batch import make_batch
-
-    read = partial(read_row, dict(given) | {"device": _device_of_rank(str(given["device"]))})
-    if place is None:
-        return make_batch(batch, folder, read, typer.echo)
-    from asva_pipelines.batch.on_ray import make_batch_on_ray
-
-    return make_batch_on_ray(batch, folder, partial(read_row, given), typer.echo, **place)
+def _say_video(video: Path) -> None:
+    """A video of a batch, on a line of its own."""
+    print_json({"video": str(video), "record": str(video.with_suffix(".json"))}, indent=None)
 
 
-def _device_of_rank(device: str) -> str:
-    """A launcher's processes share the GPUs; any other device is as it was given."""
-    rank = os.environ.get("LOCAL_RANK")
-    if rank is None or device != "auto":
-        return device
-    import torch
-
-    count = torch.cuda.device_count()
-    return f"cuda:{int(rank) % count}" if count else device
-
-
-def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> None:
-    """The result on stdout, everything about it on stderr."""
+def _say(record: dict[str, Any], seconds: float) -> None:
+    """Everything about the result, on stderr."""
     if "keyframes" in record:
         seconds_of = record["keyframes"]["seconds"]
         chosen = ", ".join(f"{second:.2f}" for second in seconds_of[:MOST_TOLD])
@@ -194,5 +91,3 @@ def _say(record: dict[str, Any], targets: dict[str, Path], seconds: float) -> No
         f"{seconds:.1f} s in all",
         quiet=True,
     )
-    for path in reversed(targets.values()):
-        typer.echo(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import typer
 
@@ -26,6 +26,14 @@ def show_remarks() -> None:
     log.propagate = False
     if not any(isinstance(handler, Remarks) for handler in log.handlers):
         log.addHandler(Remarks())
+
+
+def print_json(record: Any, *, indent: int | None = 2) -> None:
+    """Print a result as JSON on stdout, where nothing else stands then."""
+    from asva_weights.files import json_text
+
+    text = json_text(record, indent=indent)
+    typer.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

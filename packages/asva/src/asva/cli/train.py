@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from asva.cli.options import parse_fields
+
 train_app = typer.Typer(
     no_args_is_help=True,
     help="""Train one part of a model. A model is built up in one folder, part by part:
@@ -40,21 +42,8 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Any recipe field: 
 Device = Annotated[str, typer.Option(help="auto, or cpu.")]
 
 
-def _fields(items: list[str] | None) -> dict[str, Any]:
-    """Values by name out of NAME=VALUE."""
-    import yaml
-
-    fields: dict[str, Any] = {}
-    for item in items or []:
-        name, separator, value = item.partition("=")
-        if not separator:
-            raise ValueError(f"`--set` must be NAME=VALUE, got {item}.")
-        fields[name] = yaml.safe_load(value)
-    return fields
-
-
 def _overrides(data: Path | None, steps: int | None, fields: list[str] | None) -> dict[str, Any]:
-    overrides = _fields(fields)
+    overrides = parse_fields(fields)
     if data is not None:
         overrides |= {"data.kind": "folder", "data.root": str(data)}
     if steps is not None:
@@ -194,5 +183,5 @@ def assemble(
     def on_trained(changed: dict[str, Any]) -> None:
         note("as in the training: " + ", ".join(f"{name} {value}" for name, value in sorted(changed.items())))
 
-    written = put_together(folder, output, settings, base=base, overrides=_fields(fields), on_trained=on_trained)
+    written = put_together(folder, output, settings, base=base, overrides=parse_fields(fields), on_trained=on_trained)
     typer.echo(f"The model is in {written}.")
