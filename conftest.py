@@ -6,4 +6,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-pytest_plugins = [f"fixtures.{name}" for name in ("browser", "curated", "inputs", "media", "small_models")]
+pytest_plugins = [f"fixtures.{name}" for name in ("browser", "command", "curated", "inputs", "media", "small_models")]
