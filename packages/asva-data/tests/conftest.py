@@ -74,15 +74,17 @@ def write_media(
     container_format=None,
     options=None,
     x265_params="log-level=none",
+    codec_options=None,
+    clock=90000,
 ):
     """Write with PyAV alone, so that the code under test is not its own judge."""
     rate = Fraction(fps)
     with av.open(str(path), "w", format=container_format, options=options or {}) as container:
         video = audio = None
         if picture:
-            video = container.add_stream(codec, rate=rate, options={"g": str(gop)})
+            video = container.add_stream(codec, rate=rate, options={"g": str(gop), **(codec_options or {})})
             video.height, video.width, video.pix_fmt = *size, pix_fmt
-            video.codec_context.time_base = Fraction(1, 90000)
+            video.codec_context.time_base = Fraction(1, clock)
             video.codec_context.thread_count = 1
             video.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
             if codec == "libx265":
@@ -90,7 +92,7 @@ def write_media(
         if sound:
             layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
             audio = container.add_stream(audio_codec, rate=sample_rate, layout=layout)
-        packets = [*_picture_frames(video, num_frames, rate, size, times, video_start, pix_fmt)] if picture else []
+        packets = [*_picture_frames(video, num_frames, rate, size, times, video_start, pix_fmt, clock)] if picture else []
         if sound:
             samples = click_track(clicks, seconds, sample_rate, channels) * np.float32(gain)
             packets += _sound_frames(audio, samples, sample_rate, layout, audio_start)
@@ -101,14 +103,14 @@ def write_media(
     return path
 
 
-def _picture_frames(stream, num_frames, rate, size, times, start, pix_fmt):
+def _picture_frames(stream, num_frames, rate, size, times, start, pix_fmt, clock):
     times = [Fraction(n, 1) / rate for n in range(num_frames)] if times is None else times
     ends = [*times[1:], times[-1] + 1 / rate]
     for number, (time, end) in enumerate(zip(times, ends, strict=True)):
         frame = av.VideoFrame.from_ndarray(numbered_frame(number, size), format="rgb24")
         frame = frame.reformat(format=pix_fmt, threads=1)
-        frame.pts, frame.time_base = round((time + Fraction(start)) * 90000), Fraction(1, 90000)
-        frame.duration = round((end - time) * 90000)
+        frame.pts, frame.time_base = round((time + Fraction(start)) * clock), Fraction(1, clock)
+        frame.duration = round((end - time) * clock)
         yield float(time) + start, stream, frame
 
 
