@@ -209,9 +209,7 @@ def test_workflows_start_sessions_that_exist_on_pythons_that_are_supported():
 def test_actions_are_pinned_by_hash_with_the_version_beside():
     """A tag can be moved to other code, a hash cannot."""
     used = [
-        line
-        for path in WORKFLOWS.glob("*.yml")
-        for line in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
+        line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
     ]
     assert {action.split("/")[0] for action in used} == {"actions", "astral-sh"}
     for action in used:

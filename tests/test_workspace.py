@@ -181,7 +181,8 @@ def every_entry() -> list[tuple[str, str]]:
     """(place, requirement) of every dependency, extra and group of the packages and of the root."""
     found = []
     for folder in [*FOLDERS, "the root"]:
-        table = declaration(folder) if folder in FOLDERS else tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+        home = ROOT / "packages" / folder if folder in FOLDERS else ROOT
+        table = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))
         lists = [table["project"]["dependencies"], *table["project"].get("optional-dependencies", {}).values()]
         lists += table["dependency-groups"].values()
         found += [(folder, entry) for entries in lists for entry in entries if isinstance(entry, str)]

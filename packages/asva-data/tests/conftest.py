@@ -92,7 +92,8 @@ def write_media(
         if sound:
             layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
             audio = container.add_stream(audio_codec, rate=sample_rate, layout=layout)
-        packets = [*_picture_frames(video, num_frames, rate, size, times, video_start, pix_fmt, clock)] if picture else []
+        pictures = (video, num_frames, rate, size, times, video_start, pix_fmt, clock)
+        packets = [*_picture_frames(*pictures)] if picture else []
         if sound:
             samples = click_track(clicks, seconds, sample_rate, channels) * np.float32(gain)
             packets += _sound_frames(audio, samples, sample_rate, layout, audio_start)
