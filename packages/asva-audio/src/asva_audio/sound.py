@@ -74,10 +74,9 @@ def fit(audio: Audio, duration: float) -> Audio:
 
 
 def resample(waveform: Tensor, orig: int, new: int) -> Tensor:
-    """Windowed-sinc resampling, equal to ``torchaudio.functional.resample`` as it comes but for its length.
+    """Windowed-sinc resampling, equal to ``torchaudio.functional.resample`` as it comes.
 
-    torchaudio rounds the length to float32 and loses the last sample of some long sounds. Rates without a common
-    divisor (11127 -> 16000) need no large filter bank here; equal to 1e-4 then.
+    Rates without a common divisor (11127 -> 16000) need no large filter bank here; equal to 1e-4 then.
 
     Args:
         waveform: (..., s) samples at ``orig`` Hz.
