@@ -22,7 +22,7 @@ def test_the_network_is_the_original_one(parity):
     for block in model.transformer_blocks:
         block.register_forward_hook(lambda _, __, output: hidden.append(torch.cat(output[::-1], dim=1)))
     audio = model.encode_audio(**tracks)
-    near = {"rtol": 0, "atol": 2e-5}  # 5e-6 on most processors, 9.6e-6 on one without AVX-512
+    near = {"rtol": 0, "atol": 5e-6}
     torch.testing.assert_close(audio.speech[:, 0], stored["proj_vocal"], **near)
     if parity.speakers == 2:
         torch.testing.assert_close(audio.speech[:, 1], stored["proj_vocal_1"], **near)
