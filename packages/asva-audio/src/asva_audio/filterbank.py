@@ -1,6 +1,5 @@
 """Kaldi's log-mel filter bank for a whole batch: the common part of the spectrograms of ImageBind and BEATs."""
 
-import math
 from functools import lru_cache
 from typing import Literal
 
@@ -9,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PRE_EMPHASIS = 0.97
-LOWEST_HERTZ = 20.0
 LOG_FLOOR = torch.finfo(torch.float32).eps
 
 Window = Literal["hanning", "povey"]
@@ -59,16 +57,9 @@ def _log_mel(waveform: Tensor, shift: int, window: Tensor, banks: Tensor) -> Ten
 @lru_cache(maxsize=8)
 def _filters(sample_rate: int, size: int, num_mel_bins: int, window: Window) -> tuple[Tensor, Tensor]:
     """Window (size,) and mel banks (size' / 2 + 1, f), size' the next power of two."""
-    banks = _mel_banks(sample_rate, 1 << (size - 1).bit_length(), num_mel_bins)
+    from torchaudio.compliance.kaldi import get_mel_banks
+
+    padded = 1 << (size - 1).bit_length()
+    banks, _ = get_mel_banks(num_mel_bins, padded, float(sample_rate), 20.0, 0.0, 100.0, -500.0, 1.0)
     shape = torch.hann_window(size, periodic=False)
-    return shape.pow(0.85) if window == "povey" else shape, F.pad(banks, (0, 1)).T.contiguous()
-
-
-def _mel_banks(sample_rate: int, size: int, num_mel_bins: int) -> Tensor:
-    """(f, size / 2): Kaldi's triangles, which overlap by half on its mel scale, without the last frequency."""
-    low, high = (1127.0 * math.log(1.0 + hertz / 700.0) for hertz in (LOWEST_HERTZ, sample_rate / 2))
-    width = (high - low) / (num_mel_bins + 1)
-    bins = torch.arange(num_mel_bins)[:, None]
-    left, centre, right = (low + (bins + place) * width for place in (0.0, 1.0, 2.0))
-    mel = 1127.0 * (1.0 + sample_rate / size * torch.arange(size // 2) / 700.0).log()
-    return torch.minimum((mel - left) / (centre - left), (right - mel) / (right - centre)).clamp_min(0.0)
+    return shape.pow(0.85) if window == "povey" else shape, F.pad(banks.float(), (0, 1)).T.contiguous()

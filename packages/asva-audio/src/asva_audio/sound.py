@@ -96,10 +96,12 @@ def resample(waveform: Tensor, orig: int, new: int) -> Tensor:
     step, phases = int(orig) // divisor, int(new) // divisor
     if step == phases or waveform.shape[-1] == 0:
         return waveform
-    small = phases * (step + 2 * _half_width(step, phases)) <= FILTER_LIMIT
+    if phases * (step + 2 * _half_width(step, phases)) <= FILTER_LIMIT:
+        from torchaudio.functional import resample as torchaudio_resample
+
+        return torchaudio_resample(waveform, int(orig), int(new))
     flat = waveform.reshape(-1, waveform.shape[-1])
-    resampled = (_resample_by_bank if small else _resample_each)(flat, step, phases)
-    return resampled.reshape(*waveform.shape[:-1], -1)
+    return _resample_each(flat, step, phases).reshape(*waveform.shape[:-1], -1)
 
 
 def official_stereo_scramble(waveform: Tensor) -> Tensor:
@@ -126,19 +128,6 @@ def check_range(start: float, duration: float | None) -> None:
 
 def _half_width(step: int, phases: int) -> int:
     return math.ceil(SINC_ZEROS * step / (min(step, phases) * SINC_ROLLOFF))
-
-
-def _resample_by_bank(waveform: Tensor, step: int, phases: int) -> Tensor:
-    """(b, s) -> (b, ceil(s * phases / step)): one filter for each phase, all of them one strided convolution."""
-    base, width = min(step, phases) * SINC_ROLLOFF, _half_width(step, phases)
-    kind = {"dtype": waveform.dtype, "device": waveform.device}  # in this order torchaudio's own numbers come out
-    time = torch.arange(0, -phases, -1, **kind)[:, None] / phases + torch.arange(-width, width + step, **kind) / step
-    time = (time * base).clamp(-SINC_ZEROS, SINC_ZEROS)
-    window = (time * math.pi / SINC_ZEROS / 2).cos() ** 2 * (base / step)
-    angle = time * math.pi
-    bank = torch.where(angle == 0, 1.0, angle.sin() / angle) * window
-    filtered = F.conv1d(F.pad(waveform, (width, width + step))[:, None], bank[:, None], stride=step)
-    return filtered.transpose(1, 2).flatten(1)[:, : -(-waveform.shape[-1] * phases // step)]
 
 
 def _resample_each(waveform: Tensor, step: int, phases: int, block: int = 1 << 16) -> Tensor:
