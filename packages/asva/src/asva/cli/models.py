@@ -23,14 +23,22 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 
 @models_app.command("list")
 def list_models(json: options.Json = False) -> None:
-    """List the models that have a name, and whether they are on this machine."""
-    from asva_pipelines import MODELS
+    """List the models that have a name, whether they are on this machine, and the methods without such a model."""
+    from asva_pipelines import METHODS, MODELS
 
     found = [_described(model) for model in MODELS.values()]
+    others = [
+        {"method": one.name, "summary": one.summary, "needs_model": one.needs_model}
+        for one in METHODS.values()
+        if not one.models
+    ]
     if json:
-        return print_json(found)
+        return print_json({"models": found, "methods": others})
     for one in found:
         typer.echo(f"{one['name']} ({one['state']}): {one['summary']}\n  licence: {one['licence']}")
+    for one in others:
+        takes = "takes a folder or hub id as `--model`" if one["needs_model"] else "needs no model"
+        typer.echo(f"--method {one['method']} ({takes}): {one['summary']}")
 
 
 @models_app.command("info")
