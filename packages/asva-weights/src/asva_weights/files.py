@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 _PACKAGES = (
-    "asva-kit asva-audio asva-data asva-dit asva-interp asva-keyframe asva-metrics asva-pipelines asva-unet "
+    "asva-kit asva-audio asva-curate asva-data asva-dit asva-eval asva-interp asva-keyframe asva-metrics asva-pages "
+    "asva-pipelines asva-train asva-unet asva-weights "
     "accelerate av diffusers huggingface-hub matplotlib numpy opencv-python-headless pillow safetensors "
     "tokenizers torch torchaudio torchvision transformers"
 ).split()
