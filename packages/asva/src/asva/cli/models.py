@@ -23,14 +23,17 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 
 @models_app.command("list")
 def list_models(json: options.Json = False) -> None:
-    """List the models that have a name, and whether they are on this machine."""
-    from asva_pipelines import MODELS
+    """List the models that have a name, whether they are on this machine, and the methods without such a model."""
+    from asva_pipelines import METHODS, MODELS
 
     found = [_described(model) for model in MODELS.values()]
     if json:
         return print_json(found)
     for one in found:
         typer.echo(f"{one['name']} ({one['state']}): {one['summary']}\n  licence: {one['licence']}")
+    for method in (method for method in METHODS.values() if not method.models):
+        takes = "takes a folder or hub id as `--model`" if method.needs_model else "needs no model"
+        typer.echo(f"--method {method.name} ({takes}): {method.summary}")
 
 
 @models_app.command("info")
