@@ -1,5 +1,5 @@
 #!/bin/sh
-# From `pip install asva-kit` to a small model of your own: data, training, sampling, evaluation.
+# From an installed `asva-kit` to a small model of your own: data, training, sampling, evaluation.
 #
 #   sh own_model.sh                       draws clips of the synthetic world and trains on them
 #   CLIPS=videos STEPS=2000 sh own_model.sh      your own clips, in subfolders by what is heard in them

@@ -185,16 +185,14 @@ def test_workflows_start_sessions_that_exist_on_pythons_that_are_supported():
         assert f"\ndef {name}(session: nox.Session" in declared and (not python or python in pythons), line
 
 
-def test_actions_without_tags_of_major_versions_are_named_in_full():
+def test_actions_are_pinned_by_hash_with_the_version_beside():
+    """A tag can be moved to other code, a hash cannot."""
     used = [
-        line
-        for path in WORKFLOWS.glob("*.yml")
-        for line in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+        line for path in WORKFLOWS.glob("*.yml") for line in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
     ]
-    owners = {action.split("/")[0] for action in used}
-    assert owners == {"actions", "astral-sh"}
+    assert {action.split("/")[0] for action in used} == {"actions", "astral-sh"}
     for action in used:
-        assert re.search(r"@v\d+$" if action.startswith("actions/") else r"@v\d+\.\d+\.\d+$", action), action
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
 def test_the_citation_holds_what_the_format_asks_for_and_the_version():

@@ -165,6 +165,38 @@ def test_siblings_come_from_the_workspace(folder):
     assert {name for name in {*required(folder), *tested_with} if name in names} == set(listed)
 
 
+def test_one_dependency_has_one_range():
+    """What is declared in several places, extras, groups and the root among them, is bounded alike in all."""
+    ranges = {}
+    for place, entry in every_entry():
+        requirement = Requirement(entry)
+        if requirement.specifier:
+            known = ranges.setdefault(canonicalize_name(requirement.name), (requirement.specifier, place))
+            assert requirement.specifier == known[0], f"{entry} in {place}, but {known[0]} in {known[1]}."
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_ranges_end_at_a_major_version(folder):
+    """An end at a minor version shuts out what others have; one that is needed is named here and in the decisions."""
+    for place, entry in every_entry():
+        name = canonicalize_name(Requirement(entry).name)
+        ends = [one.version for one in Requirement(entry).specifier if one.operator == "<"]
+        if place == folder and not name.startswith("asva") and name != "torch":
+            assert all("." not in end for end in ends), f"{entry} in {place} ends at a minor version."
+
+
+def every_entry() -> list[tuple[str, str]]:
+    """(place, requirement) of every dependency, extra and group of the packages and of the root."""
+    found = []
+    for folder in [*FOLDERS, "the root"]:
+        home = ROOT / "packages" / folder if folder in FOLDERS else ROOT
+        table = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))
+        lists = [table["project"]["dependencies"], *table["project"].get("optional-dependencies", {}).values()]
+        lists += table["dependency-groups"].values()
+        found += [(folder, entry) for entries in lists for entry in entries if isinstance(entry, str)]
+    return found
+
+
 def test_the_lock_covers_what_is_declared():
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pinned = {canonicalize_name(name) for name in re.findall(r"^([^\s#=]+)==", text, flags=re.M)}

@@ -8,6 +8,8 @@ import pytest
 from asva_data import MediaError, read_video
 
 decord = pytest.importorskip("decord")
+OPUS = {"audio_codec": "libopus", "sample_rate": 48000}
+AV1 = {"codec": "libsvtav1", "size": (128, 192), "codec_options": {"svtav1-params": "lp=1"}}
 
 
 @pytest.mark.parametrize(
@@ -15,7 +17,12 @@ decord = pytest.importorskip("decord")
     [
         ("plain.mp4", {}),
         ("plain.mkv", {}),
-        ("vp9.webm", {"codec": "libvpx-vp9", "audio_codec": "libopus", "sample_rate": 48000}),
+        ("vp9.webm", {"codec": "libvpx-vp9", **OPUS}),
+        ("vp8.webm", {"codec": "libvpx", **OPUS}),
+        ("av1.mp4", AV1),
+        ("av1.webm", {**AV1, **OPUS}),
+        ("mjpeg.mov", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+        ("ffv1.mkv", {"codec": "ffv1"}),
         ("odd.mp4", {"pix_fmt": "yuv444p", "size": (65, 97)}),
         ("varied.mp4", {"times": [Fraction(n * n, 500) for n in range(30)]}),
         ("late_sound.mp4", {"audio_start": 0.5}),
@@ -43,12 +50,20 @@ def test_equals_pyav_on_turned_pictures(media, tmp_path, degrees):
         ("a.ts", {}, "mpegts"),
         ("a.avi", {}, "avi"),
         ("hevc.mp4", {"codec": "libx265"}, "hevc"),
+        ("mpeg4.mp4", {"codec": "mpeg4", "clock": 48000}, "mpeg4"),
+        ("mpeg2.mkv", {"codec": "mpeg2video", "clock": 24}, "mpeg2video"),
+        ("old.flv", {}, "flv"),
         ("late.mp4", {"video_start": 0.5}, "start at zero"),
+        ("pieces.mp4", {"options": {"movflags": "frag_keyframe+empty_moov"}}, "start at zero"),
+        ("deep.mp4", {"pix_fmt": "yuv420p10le"}, "more than 8 bits"),
+        ("deep.mkv", {"codec": "ffv1", "pix_fmt": "yuv420p10le"}, "more than 8 bits"),
+        ("open.mp4", {"num_frames": 48, "codec_options": {"x264-params": "open-gop=1"}}, "open"),
+        ("fields.mp4", {"codec_options": {"x264-params": "interlaced=1"}}, "interlaced"),
         ("anamorphic.mp4", {"pixel_aspect": Fraction(4, 3)}, "not square"),
     ],
 )
 def test_refuses_what_it_misreads(media, tmp_path, name, kinds, match):
-    path = media.write_media(tmp_path / name, num_frames=12, **kinds)
+    path = media.write_media(tmp_path / name, **{"num_frames": 12, **kinds})
     with pytest.raises(MediaError, match=rf"`backend` must be 'pyav' for .*{match}"):
         read_video(path, backend="decord")
 

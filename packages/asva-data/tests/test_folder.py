@@ -40,6 +40,12 @@ def test_sample(root):
     assert "motion_score" not in sample
 
 
+def test_frames_may_stay_as_they_were_decoded(root):
+    pixels, frames = small(root)[0]["frames"], small(root, as_uint8=True)[0]["frames"]
+    assert frames.shape == (48, 32, 32, 3) and frames.dtype == torch.uint8
+    torch.testing.assert_close(frames.permute(0, 3, 1, 2) / 127.5 - 1, pixels)
+
+
 def test_order_is_by_name(root):
     assert [entry.path.name for entry in small(root).entries] == ["a.mp4", "b.mp4", "c.mp4"]
 

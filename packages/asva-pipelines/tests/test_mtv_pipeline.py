@@ -229,7 +229,7 @@ def test_given_pictures_are_by_frame():
 
 
 def test_captions_of_the_world_follow_the_template():
-    from asva_data.synthetic import TrackWorld
+    from asva_data import TrackWorld
 
     for index in range(6):
         caption = TrackWorld(0, absent=0.5).caption_of(index)

@@ -1,12 +1,14 @@
 """Reading checkpoint files: mapped, refused, damaged."""
 
 import os
+import pickle
+import zipfile
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from asva_weights import ConversionError, read_checkpoint
+from asva_weights import ConversionError, KeyTable, read_checkpoint
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 
@@ -57,3 +59,55 @@ def test_damage_is_named(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "bare.ckpt")
     with pytest.raises(ConversionError, match="without a single tensor"):
         read_checkpoint(tmp_path / "bare.ckpt")
+
+
+def test_pieces_of_stacked_tensors_both_ways():
+    table = KeyTable(((r"^norm_(a|b)", lambda m: "scale#4:" + {"a": "0,2", "b": "1,3"}[m[1]]),), unused=r"extra\..+")
+    original = {"scale.weight": torch.arange(8.0), "extra.bias": torch.ones(1)}
+    like = {"norm_a.weight": torch.empty(4, device="meta"), "norm_b.weight": torch.empty(4, device="meta")}
+    ours = table.to_ours(original, like, "The file")
+    assert ours["norm_a.weight"].tolist() == [0, 1, 4, 5] and ours["norm_b.weight"].tolist() == [2, 3, 6, 7]
+    back = table.to_original(ours, like) | table.rest(original)
+    assert back.keys() == original.keys() and all(torch.equal(back[name], original[name]) for name in back)
+    with pytest.raises(ConversionError, match=r"every piece of scale\.weight, 2 missing"):
+        table.to_original({"norm_a.weight": ours["norm_a.weight"]})
+    with pytest.raises(ConversionError, match=r"1 missing: norm_b\.weight; 1 unknown: norm_c\.weight"):
+        table.to_original({"norm_a.weight": ours["norm_a.weight"], "norm_c.weight": ours["norm_b.weight"]}, like)
+
+
+def test_counters_that_old_files_lack_are_zero():
+    like = {"norm.weight": torch.empty(2), "norm.num_batches_tracked": torch.empty(())}
+    assert KeyTable().to_ours({"norm.weight": torch.ones(2)}, like, "The file")["norm.num_batches_tracked"] == 0
+
+
+class Inner(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sizes, self.share = [1, 2], 0.5  # plain values beside the weights
+        self.layers = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 1), torch.nn.BatchNorm1d(3))
+        self.register_buffer("turned", torch.arange(6).reshape(2, 3).t())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x) * self.sizes[0] * self.share
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.script:FutureWarning")
+def test_a_torchscript_archive_is_data(tmp_path):
+    module = Inner()
+    torch.jit.script(module).save(tmp_path / "inner.pt")
+    state, expected = read_checkpoint(tmp_path / "inner.pt"), module.state_dict()
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[name], value) and state[name].dtype == value.dtype for name, value in expected.items())
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.script:FutureWarning")
+def test_a_torchscript_archive_with_a_foreign_class_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.jit.script(torch.nn.Linear(1, 1)).save("good.pt")
+    with zipfile.ZipFile("good.pt") as old, zipfile.ZipFile("bad.pt", "w") as new:
+        for name in old.namelist():
+            bad = name.endswith("data.pkl")
+            new.writestr(name, pickle.dumps(RunsCode()) if bad else old.read(name))
+    with pytest.raises(ConversionError, match=r"bad\.pt', which would run code"):
+        read_checkpoint("bad.pt")
+    assert not (tmp_path / "pwned").exists()

@@ -114,7 +114,11 @@ def test_models_are_listed_with_their_licences(asva):
 
 
 def test_models_are_told_as_json(asva, small_model):
-    listed = {one["name"]: one for one in json.loads(asva("models", "list", "--json").out)}
+    told = json.loads(asva("models", "list", "--json").out)
+    assert {"method": "static", "needs_model": False} in [
+        {name: one[name] for name in ("method", "needs_model")} for one in told["methods"]
+    ]
+    listed = {one["name"]: one for one in told["models"]}
     assert listed["tiny"]["state"] == "here" and listed["keyvid"]["licence"].startswith("Apache-2.0")
     told = json.loads(asva("models", "info", small_model, "--json").out)
     assert {"keyframe_unet", "vae"} <= {part["name"] for part in told["parts"]}

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asva_weights import ConversionError
+
 if TYPE_CHECKING:
     from transformers import Wav2Vec2Model
 
@@ -30,14 +32,14 @@ def load_wav2vec(folder: str | os.PathLike[str]) -> "Wav2Vec2Model":
         The encoder in float32 and evaluation mode.
 
     Raises:
-        ValueError: If the folder is missing, its weights are damaged, or they are not those of the encoder.
+        ConversionError: If the folder is missing, its weights are damaged, or they are not those of the encoder.
         ImportError: If transformers is not installed.
     """
     from safetensors import SafetensorError
     from transformers import Wav2Vec2Model
 
     if not Path(folder, "config.json").is_file():
-        raise ValueError(
+        raise ConversionError(
             f"`folder` must hold config.json and model.safetensors of wav2vec 2.0, got {folder}; "
             "fetch one with `hf download facebook/wav2vec2-base-960h --local-dir wav2vec2`."
         )
@@ -45,10 +47,12 @@ def load_wav2vec(folder: str | os.PathLike[str]) -> "Wav2Vec2Model":
     try:
         model, report = Wav2Vec2Model.from_pretrained(folder, **options)
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise ValueError(f"`folder` must hold a whole model.safetensors of wav2vec 2.0, got {folder}.") from error
+        raise ConversionError(f"`folder` must hold a whole model.safetensors of wav2vec 2.0, got {folder}.") from error
     wrong = [key for part in ("missing_keys", "unexpected_keys") for key in report[part] if not key.startswith(UNUSED)]
     if wrong:
-        raise ValueError(f"`folder` must hold the encoder's weights and no others, got {folder}: {sorted(wrong)[:3]}.")
+        raise ConversionError(
+            f"`folder` must hold the encoder's weights and no others, got {folder}: {sorted(wrong)[:3]}."
+        )
     return model.eval()
 
 

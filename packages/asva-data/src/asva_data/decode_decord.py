@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
+from math import inf
 
 from .clip import MediaError, Picture
 from .decode_pyav import display_matrix
 from .info import MediaInfo
-from .tracks import decode, picture_packets
+from .tracks import PicturePacket, decode, picture_packets
 
 CONTAINERS = ("mov", "matroska")
-CODECS = ("h264", "vp9")
+CODECS = ("h264", "vp9", "vp8", "libdav1d", "av1", "mjpeg", "ffv1")
 
 
 def decord_pictures(path: str | os.PathLike, info: MediaInfo, start: float) -> Iterator[Picture]:
@@ -47,7 +49,7 @@ def _times(path, info: MediaInfo) -> list[float]:
     if not any(name in info.container for name in CONTAINERS):
         raise _refusal(path, f"the container {info.container}")  # MPEG-TS: 47 of 48 frames at wrong places
     if info.codec not in CODECS:
-        raise _refusal(path, f"the codec {info.codec}")  # HEVC: random access lands one frame off
+        raise _refusal(path, f"the codec {info.codec}")  # HEVC, MPEG-2 and -4: wrong frames after a seek
     if info.zero or info.start:
         raise _refusal(path, "a track that does not start at zero")
     if info.pixel_aspect != 1:
@@ -57,11 +59,31 @@ def _times(path, info: MediaInfo) -> list[float]:
         raise _refusal(path, "an edit list that hides frames")  # hidden frames are shown, times are negative
     if any(packet.time is None for packet in packets):
         raise _refusal(path, "frames without time stamps")
-    first = next(decode(path, "video"), None)
-    a, b, c, d = (1, 0, 0, 1) if first is None else display_matrix(first)
+    if _has_open_groups(packets):
+        raise _refusal(path, "groups of pictures that are open")  # wrong frames after a seek
+    for first in islice(decode(path, "video"), 1):
+        _check_picture(path, first)
+    return sorted(packet.time for packet in packets)
+
+
+def _has_open_groups(packets: list[PicturePacket]) -> bool:
+    """Whether a frame is shown before the keyframe after which it is decoded."""
+    shown = -inf
+    for packet in packets:
+        shown = packet.time if packet.keyframe else shown
+        if packet.time < shown:
+            return True
+    return False
+
+
+def _check_picture(path, frame) -> None:
+    a, b, c, d = display_matrix(frame)
     if a * d - b * c < 0:
         raise _refusal(path, "a mirrored picture")
-    return sorted(packet.time for packet in packets)
+    if frame.interlaced_frame:
+        raise _refusal(path, "interlaced pictures")
+    if frame.format.components[0].bits > 8:  # converted otherwise, by up to 77 of 255
+        raise _refusal(path, "pictures of more than 8 bits")
 
 
 def _refusal(path, kind) -> MediaError:

@@ -1,6 +1,6 @@
 """Work on many items: in this process or by workers of Ray, with results in files that appear whole or not at all.
 
-A run that was killed goes on behind its last finished file. An item that fails costs only itself; so does one that
+A run that was killed goes on behind its last stored item. An item that fails costs only itself; so does one that
 kills its worker.
 """
 
@@ -165,6 +165,9 @@ def _run_on_ray(
         raise error.cause from error
     except RayError as error:
         raise MediaError(f"`workers` could not go on: {_last_line(error)}") from error
+    finally:
+        for worker in (*idle, *(worker for _, worker in begun.values())):
+            ray.kill(worker)  # else it holds its CPU as long as anybody holds the error
 
 
 def item_key(path: str | os.PathLike, root: str | os.PathLike, *more: object) -> str:

@@ -16,17 +16,20 @@ PREROLL = 2.0  # seconds decoded and dropped after a seek, so that codecs find t
 
 
 class PicturePacket(NamedTuple):
-    """One coded frame: its time on the file's clock in seconds, and whether an edit list hides it."""
+    """One coded frame: its time on the file's clock in seconds, whether an edit list hides it, if it is a keyframe."""
 
     time: float | None
     discard: bool
+    keyframe: bool
 
 
 def picture_packets(path: str | os.PathLike) -> list[PicturePacket]:
     """The coded frames of the picture in order of decoding, read without decoding."""
     with open_media(path) as container:
         packets = [packet for packet in container.demux(picture_track(container, path)) if packet.size]
-        return [PicturePacket(None if p.pts is None else float(p.pts * p.time_base), p.is_discard) for p in packets]
+        times = [None if packet.pts is None else float(packet.pts * packet.time_base) for packet in packets]
+        flags = [(packet.is_discard, packet.is_keyframe) for packet in packets]
+        return [PicturePacket(time, *flag) for time, flag in zip(times, flags, strict=True)]
 
 
 def first_time(path, kind: str) -> float | None:

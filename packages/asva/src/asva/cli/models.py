@@ -27,13 +27,18 @@ def list_models(json: options.Json = False) -> None:
     from asva_pipelines import METHODS, MODELS
 
     found = [_described(model) for model in MODELS.values()]
+    others = [
+        {"method": one.name, "summary": one.summary, "needs_model": one.needs_model}
+        for one in METHODS.values()
+        if not one.models
+    ]
     if json:
-        return print_json(found)
+        return print_json({"models": found, "methods": others})
     for one in found:
         typer.echo(f"{one['name']} ({one['state']}): {one['summary']}\n  licence: {one['licence']}")
-    for method in (method for method in METHODS.values() if not method.models):
-        takes = "takes a folder or hub id as `--model`" if method.needs_model else "needs no model"
-        typer.echo(f"--method {method.name} ({takes}): {method.summary}")
+    for one in others:
+        takes = "takes a folder or hub id as `--model`" if one["needs_model"] else "needs no model"
+        typer.echo(f"--method {one['method']} ({takes}): {one['summary']}")
 
 
 @models_app.command("info")

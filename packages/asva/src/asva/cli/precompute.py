@@ -40,7 +40,7 @@ def precompute(
 
     The recipe, or else the model's method, says how the sound is heard: keyframe and interp, avsyncd, i2vd (not at
     all) or audio-window (its taps). Train with --set data.kind=latents --set data.root=SHARDS; shards for another
-    method, and encoders of another model, are refused. A run that was stopped goes on behind the last finished shard.
+    method, and encoders of another model, are refused. A run that was stopped goes on behind the last stored piece.
 
     Examples:
 
