@@ -457,7 +457,7 @@ def test_folders_that_cannot_be_converted(sources, tmp_path):
 def test_a_folder_of_several_models(sources, tmp_path):
     for name in ("dynamicrafter", "avsyncd"):
         linked(sources / name, tmp_path / "both")
-    with pytest.raises(ModelError, match="holds DynamiCrafter 512 and AVSyncD: pass one of the files"):
+    with pytest.raises(ModelError, match="holds AVSyncD and DynamiCrafter 512: pass one of the files"):
         find_family(tmp_path / "both")
     torch.save({}, tmp_path / "BEATs_iter3.pt")
     torch.save({}, tmp_path / "BEATs_iter3_plus.pt")
