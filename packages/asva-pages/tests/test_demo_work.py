@@ -1,7 +1,6 @@
 """The work behind the page: uploads heard and seen, videos made as `asva sample` makes them, stopped at a step."""
 
 import multiprocessing
-import shlex
 import wave
 
 import anyio
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 
 from asva_pages import Limits, Settings
-from asva_pages.demo.requests import command_line
 from asva_pages.demo.stages import Cancelled
 from asva_pages.demo.uploads import Refused, check_head, checked_name, store
 from asva_pages.demo.work import Work, _answer, serve
@@ -56,17 +54,6 @@ def test_a_sound_is_heard_as_sample_hears_it(work, inputs, tmp_path):
 def test_a_picture_becomes_a_small_one(work, inputs, tmp_path):
     assert work.look(str(inputs / "ball.png"), str(tmp_path / "shown.png")) == {"height": 40, "width": 48}
     assert Image.open(tmp_path / "shown.png").size == (48, 40)
-
-
-def test_the_command_line_shown_makes_the_same_video(work, settings, inputs, tmp_path, asva):
-    given = wish(inputs, seed=3, prompt="a ball", options={"--steps": 2, "--keyframes": [0.25, 1.5]})
-    work.make(dict(given), str(tmp_path / "here.mp4"))
-    for name in ("knocks.wav", "ball.png"):
-        (tmp_path / name).write_bytes((inputs / name).read_bytes())
-    words = shlex.split(command_line(given, settings, tmp_path / "there.mp4"))
-    assert words[:2] == ["asva", "sample"]
-    assert asva(*words[1:], "--device", "cpu").code == 0
-    assert (tmp_path / "here.mp4").read_bytes() == (tmp_path / "there.mp4").read_bytes()
 
 
 def test_progress_rises_to_the_whole(work, told, inputs, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,6 +12,9 @@ import urllib.request
 import pytest
 
 from asva.cli.demo import parse_bytes
+from asva_pages import Limits, Settings
+from asva_pages.demo.requests import command_line
+from asva_pages.demo.work import Work
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,16 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing(tmp_path):
 
 def test_sizes_are_read():
     assert [parse_bytes(text) for text in ("200MB", "1.5 gb", "7")] == [200_000_000, 1_500_000_000, 7]
+
+
+def test_the_command_line_shown_makes_the_same_video(asva, small_model, inputs, tmp_path):
+    settings = Settings(model=str(small_model), folder=small_model, device="cpu", limits=Limits(seconds=3.0))
+    given = {"audio": inputs / "knocks.wav", "image": inputs / "ball.png", "prompt": "a ball", "seed": 3}
+    given["options"] = {"--steps": 2, "--keyframes": [0.25, 1.5]}
+    Work(settings, lambda told: None, lambda: False).make(dict(given), str(tmp_path / "here.mp4"))
+    for name in ("knocks.wav", "ball.png"):
+        (tmp_path / name).write_bytes((inputs / name).read_bytes())
+    words = shlex.split(command_line(given, settings, tmp_path / "there.mp4"))
+    assert words[:2] == ["asva", "sample"]
+    assert asva(*words[1:], "--device", "cpu").code == 0
+    assert (tmp_path / "here.mp4").read_bytes() == (tmp_path / "there.mp4").read_bytes()
