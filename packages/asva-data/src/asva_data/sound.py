@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from .clip import MediaError
 from .info import MediaInfo
 from .tracks import decode
+
+if TYPE_CHECKING:
+    import torch
 
 LAST_BLOCK = 4096  # samples; no codec pads more than this to fill its last block
 GAP = 0.05  # seconds; smaller jumps of the time stamps are rounding of the container
@@ -75,6 +77,8 @@ def load_sound(
         audio = load_audio(path, start=start, duration=duration)
     except ValueError as error:  # the reader's own word for a track it cannot read
         raise MediaError(str(error)) from error
+    import torch
+
     return torch.as_tensor(audio.waveform), audio.sample_rate
 
 

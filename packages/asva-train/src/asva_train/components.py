@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import damage_named
+from asva_pipelines.loading.folders import damage_named, shared_parts
 from asva_train.errors import RunError
 
 _CLASSES = {
@@ -73,7 +73,7 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
 
 
 def find_component(name: str, folders: Iterable[Path | None]) -> Path:
-    """The folder of a component: the first of ``folders`` that holds it.
+    """The folder of a component: the first of ``folders`` that holds it, or names one that its method shares.
 
     Raises:
         RunError: If none does.
@@ -83,6 +83,8 @@ def find_component(name: str, folders: Iterable[Path | None]) -> Path:
         for called in filter(None, (name, _OTHER_NAMES.get(name))):
             if (folder / called / "config.json").is_file():
                 return folder / called
+        if shared := shared_parts(folder).get(name):
+            return shared
     where = " or ".join(str(folder / name) for folder in searched)
     raise RunError(f"`{name}` must be in {where}, found nothing there. Train or convert it first.")
 

@@ -29,7 +29,7 @@ class ToldStages(Stages):
     """
 
     def __init__(self, request: Request, tell: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
-        super().__init__(quiet=True)
+        super().__init__()
         self._tell, self._stopped = tell, stopped
         self._costs = _costs(request)
         self._window, self._calls, self._windows = 0, 0, 1

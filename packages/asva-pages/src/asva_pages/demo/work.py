@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import logging
 import re
 import signal
 import sys
@@ -37,13 +36,25 @@ def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path)
             return
 
 
+class Remarks(logging.Handler):
+    """What the libraries say while something is made."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one remark."""
+        self.lines.append(record.getMessage())
+
+
 def _answer(work: Work, task: str, arguments: dict[str, Any], home: Path) -> tuple[str, Any]:
     from asva_pages.demo.stages import Cancelled
 
-    said = io.StringIO()
+    remarks, log = Remarks(), logging.getLogger("asva")
+    log.addHandler(remarks)
     try:
-        with contextlib.redirect_stderr(said):
-            result = getattr(work, task)(**arguments)
+        result = getattr(work, task)(**arguments)
     except Cancelled:
         return "cancelled", None
     except (ValueError, OSError, MemoryError) as error:
@@ -53,7 +64,9 @@ def _answer(work: Work, task: str, arguments: dict[str, Any], home: Path) -> tup
             return "refused", _line(error, home)
         traceback.print_exc(file=sys.__stderr__)
         return "failed", f"This failed in the server ({type(error).__name__}). Try again, or with other settings."
-    notes = [line.removeprefix("Note: ") for line in said.getvalue().splitlines() if line.startswith("Note: ")]
+    finally:
+        log.removeHandler(remarks)
+    notes = [line.removeprefix("Note: ") for line in remarks.lines if line.startswith("Note: ")]
     return "done", result | {"notes": [_public(note, home) for note in notes]}
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from asva_audio import imagebind_mel
 from asva_keyframe import curve_label
-from asva_keyframe.localizer_loss import LocalizerLoss
+from asva_keyframe.losses import LocalizerLoss
 from asva_train.clips import clip_source
 from asva_train.components import build_component, read_component, start_from
 from asva_train.task_recipes import LocalizerRecipe
