@@ -188,7 +188,7 @@ def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
     ("words", "said"),
     [
         (["curate", "{raw}", "{out}", "--recipe", "none"], "`recipe` must be a YAML file or one of"),
-        (["curate", "{raw}", "{out}", "--set", "filters.x.max=1"], "`filters.x.max` must name a field"),
+        (["curate", "{raw}", "{out}", "--set", "filters.x.max=1"], "`filters.x.measure` in "),
         (["curate", "{raw}", "{out}", "--set", "max"], "`--set` must be NAME=VALUE"),
         (["curate", "{raw}", "{out}/no/where"], "does not exist"),
         (["curate", "{out}", "{out}"], "`root` must be an existing folder"),

@@ -39,7 +39,7 @@ def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
         (("interp",), "Convert a model first"),
         (("vae", "--data", "no-such-folder"), "no-such-folder"),
         (("assemble", "--output", "out"), "vae"),
-        (("assemble", "--output", "out", "--settings", "nothing"), "`settings` must be a YAML file or a bundled name"),
+        (("assemble", "--output", "out", "--settings", "nothing"), "`settings` must be a YAML file or one of tiny"),
         (("assemble", "--output", "out", "--settings", "tiny-avsyncd"), "avsyncd_unet"),
         (("assemble", "--output", "out", "--settings", "tiny", "--set", "family=x"), "`family` must be one of keyvid"),
         (("avsyncd", "--recipe", "tiny-i2vd"), "recipe for avsyncd"),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 RESAMPLING = ("nearest", "blend")
+_NTSC = (24, 30, 48, 60, 120)  # rates that are meant where a number a thousandth below them is given
 LONGEST = 10_000_000  # frames; beyond it a number is a mistake, not a length
 
 
@@ -105,13 +106,14 @@ def count_frames(duration: float | Fraction, fps: float | Fraction) -> int:
 def exact_rate(fps: float | Fraction) -> Fraction:
     """The rate that a number stands for, as video files have it.
 
-    >>> exact_rate(29.97), exact_rate(12.5)
-    (Fraction(30000, 1001), Fraction(25, 2))
+    >>> exact_rate(29.97), exact_rate(12.5), exact_rate(3)
+    (Fraction(30000, 1001), Fraction(25, 2), Fraction(3, 1))
     """
     if not 0 < fps <= 1000:
         raise ValueError(f"`fps` must be above 0 and at most 1000, got {fps}.")
     ntsc = Fraction(round(fps) * 1000, 1001)
-    return ntsc if abs(float(fps) - ntsc) < 0.005 else Fraction(fps).limit_denominator(1001)
+    is_ntsc = round(fps) in _NTSC and abs(float(fps) - ntsc) < 0.005
+    return ntsc if is_ntsc else Fraction(fps).limit_denominator(1001)
 
 
 def nearest(place: Fraction) -> int:

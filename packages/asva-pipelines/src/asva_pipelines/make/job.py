@@ -75,7 +75,7 @@ class Job:
         from asva_pipelines.make.make_video import make_video
 
         return make_video(
-            self.request, self.targets, overwrite=self.overwrite, stages=stages, load=load, job=self.digest()
+            self.request, self.targets, overwrite=self.overwrite, stages=stages, load=load, job=self.digest
         )
 
 

@@ -33,7 +33,7 @@ def make_video(
     overwrite: bool = False,
     stages: Stages | None = None,
     load: Callable[..., Any] | None = None,
-    job: str = "",
+    job: Callable[[], str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Make a video and everything beside it.
 
@@ -43,7 +43,7 @@ def make_video(
         overwrite: Whether they may exist.
         stages: Is told what is being done; what it raises ends the work and leaves no file.
         load: In place of :func:`asva_pipelines.load_pipeline`, such as one that remembers what it has loaded.
-        job: Digest of what is made, for the record, by which a batch knows what is done; see :class:`Job`.
+        job: Gives the digest of what is made, for the record, by which a batch knows what is done; see :class:`Job`.
 
     Returns:
         The record, as it is written, and the files, the video last.
@@ -74,7 +74,7 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
     return targets | {"strip": strip}
 
 
-def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: str) -> dict[str, Any]:
+def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: Callable[[], str] | None) -> dict[str, Any]:
     clip, request = made.plan, made.request.request
     shown = None
     if made.keyframes is not None:
@@ -104,8 +104,8 @@ def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: str) ->
         record = make_record(made)
         record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
         record["seconds"] = dict(stages.seconds)
-        if job:
-            record["job"] = {"sha256": job, "video_bytes": draft["video"].stat().st_size}
+        if job is not None:
+            record["job"] = {"sha256": job(), "video_bytes": draft["video"].stat().st_size}
         write_json(draft["json"], record)
         if "image" in draft:
             draft["image"].write_bytes(made.picture)
