@@ -55,7 +55,7 @@ def lowest(session: nox.Session, folder: str) -> None:
     """Test each package with the oldest versions that it and its siblings say they take."""
     declared = [f"packages/{known_folders()[name]}/pyproject.toml" for name in closure(folder)]
     rows = [word for path in declared for word in ("--requirements", path)]
-    test_alone(session, folder, "--resolution", "lowest-direct", "--no-sources", *rows)
+    test_alone(session, folder, "--resolution", "lowest-direct", *rows)
 
 
 @nox.session
@@ -131,7 +131,7 @@ def test_alone(session: nox.Session, folder: str, *options: str) -> None:
     wheels = build_wheels()
     session.env["UV_LINK_MODE"] = link_mode()
     group = f"packages/{folder}/pyproject.toml:test"
-    session.install(*(wheels[name] for name in closure(folder)), "--group", group, *options)
+    session.install(*(wheels[name] for name in closure(folder)), "--no-sources", "--group", group, *options)
     session.run("uv", "pip", "check", external=True, silent=True)
     own = [folder.replace("-", "_"), f"packages/{folder}/tests"]  # the doctests of the installed modules, the tests
     targets = own + (["tests"] if folder == FOLDERS[-1] else [])

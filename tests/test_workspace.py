@@ -34,6 +34,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 USED_UNSEEN = {
+    "asva-pipelines": {"accelerate"},  # diffusers offloads with it
     "asva-train": {"tensorboard"},  # torch.utils.tensorboard needs it
     "asva-unet": {"transformers"},  # its tables fill the text and image towers
 }
