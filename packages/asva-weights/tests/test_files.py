@@ -55,7 +55,7 @@ def test_json_refuses_what_json_cannot_hold(tmp_path):
 
 def test_versions_name_the_packages_that_make_pixels():
     versions = files.package_versions()
-    assert {"python", "torch", "diffusers", "asva-kit", "asva-unet"} <= versions.keys()
+    assert {"python", "torch", "safetensors", "asva-weights"} <= versions.keys()
 
 
 def test_digest_is_sha256(tmp_path):
