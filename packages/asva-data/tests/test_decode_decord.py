@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from asva_data import MediaError, read_video
+from asva_data.decode_decord import _unpadded
 
 decord = pytest.importorskip("decord")
 OPUS = {"audio_codec": "libopus", "sample_rate": 48000}
@@ -89,3 +90,12 @@ def test_absent_decord_names_the_mend(media, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "decord", None)
     with pytest.raises(MediaError, match="`backend` must be 'pyav' here"):
         read_video(media.write_media(tmp_path / "a.mp4", num_frames=2), backend="decord")
+
+
+@pytest.mark.parametrize(("width", "channels"), [(96, 3), (96, 4), (16, 12)])
+def test_padding_of_rows_is_no_channel(width, channels):
+    """What decord returns depends on the processor, so the padded form is made here."""
+    colours = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
+    rows = np.zeros((5, width * channels), np.uint8)
+    rows[:, : 3 * width] = colours.reshape(5, -1)
+    np.testing.assert_array_equal(_unpadded(rows.reshape(5, width, channels)), colours)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,16 @@ from asva_data import MediaError
 from asva_data.datasets.shards import find_members
 from asva_data.many import ATTEMPTS, ray_running, run_many, store_many
 
-ray = pytest.importorskip("ray", reason="needs asva-data[scale]")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs asva-data[scale]")
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """Two CPUs of this machine; workers know this file by its content."""
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with ray_running(2, None):
+        import ray  # after its settings, which it reads as it is imported
+
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         yield ray.get_runtime_context().gcs_address
 
 
@@ -57,6 +60,15 @@ def asked(folder):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_workers_are_of_this_environment_also_where_uv_started_it(cluster, tmp_path):
+    """Else Ray starts them by `uv run`, which installs the project in its folder over what was installed here."""
+    import ray
+
+    assert "py_executable" not in ray.get_runtime_context().runtime_env
+    outcomes = run_many(range(4), lambda: lambda number: sys.prefix, workers=2)
+    assert [outcome.result for outcome in outcomes] == [sys.prefix] * 4
 
 
 def test_killed_workers_cost_the_items_they_held_and_nothing_else(cluster, tmp_path):
@@ -106,11 +118,12 @@ def test_a_killed_driver_goes_on(cluster, tmp_path):
     script = f"""
 import importlib.util, sys
 from functools import partial
+import ray
 spec = importlib.util.spec_from_file_location("many_on_ray", {__file__!r})
 module = importlib.util.module_from_spec(spec)
 sys.modules["many_on_ray"] = module
 spec.loader.exec_module(module)
-module.ray.cloudpickle.register_pickle_by_value(module)
+ray.cloudpickle.register_pickle_by_value(module)
 make, out = partial(module.work, {str(tmp_path)!r}, slow=0.3), {str(tmp_path / "out")!r}
 module.store_many(module.items(30), out, make, per_shard=2, workers=2, ray_address={cluster!r})
 """
@@ -139,6 +152,8 @@ def test_an_address_must_lead_somewhere(tmp_path):
 
 def wait_for_free_workers():
     """Until the actors of a dead driver are gone."""
+    import ray
+
     deadline = time.monotonic() + 60
     while ray.available_resources().get("CPU", 0) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)

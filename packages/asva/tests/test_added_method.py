@@ -14,7 +14,7 @@ from asva_data import read_video
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "tasks" / "method.md"
 MARKED = re.compile(r"^<!-- (file|not run): (.+?) -->\n```(\w+)\n(.*?)^```", flags=re.M | re.S)
-TESTS = ("asva-pipelines/tests/test_methods_registry.py", "asva-pipelines/tests/test_long_plan.py")
+TESTS = ("asva/tests/test_methods_registry.py", "asva-pipelines/tests/test_long_plan.py")
 
 
 @pytest.fixture(scope="module")

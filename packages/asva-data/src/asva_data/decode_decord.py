@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from math import inf
 
+import numpy as np
+
 from .clip import MediaError, Picture
 from .decode_pyav import display_matrix
 from .info import MediaInfo
@@ -31,9 +33,18 @@ def decord_pictures(path: str | os.PathLike, info: MediaInfo, start: float) -> I
         for index, time in enumerate(times):
             end = times[index + 1] if index + 1 < len(times) else time + 1 / info.fps
             if end > start:
-                yield Picture(time, end, lambda index=index: reader[index].asnumpy())
+                yield Picture(time, end, lambda index=index: _unpadded(reader[index].asnumpy()))
     except decord.DECORDError as error:
         raise MediaError(f"`path` must be a whole media file, got {path}, which decord cannot decode.") from error
+
+
+def _unpadded(rows: np.ndarray) -> np.ndarray:
+    """The colours of a frame, whose rows decord takes for more channels where FFmpeg pads them: `(height, width, 3)`.
+
+    Seen on processors with AVX-512, where rows are padded to 64 bytes: 96 pixels come as four channels, 16 as twelve.
+    """
+    height, width, _ = rows.shape
+    return np.ascontiguousarray(rows.reshape(height, -1)[:, : 3 * width]).reshape(height, width, 3)
 
 
 def _load():
