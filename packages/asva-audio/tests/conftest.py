@@ -11,6 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from asva_audio.mel import MEL_SCALE
+
 SHARED = (Path(__file__).parent / "../../../../shared").resolve()
 PARITY = Path(os.environ.get("ASVA_PARITY_DIR", SHARED / "parity"))
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", SHARED / "clips"))
@@ -26,6 +28,20 @@ class Fixture:
             {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(part)}
             for part in ("state/", "in/", "out/")
         )
+
+
+@pytest.fixture
+def rounding():
+    """``rounding(mel)``: by how much two processors may differ in the quiet bands of a frame (f, frames).
+
+    Both round the loudest band's amplitude to float32, and the logarithm of a quiet band's power shows it.
+    """
+
+    def allowed(mel):
+        log_power = mel * MEL_SCALE
+        return torch.finfo(torch.float32).eps * ((log_power.amax(-2, keepdim=True) - log_power) / 2).exp() / MEL_SCALE
+
+    return allowed
 
 
 def pytest_generate_tests(metafunc):

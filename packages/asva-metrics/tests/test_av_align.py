@@ -139,7 +139,8 @@ def test_matches_the_published_code_on_videos(parity, note):
         assert audio_peaks.tolist() == file["audio_peaks_s"]
         trajectory = flow_trajectory(frames_of(parity.folder / "avalign_video" / file["file"].replace("/", "__")))
         note(trajectory, file["flow_trajectory"])
-        np.testing.assert_allclose(trajectory, file["flow_trajectory"], rtol=0, atol=1e-9)
+        # With AVX-512 one mean of OpenCV's flow differs by 1.5e-9 of 6.8.
+        np.testing.assert_allclose(trajectory, file["flow_trajectory"], rtol=5e-10, atol=1e-9)
         for rule in ("2023", "2025", "javis"):
             video_peaks = motion_peaks(trajectory, file["fps"], rule=rule)
             if rule != "javis":

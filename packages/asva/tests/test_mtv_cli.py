@@ -77,3 +77,12 @@ def test_bad_input_is_one_line(sample, sounds, words, complaint):
 def test_tracks_are_for_this_method_alone(asva, sounds, inputs):
     ran = asva("sample", "--speech", sounds / "voice.wav", "--image", inputs / "ball.png", "--output", "out.mp4")
     assert ran.code != 0 and "`--speech` must be left out with the method keyvid: it is for mtv." in ran.complaint
+
+
+def test_the_released_models_classes_make_a_video(asva, sounds, inputs, method_model):
+    words = ["--audio", sounds / "voice.wav", "--image", inputs / "ball.png", "--output", "out.mp4"]
+    ran = asva("sample", "--model", method_model("mtv-as-released"), *words)
+    assert ran.code == 0, ran.err
+    assert read_video("out.mp4").frames.shape == (16, 32, 32, 3)
+    told = json.loads(open("out.json", encoding="utf-8").read())
+    assert told["method"] == "mtv" and told["memory"]["predicted_bytes"] > 0

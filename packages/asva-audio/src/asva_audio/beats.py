@@ -100,10 +100,10 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
         """(b, s) sound -> (b, frames, 128), :func:`beats_fbank`."""
         return beats_fbank(waveform, sample_rate)
 
-    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
+    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0, device: torch.device | None = None) -> Tensor:
         """The "no sound" input: (batch, frames, 128) zeros in normalised space, as many as ``seconds`` give."""
         frames = int((round(seconds * 16000) - 400) // 160) + 1
-        return torch.zeros(batch, frames, NUM_MEL_BINS, device=self.device)
+        return torch.zeros(batch, frames, NUM_MEL_BINS, device=device or self.device)
 
     def token_times(self, spectrogram: Tensor) -> Tensor:
         """(n, 2) float64 seconds, start and end of what each token hears."""
@@ -134,7 +134,7 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
         if padding is not None:
             tokens = tokens.masked_fill(padding[..., None], 0.0)
         hidden_states = self.norm(tokens + self.positions(tokens))
-        bias = self.bias(tokens.shape[1])
+        bias = self.bias(tokens.shape[1], tokens.device)
         collected = [hidden_states]
         for block in self.blocks:
             if torch.is_grad_enabled() and self.gradient_checkpointing:
@@ -149,11 +149,11 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
         patches = self.patch(fbank[:, None]).flatten(2).transpose(1, 2)
         return self.projection(self.patch_norm(patches))
 
-    def bias(self, num_tokens: int) -> Tensor:
+    def bias(self, num_tokens: int, device: torch.device | str = "cpu") -> Tensor:
         """(m, n, n) bias of attention by the distance between tokens, before the layers gate it."""
         config = self.config
         buckets = distance_buckets(num_tokens, config.num_buckets, config.max_distance)
-        return self.distance_bias(buckets.to(self.distance_bias.weight.device)).permute(2, 0, 1)
+        return self.distance_bias(buckets.to(device)).permute(2, 0, 1)
 
     def _check(self, fbank: Tensor) -> None:
         if fbank.ndim != 3 or fbank.shape[-1] != NUM_MEL_BINS:

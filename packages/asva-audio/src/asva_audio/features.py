@@ -20,7 +20,7 @@ class AudioEncoder(Protocol):
     def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
         """(b, s) sound -> the input of the encoder."""
 
-    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
+    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0, device: torch.device | None = None) -> Tensor:
         """The input that stands for "no sound"."""
 
     def token_times(self, spectrogram: Tensor) -> Tensor:
@@ -51,7 +51,12 @@ def multi_feature_tokens(
 
 
 def null_feature_tokens(
-    encoders: Mapping[str, AudioEncoder], taps: MultiFeatureEncoder, *, batch: int = 1, seconds: float = 2.0
+    encoders: Mapping[str, AudioEncoder],
+    taps: MultiFeatureEncoder,
+    *,
+    batch: int = 1,
+    seconds: float = 2.0,
+    device: torch.device | None = None,
 ) -> TimedTokens:
     """Timed tokens of "no sound", for dropped conditions and guidance: zeros in the space of each spectrogram.
 
@@ -62,12 +67,13 @@ def null_feature_tokens(
         taps: Which layers, and their projections.
         batch: Number of equal rows b.
         seconds: Length of the sound stood for, so that the tokens are as many.
+        device: Where the encoders run, if not where they lie.
 
     Returns:
         Tokens (b, n, d) and their seconds.
     """
     _check(encoders, taps.layers)
-    inputs = {name: encoders[name].null_spectrogram(1, seconds) for name in taps.layers}
+    inputs = {name: encoders[name].null_spectrogram(1, seconds, device) for name in taps.layers}
     timed = taps(*_run(encoders, taps.layers, inputs))
     return TimedTokens(timed.tokens.expand(batch, -1, -1), timed.times)
 

@@ -148,10 +148,10 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
         shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
         return imagebind_mel(waveform, sample_rate=sample_rate, **shape)
 
-    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0) -> Tensor:
+    def null_spectrogram(self, batch: int = 1, seconds: float = 2.0, device: torch.device | None = None) -> Tensor:
         """The "no sound" input, :func:`asva_audio.null_mel`; it is of one length, whatever ``seconds``."""
         shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
-        return null_mel(batch, **shape, device=self.device)
+        return null_mel(batch, **shape, device=device or self.device)
 
     def token_times(self, mel: Tensor) -> Tensor:
         """(f * t, 2) float64 seconds that each patch token hears; the class token, in front of them, hears all."""

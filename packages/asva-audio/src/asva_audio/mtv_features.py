@@ -32,9 +32,13 @@ class LogMelFrames(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(self, fps: float = 24, num_hidden_layers: int = 4, hidden_size: int = 64) -> None:
         super().__init__()
-        self.register_buffer("shift", torch.zeros(1))  # so that it has a device, a type and a file
+        self.shift = torch.nn.Parameter(torch.zeros(1), requires_grad=False)  # for a device, a type and a file
 
     def frame_features(self, waveform: Tensor, num_frames: int) -> Tensor:
+        """See the call, by which offloading brings what it needs."""
+        return self(waveform, num_frames)
+
+    def forward(self, waveform: Tensor, num_frames: int) -> Tensor:
         """(b, num_frames, layers, d) of (b, s) mono sound at 16 kHz; behind its end there is silence."""
         config = self.config
         pieces = config.num_hidden_layers

@@ -58,6 +58,14 @@ class IntervalInteractionBlock(nn.Module):
         return self.ff_out(F.gelu(self.ff_in(x), approximate="tanh"))
 
 
+class SpeakerEmbedding(nn.ParameterList):
+    """A vector for each speaker; offloading brings them along with `forward`, but a list cannot be called."""
+
+    def forward(self) -> Tensor:
+        """(s, d)."""
+        return torch.stack(list(self))
+
+
 class IntervalInteraction(nn.Module):
     """A stack of interaction blocks, after which speech and effects part again.
 
@@ -73,7 +81,7 @@ class IntervalInteraction(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(IntervalInteractionBlock(dim, num_heads, time_embed_dim) for _ in range(num_layers))
         told_apart = num_speakers if num_speakers > 1 else 0
-        self.speaker_embedding = nn.ParameterList(nn.Parameter(torch.zeros(dim)) for _ in range(told_apart))
+        self.speaker_embedding = SpeakerEmbedding(nn.Parameter(torch.zeros(dim)) for _ in range(told_apart))
 
     def forward(self, speech: Tensor, effects: Tensor, temb: Tensor) -> tuple[Tensor, Tensor]:
         """Let the tracks of each interval look at each other.
@@ -88,7 +96,7 @@ class IntervalInteraction(nn.Module):
         """
         speakers = speech.shape[1]
         if len(self.speaker_embedding):
-            speech = speech + torch.stack(list(self.speaker_embedding))[:, None, None]
+            speech = speech + self.speaker_embedding.forward()[:, None, None]
         speech = speech.transpose(1, 2).flatten(2, 3)  # (b, t, s n, d)
         for block in self.blocks:
             speech, effects = block(speech, effects, temb)

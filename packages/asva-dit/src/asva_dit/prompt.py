@@ -84,12 +84,15 @@ class MTVPrompt:
         return cls(match["scene"], looks, int(match["active"]))
 
 
-def prompt_embeds(tokenizer: Any, encoder: Any, prompts: list[str], length: int) -> Tensor:
-    """Text tokens (b, length, d), padded or cut to the length that the transformer takes; T5's or CLIP's."""
+def prompt_embeds(tokenizer: Any, encoder: Any, prompts: list[str], length: int, device: Any = None) -> Tensor:
+    """Text tokens (b, length, d), padded or cut to the length that the transformer takes; T5's or CLIP's.
+
+    An offloaded encoder lies elsewhere than on the `device` where it runs; without it the encoder's own is taken.
+    """
     limit = getattr(encoder.config, "max_position_embeddings", None)
     ids = tokenizer(
         prompts, padding="max_length", max_length=min(length, limit or length), truncation=True, return_tensors="pt"
     ).input_ids
-    embeds = encoder(ids.to(encoder.device))[0]
+    embeds = encoder(ids.to(device or encoder.device))[0]
     missing = length - embeds.shape[1]
     return torch.nn.functional.pad(embeds, (0, 0, 0, missing)) if missing > 0 else embeds

@@ -249,7 +249,10 @@ class VideoPipeline(DiffusionPipeline):
 
     def _text_tokens(self, prompts: Sequence[str], lacks_text: bool) -> dict[bool, Tensor]:
         """(b, n, d) of the prompts (True) and, if a branch lacks them, of no words (False)."""
-        return both(lambda words: text_tokens(self.tokenizer, self.text_encoder, words), prompts, [""], lacks_text)
+        device = self._execution_device
+        return both(
+            lambda words: text_tokens(self.tokenizer, self.text_encoder, words, device), prompts, [""], lacks_text
+        )
 
     def _image_tokens(self, pixels: Tensor, lacks_image: bool) -> dict[bool, Tensor]:
         """(b, n, d) of pictures (b, 3, h, w) (True) and, if a branch lacks them, of mid grey (False)."""

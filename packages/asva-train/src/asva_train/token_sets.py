@@ -56,7 +56,11 @@ class TokenSet:
     def hear(self, encoders: Mapping[str, nn.Module], heard: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tokens (b, n, d) by name, of the spectrogram that each audio encoder hears."""
         if self.method == "keyvid":
-            return {"audio": audio_tokens(encoders["audio_encoder"], heard["audio_encoder"])}
+            return {
+                "audio": audio_tokens(
+                    encoders["audio_encoder"], heard["audio_encoder"], encoders["audio_encoder"].device
+                )
+            }
         if self.method == "avsyncd":
             return {"audio": segment_tokens(encoders["audio_encoder"], heard["audio_encoder"])}
         return {

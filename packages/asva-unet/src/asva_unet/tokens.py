@@ -10,11 +10,14 @@ from torch import Tensor
 from asva_unet.openclip import clip_image_pixels
 
 
-def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str]) -> Tensor:
-    """(b, n, d) hidden states of the prompts, padded or cut to the tokenizer's length."""
+def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str], device: Any = None) -> Tensor:
+    """(b, n, d) hidden states of the prompts, padded or cut to the tokenizer's length.
+
+    An offloaded encoder lies elsewhere than on the `device` where it runs; without it the encoder's own is taken.
+    """
     length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
     ids = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-    return text_encoder(ids.input_ids.to(text_encoder.device)).last_hidden_state
+    return text_encoder(ids.input_ids.to(device or text_encoder.device)).last_hidden_state
 
 
 def image_tokens(image_encoder: Any, pixels: Tensor) -> Tensor:

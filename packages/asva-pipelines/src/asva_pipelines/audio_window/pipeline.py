@@ -130,7 +130,8 @@ class AudioWindowPipeline(VideoPipeline):
         audio: dict[bool, Tensor | None] = {True: heard.tokens, False: None}
         if lacks_audio:
             seconds = waveform.shape[1] / self.config.sample_rate
-            audio[False] = null_feature_tokens(encoders, self.taps, batch=len(sounds), seconds=seconds).tokens
+            nothing = {"batch": len(sounds), "seconds": seconds, "device": waveform.device}
+            audio[False] = null_feature_tokens(encoders, self.taps, **nothing).tokens
         times = frame_times(self.config.num_frames, self.config.fps)
         return audio, heard.mask(times, settings.radius / self.config.fps).to(self._execution_device)
 

@@ -97,7 +97,7 @@ class AVSyncDPipeline(VideoPipeline):
         from asva_audio import segment_mask, segment_tokens
 
         encoder, device = self.audio_encoder, self._execution_device
-        silence = encoder.null_spectrogram()
+        silence = encoder.null_spectrogram(device=device)
         mel = silence.expand(len(sounds), -1, -1, -1)
         if sounds[0] is not None:
             mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]), self.config.sample_rate)

@@ -142,7 +142,9 @@ class InterpolatingPipeline(VideoPipeline):
         shape = self.audio_encoder.config
         silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
         heard = silence.expand(len(pixels), -1, -1, -1) if mel is None else mel
-        audio = both(lambda mels: audio_tokens(self.audio_encoder, mels), heard, silence, lacks_audio)
+        audio = both(
+            lambda mels: audio_tokens(self.audio_encoder, mels, self._execution_device), heard, silence, lacks_audio
+        )
         projectors = {"keyframe": self.image_projector, "interp": self.interp_image_projector or self.image_projector}
         projectors = {stage: projectors[stage] for stage in guidance}
         projected = {id(one): {k: project(one, v) for k, v in towers.items()} for one in projectors.values()}

@@ -58,6 +58,6 @@ class ClipTokens:
         return replace(self, **cast)
 
 
-def audio_tokens(audio_encoder: Any, mel: Tensor) -> Tensor:
-    """(b, n, d) output of the trunk's last block for normalised mels."""
-    return audio_encoder(mel.to(audio_encoder.device)).last_hidden_state
+def audio_tokens(audio_encoder: Any, mel: Tensor, device: Any) -> Tensor:
+    """(b, n, d) output of the trunk's last block for normalised mels, on the device where it runs."""
+    return audio_encoder(mel.to(device)).last_hidden_state

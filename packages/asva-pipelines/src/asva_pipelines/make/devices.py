@@ -34,7 +34,13 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
             continue
         say_credit(folder, note)
         place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
-        found = choose(folder, None if folder is plan.interpolator else plan.method.name, **size, **place, **further)
+        try:
+            found = choose(
+                folder, None if folder is plan.interpolator else plan.method.name, **size, **place, **further
+            )
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:  # a network of others' making
+            note(f"its memory could not be predicted ({type(error).__name__}: {error}); the run goes on without")
+            continue
         request = replace(request, dtype=found.dtype, offload=found.offload)
         if choice is None or found.prediction.peak > choice.prediction.peak:
             choice = found

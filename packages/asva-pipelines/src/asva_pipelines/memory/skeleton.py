@@ -53,4 +53,4 @@ def _part(folder: Path, value: Any, dtype: torch.dtype) -> Any:
             network = made.from_config(made.load_config(folder))
         else:
             network = made(made.config_class.from_pretrained(folder))
-    return network.to(dtype).eval()
+    return network.to("meta", dtype).eval()  # what was made by `torch.Tensor(...)` heeds no device

@@ -211,7 +211,7 @@ class MTVPipeline(VideoPipeline):
     def _texts(self, words: list[str]) -> dict[str, Tensor]:
         """Text tokens of each branch: zeros where the text is left out."""
         length = self.transformer.config.max_text_seq_length
-        embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length)
+        embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length, self._execution_device)
         return {"none": torch.zeros_like(embeds), "text": embeds, "full": embeds}
 
     def _hear(self, tracks: list[Tracks], settings: MTVSampling, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:

@@ -30,28 +30,30 @@ class FirstFrameConv(nn.Conv2d):
         self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1, *, first_frame: bool = True
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2)
-        self.conv_temp = zero_(nn.Linear(3 * out_channels, out_channels))
-        self.first_frame = first_frame
+        self.conv_temp = zero_(_ThreeFrames(out_channels, first_frame))
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """``x`` (b*t, c, h, w)."""
         x = super().forward(x).contiguous(memory_format=torch.channels_last)
-        plane = frame_plane(x, num_frames)
-        mixed = self._with_first(plane) if self.first_frame else self._with_neighbours(plane)
-        return x + frame_images(mixed, x.shape)
+        return x + frame_images(self.conv_temp(frame_plane(x, num_frames)), x.shape)
 
-    def _with_first(self, plane: Tensor) -> Tensor:
-        first, before, current = self._taps()
+
+class _ThreeFrames(nn.Linear):
+    """The share of three frames in each; called as a layer is, so that offloading brings its weights."""
+
+    def __init__(self, channels: int, first_frame: bool) -> None:
+        super().__init__(3 * channels, channels)
+        self.first_frame = first_frame
+
+    def forward(self, plane: Tensor) -> Tensor:
+        """(b, c, t, p) of frames t and pixels p."""
+        kernels = self.weight[:, :, None, None].chunk(3, dim=1)  # of one frame by one pixel
+        if not self.first_frame:
+            return F.conv2d(plane, torch.cat(kernels, dim=2), self.bias, padding=(1, 0))
+        first, before, current = kernels
         padded = torch.cat([plane[:, :, :1], plane], dim=2)
-        shares = F.conv2d(padded, torch.cat([before, current], dim=2), self.conv_temp.bias)
+        shares = F.conv2d(padded, torch.cat([before, current], dim=2), self.bias)
         return shares + F.conv2d(plane[:, :, :1], first)
-
-    def _with_neighbours(self, plane: Tensor) -> Tensor:
-        return F.conv2d(plane, torch.cat(self._taps(), dim=2), self.conv_temp.bias, padding=(1, 0))
-
-    def _taps(self) -> tuple[Tensor, ...]:
-        """The weight of each of the three frames, as kernels of one frame by one pixel."""
-        return self.conv_temp.weight[:, :, None, None].chunk(3, dim=1)
 
 
 class ClipGroupNorm(GroupNorm):
