@@ -1,7 +1,7 @@
 """A file's sound track opened, searched and decoded block by block; what FFmpeg says becomes one line."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def existing_file(path: Path) -> Path:
 
 
 @contextmanager
-def open_sound(path: Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+def open_sound(path: Path) -> Generator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The file and its best sound track, errors in one line that names the file."""
     try:
         with _open(path) as container:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def demix_file(
 
 
 @contextmanager
-def _naming(argument: str) -> Iterator[None]:
+def _naming(argument: str) -> Generator[None]:
     """Let an error about a path say which one it was."""
     try:
         yield

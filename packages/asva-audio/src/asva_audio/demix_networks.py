@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -122,7 +122,7 @@ def _network_class() -> type["HTDemucs"]:
 
 
 @contextmanager
-def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+def _explained(path: str | os.PathLike[str]) -> Generator[None]:
     try:
         yield
     except pickle.UnpicklingError as error:

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -266,7 +266,7 @@ class _Writer:
 
 
 @contextmanager
-def only_run(folder: Path) -> Iterator[None]:
+def only_run(folder: Path) -> Generator[None]:
     """Refuse another run on a folder while this one lasts, however it ends.
 
     Raises:
@@ -287,7 +287,7 @@ def only_run(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def ray_running(workers: int, address: str | None) -> Iterator[None]:
+def ray_running(workers: int, address: str | None) -> Generator[None]:
     """Ray, as it runs already, as the cluster at an address, or as one of this machine alone that ends with the run.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 
 @contextmanager
-def open_media(path: str | os.PathLike) -> Iterator[av.container.InputContainer]:
+def open_media(path: str | os.PathLike) -> Generator[av.container.InputContainer]:
     """Open a local file; FFmpeg's errors inside the block become MediaError."""
     path = Path(path)
     if not path.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,7 +165,7 @@ def _measure(tasks: list[ClipTask], measurer: Measurer, workers: int, on_clip: C
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _one_thread() -> Generator[None]:
     """OpenCV on one thread, as in the workers: its sums depend on their number in the last digits."""
     import cv2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -205,7 +205,7 @@ class VideoPipeline(DiffusionPipeline):
             return str(api.upload_folder(repo_id=repo_id, folder_path=home, commit_message=commit_message))
 
     @contextmanager
-    def _ready(self) -> Iterator[None]:
+    def _ready(self) -> Generator[None]:
         """Networks in evaluation mode while sampling; on every way out as they were, and offloaded again."""
         modules = [part for part in self.components.values() if isinstance(part, torch.nn.Module) and part.training]
         for module in modules:

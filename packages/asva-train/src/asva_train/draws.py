@@ -1,6 +1,6 @@
 """Random draws that depend on the place in the run alone, so that a resumed run draws the same."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ def generator_at(*place: int) -> torch.Generator:
 
 
 @contextmanager
-def layer_draws(*place: int) -> Iterator[None]:
+def layer_draws(*place: int) -> Generator[None]:
     """Inside, layers that draw by themselves (dropout, drop path) follow ``place``; outside nothing is changed."""
     with torch.random.fork_rng():
         torch.manual_seed(generator_at(*place).initial_seed())

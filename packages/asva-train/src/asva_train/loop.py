@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -207,7 +207,7 @@ class Run:
                 log_previews(self.accelerator, self.task.previews(), self.step, self.home / "previews")
 
     @contextmanager
-    def averaged_weights(self) -> Iterator[None]:
+    def averaged_weights(self) -> Generator[None]:
         """Inside, the module holds the averaged weights, if there are any."""
         if self.ema is None:
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,7 +47,7 @@ class StressedNetwork:
 
 
 @contextmanager
-def stressed(unet: UNet2DConditionModel, stress: Tensor) -> Iterator[None]:
+def stressed(unet: UNet2DConditionModel, stress: Tensor) -> Generator[None]:
     """Multiply the cross attention probabilities of a U-Net's text tokens while the block lasts.
 
     ``sum_n (stress_n p_n) v_n = sum_n p_n (stress_n v_n)``: values are scaled in place of probabilities, which need

@@ -9,7 +9,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,7 +36,7 @@ _NUMBERS = re.compile(r"\[\n([^\[\]{}\"]*)\]")
 
 
 @contextmanager
-def staged(*targets: Path) -> Iterator[list[Path]]:
+def staged(*targets: Path) -> Generator[list[Path]]:
     """Write several files so that all of them appear, complete, or none does.
 
     The files are written in a hidden folder beside the first target and moved to their names at the end.

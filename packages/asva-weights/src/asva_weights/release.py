@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Family:
 
 
 @contextmanager
-def blame(path: Path, what: str) -> Iterator[None]:
+def blame(path: Path, what: str) -> Generator[None]:
     """Let an error of a converter name the file, and what it should have been."""
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def check_space(destination: Path, needed: int) -> None:
 
 
 @contextmanager
-def fresh(destination: Path) -> Iterator[Path]:
+def fresh(destination: Path) -> Generator[Path]:
     """A folder beside the destination that takes its name when the block ends well, and is removed otherwise.
 
     A block may also put a single file of it there.

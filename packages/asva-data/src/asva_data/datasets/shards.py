@@ -8,7 +8,7 @@ import os
 import secrets
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -88,7 +88,7 @@ class TarShards:
             raise MediaError(f"`json` must be JSON, got something else in {key}.") from error
 
     @contextmanager
-    def as_file(self, key: str, ending: str = "mp4") -> Iterator[Path]:
+    def as_file(self, key: str, ending: str = "mp4") -> Generator[Path]:
         """One file of a sample under a temporary name, for readers that want a path."""
         data = self.read(key, ending)
         with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +20,7 @@ def new_home() -> Path:
 
 
 @contextlib.contextmanager
-def occupied(home: Path) -> Iterator[None]:
+def occupied(home: Path) -> Generator[None]:
     """Make the folder, and remove it in the end, after those that killed servers left.
 
     The lock lies beside the folder and is taken before there is one, so that no living server's folder is ever without.

@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Server:
         self.drawn: asyncio.Task[Any] | None = None
 
     @contextlib.asynccontextmanager
-    async def live(self, app: Starlette) -> AsyncIterator[None]:
+    async def live(self, app: Starlette) -> AsyncGenerator[None]:
         """From the start to the end of the server."""
         del app
         with occupied(self.home):
@@ -203,7 +203,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def _busy(session: Session) -> Iterator[None]:
+def _busy(session: Session) -> Generator[None]:
     """While files are on their way; a session does not end meanwhile."""
     if session.busy >= AT_ONCE:
         raise Refused(429, "Two files are on their way already: wait for them.")

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
 
 
 @contextmanager
-def damage_named(folder: Path) -> Iterator[None]:
+def damage_named(folder: Path) -> Generator[None]:
     """One clear error for the many ways in which a folder of weights can be broken."""
     from safetensors import SafetensorError
 
@@ -157,7 +157,7 @@ def damage_named(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _no_chatter() -> Iterator[None]:
+def _no_chatter() -> Generator[None]:
     """Progress bars and remarks of the libraries would stand between the lines of ours."""
     import diffusers.utils.logging as diffusers_log
     import transformers.utils.logging as transformers_log

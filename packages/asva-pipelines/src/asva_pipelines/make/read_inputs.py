@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ SOUND_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 @contextmanager
-def naming(option: str, argument: str = "path") -> Iterator[None]:
+def naming(option: str, argument: str = "path") -> Generator[None]:
     """Let an error about an argument of a function name the option that gave it."""
     try:
         yield
