@@ -94,7 +94,7 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
 
     def grid(self, frames: int) -> tuple[int, int]:
         """Number of patches as (time, mel) for ``frames`` frames of the filter bank."""
-        return frames // self.config.patch_size, NUM_MEL_BINS // self.config.patch_size
+        return frames // self.config["patch_size"], NUM_MEL_BINS // self.config["patch_size"]
 
     def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
         """(b, s) sound -> (b, frames, 128), :func:`beats_fbank`."""
@@ -108,7 +108,7 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
     def token_times(self, spectrogram: Tensor) -> Tensor:
         """(n, 2) float64 seconds, start and end of what each token hears."""
         time, mel = self.grid(spectrogram.shape[1])
-        times = patch_times(time, size=self.config.patch_size, stride=self.config.patch_size)
+        times = patch_times(time, size=self.config["patch_size"], stride=self.config["patch_size"])
         return times.repeat_interleave(mel, dim=0).to(spectrogram.device)
 
     def forward(
@@ -152,21 +152,21 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
     def bias(self, num_tokens: int, device: torch.device | str = "cpu") -> Tensor:
         """(m, n, n) bias of attention by the distance between tokens, before the layers gate it."""
         config = self.config
-        buckets = distance_buckets(num_tokens, config.num_buckets, config.max_distance)
+        buckets = distance_buckets(num_tokens, config["num_buckets"], config["max_distance"])
         return self.distance_bias(buckets.to(device)).permute(2, 0, 1)
 
     def _check(self, fbank: Tensor) -> None:
         if fbank.ndim != 3 or fbank.shape[-1] != NUM_MEL_BINS:
             raise ValueError(f"`fbank` must have shape (b, frames, {NUM_MEL_BINS}), got {tuple(fbank.shape)}.")
-        if fbank.shape[1] < self.config.patch_size:
-            seconds = (self.config.patch_size + 1.5) * FRAME_SHIFT
+        if fbank.shape[1] < self.config["patch_size"]:
+            seconds = (self.config["patch_size"] + 1.5) * FRAME_SHIFT
             raise ValueError(
-                f"`fbank` must hold at least {self.config.patch_size} frames, got {fbank.shape[1]}; "
+                f"`fbank` must hold at least {self.config['patch_size']} frames, got {fbank.shape[1]}; "
                 f"pad the sound to {seconds:g} s with `fit`."
             )
 
 
-def _token_padding(padding: Tensor, frames: torch.Size, num_tokens: int) -> Tensor:
+def _token_padding(padding: Tensor, frames: tuple[int, ...], num_tokens: int) -> Tensor:
     """(b, s) of samples or frames -> (b, n) of tokens, in two even divisions; what is left over is not looked at."""
     if padding.ndim != 2 or len(padding) != frames[0] or padding.shape[1] < frames[1] or padding.dtype != torch.bool:
         raise ValueError(

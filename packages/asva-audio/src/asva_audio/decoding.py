@@ -40,7 +40,7 @@ def open_sound(path: Path) -> Generator[tuple[av.container.InputContainer, av.Au
     try:
         with _open(path) as container:
             stream = container.streams.best("audio")
-            if stream is None:
+            if not isinstance(stream, av.AudioStream):
                 raise AudioError(f"{path} has no sound track; give a sound of its own.")
             stream.codec_context.thread_count = 1
             yield container, stream

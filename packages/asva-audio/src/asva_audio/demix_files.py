@@ -48,10 +48,11 @@ def demix_file(
         ValueError: If a file cannot be read, or a given track does not fit the sound.
         ImportError: If `weights` are given and torchaudio is missing.
     """
+    given = given or {}
     if given and weights is not None:
         raise ValueError("`given` and `weights` exclude each other: give one.")
     audio = _read(source, start, duration, "source")
-    demixer = _demixer(given or {}, rest, weights, start, duration)
+    demixer = _demixer(given, rest, weights, start, duration)
     stems = demixer(audio.waveform, audio.sample_rate)
     method = "given" if given else "masks" if weights is None else "demucs"
     record = {"source": _named(source), "start": start, "method": method, "approximate": method == "masks"}
@@ -88,7 +89,8 @@ def _demixer(
     given: Mapping[str, Path], rest: str, weights: Path | None, start: float, duration: float | None
 ) -> Demixer:
     if given:
-        return GivenStems(**{name: _read(path, start, duration, name) for name, path in given.items()}, rest=rest)
+        tracks: dict[str, Any] = {name: _read(path, start, duration, name) for name, path in given.items()}
+        return GivenStems(**tracks, rest=rest)
     if weights is None:
         return MaskDemixer()
     with _naming("weights"):

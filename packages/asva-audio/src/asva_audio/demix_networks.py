@@ -136,7 +136,7 @@ def _explained(path: str | os.PathLike[str]) -> Generator[None]:
 
 
 def _read_pickle(path: str | os.PathLike[str]) -> Mapping[str, Any]:
-    allowed = [_network_class(), Fraction]
+    allowed: list[Any] = [_network_class(), Fraction]
     with _explained(path), torch.serialization.safe_globals(allowed):
         package = torch.load(path, map_location="cpu", weights_only=True)
         if package["klass"] is not allowed[0]:

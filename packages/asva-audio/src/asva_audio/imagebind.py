@@ -140,23 +140,23 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
     @property
     def grid(self) -> tuple[int, int]:
         """Number of patches as (frequency, time)."""
-        size, (step_f, step_t) = self.config.patch_size, self.strides
-        return (self.config.num_mel_bins - size) // step_f + 1, (self.config.num_frames - size) // step_t + 1
+        size, (step_f, step_t) = self.config["patch_size"], self.strides
+        return (self.config["num_mel_bins"] - size) // step_f + 1, (self.config["num_frames"] - size) // step_t + 1
 
     def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
         """(b, s) sound -> (b, 1, num_mel_bins, num_frames), :func:`asva_audio.imagebind_mel`."""
-        shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
+        shape = {"num_mel_bins": self.config["num_mel_bins"], "num_frames": self.config["num_frames"]}
         return imagebind_mel(waveform, sample_rate=sample_rate, **shape)
 
     def null_spectrogram(self, batch: int = 1, seconds: float = 2.0, device: torch.device | None = None) -> Tensor:
         """The "no sound" input, :func:`asva_audio.null_mel`; it is of one length, whatever ``seconds``."""
-        shape = {"num_mel_bins": self.config.num_mel_bins, "num_frames": self.config.num_frames}
+        shape = {"num_mel_bins": self.config["num_mel_bins"], "num_frames": self.config["num_frames"]}
         return null_mel(batch, **shape, device=device or self.device)
 
     def token_times(self, mel: Tensor) -> Tensor:
         """(f * t, 2) float64 seconds that each patch token hears; the class token, in front of them, hears all."""
         frequency, time = self.grid
-        times = patch_times(time, size=self.config.patch_size, stride=self.strides[1])
+        times = patch_times(time, size=self.config["patch_size"], stride=self.strides[1])
         return times.repeat(frequency, 1).to(mel.device)
 
     def forward(self, mel: Tensor, output_hidden_states: bool = False) -> AudioEncoderOutput:
@@ -172,7 +172,7 @@ class ImageBindAudioEncoder(ModelMixin, ConfigMixin):
         Raises:
             ValueError: If the shape of ``mel`` does not fit the configuration.
         """
-        expected = (1, self.config.num_mel_bins, self.config.num_frames)
+        expected = (1, self.config["num_mel_bins"], self.config["num_frames"])
         if mel.ndim != 4 or tuple(mel.shape[1:]) != expected:
             raise ValueError(f"`mel` must have shape (b, {', '.join(map(str, expected))}), got {tuple(mel.shape)}.")
         hidden_states = self.embed(mel.to(self.patch.weight.dtype))

@@ -1,7 +1,7 @@
 """Features of several encoders and layers as one sequence of timed tokens (open-domain, section 4, multi-feature)."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,13 +47,13 @@ class MultiFeatureEncoder(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        sources: Mapping[str, Mapping[str, int | Sequence[int]]] | None = None,
+        sources: Mapping[str, Mapping[str, Any]] | None = None,
         output_dim: int = 1024,
         normalize: bool = False,
     ) -> None:
         super().__init__()
         self.taps = _taps(PAPER_SOURCES if sources is None else sources)
-        self.projections = nn.ModuleDict({source: nn.ModuleDict() for source, _, _ in self.taps})
+        self.projections: Any = nn.ModuleDict({source: nn.ModuleDict() for source, _, _ in self.taps})
         for source, layer, width in self.taps:
             self.projections[source][str(layer)] = nn.Linear(width, output_dim)
 
@@ -84,7 +84,7 @@ class MultiFeatureEncoder(ModelMixin, ConfigMixin):
         return TimedTokens(torch.cat(tokens, dim=1), torch.cat(times))
 
     def _project(self, projection: nn.Linear, feature: Tensor) -> Tensor:
-        if self.config.normalize:
+        if self.config["normalize"]:
             feature = F.layer_norm(feature.float(), feature.shape[-1:], eps=1e-6)
         return projection(feature.to(projection.weight.dtype))
 
@@ -107,7 +107,7 @@ class MultiFeatureEncoder(ModelMixin, ConfigMixin):
                     )
 
 
-def _taps(sources: Mapping[str, Mapping[str, int | Sequence[int]]]) -> tuple[AudioTap, ...]:
+def _taps(sources: Mapping[str, Mapping[str, Any]]) -> tuple[AudioTap, ...]:
     if not sources:
         raise ValueError("`sources` must name at least one encoder, got none.")
     taps = []

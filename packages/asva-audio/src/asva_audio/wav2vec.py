@@ -3,7 +3,7 @@
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -43,9 +43,10 @@ def load_wav2vec(folder: str | os.PathLike[str]) -> "Wav2Vec2Model":
             f"`folder` must hold config.json and model.safetensors of wav2vec 2.0, got {folder}; "
             "fetch one with `hf download facebook/wav2vec2-base-960h --local-dir wav2vec2`."
         )
-    options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True, "dtype": torch.float32}
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
     try:
-        model, report = Wav2Vec2Model.from_pretrained(folder, **options)
+        loaded: Any = Wav2Vec2Model.from_pretrained(folder, output_loading_info=True, **options)
+        model, report = loaded
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ConversionError(f"`folder` must hold a whole model.safetensors of wav2vec 2.0, got {folder}.") from error
     wrong = [key for part in ("missing_keys", "unexpected_keys") for key in report[part] if not key.startswith(UNUSED)]

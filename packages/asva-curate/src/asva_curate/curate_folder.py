@@ -30,7 +30,7 @@ SYNC = "local_sync"
 ENOUGH = 100
 """Files that tell which filters judge nothing, since all are measured alike."""
 
-OnStep = Callable[[str, int, int], None]
+OnStep = Callable[[str, int, int], Any]
 MakeScores = Mapping[str, Callable[[], Score]]
 
 
@@ -104,8 +104,7 @@ def curate_folder(
     clips = sum(clip.kept for verdict in settled for clip in verdict.clips)
     cut: dict[str, Any] = {"failed": {}}
     if shards:
-        stage = partial(on_step, "cutting clips", total=max(1, clips))
-        stage(0)
+        stage = _stage(on_step, "cutting clips", max(1, clips))
         cut = shard_clips(settled, out / "shards", on_done=stage, **options)
     done = CuratedFolder(
         counts=counts,
@@ -117,6 +116,11 @@ def curate_folder(
     if records is not None:  # the last thing, as measurements are read from them
         shutil.rmtree(records, ignore_errors=True)
     return done
+
+
+def _stage(on_step: OnStep, name: str, total: int) -> Callable[[int], None]:
+    on_step(name, 0, total)
+    return lambda done: on_step(name, done, total)
 
 
 def _asked_for(recipe: Recipe, scores: MakeScores) -> dict[str, Callable[[], Score]]:
@@ -152,8 +156,7 @@ def _measured(
         return []
     check_measurable(recipe, scores)
     records.parent.mkdir(exist_ok=True)
-    stage = partial(on_step, "measuring videos", total=sum(len(files) for _, files in sets))
-    stage(0)
+    stage = _stage(on_step, "measuring videos", sum(len(files) for _, files in sets))
     make = partial(_made, scores) if scores else None
     return measure_files(
         sets, records, plan=_plan(scores), make_scores=make, scores=list(scores), on_done=stage, **options

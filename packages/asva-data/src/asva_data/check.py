@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .clip import MediaError
 from .datasets.encodings import encoding_of, load_text_encodings
@@ -67,7 +68,7 @@ def check_dataset(
     sound: bool = True,
     deep: bool = False,
     motion_scores: str | os.PathLike | None = None,
-    on_file: Callable[[int, int, Path], None] | None = None,
+    on_file: Callable[[int, int, Path], Any] | None = None,
 ) -> CheckReport:
     """Look at every file that a dataset's lists name, and at what lies beside them.
 

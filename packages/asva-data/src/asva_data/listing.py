@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,12 @@ def video_files(root: Path) -> list[Path]:
     return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
 
 
-def printable(path: str | Path) -> str:
+def printable(path: str | os.PathLike) -> str:
     """A path as text that every file and terminal can hold: bytes that are no UTF-8 become ``\\xff`` and the like."""
     return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def check_name(path: str | Path) -> None:
+def check_name(path: str | os.PathLike) -> None:
     """See that tables can name a file.
 
     Raises:
@@ -45,9 +46,9 @@ def class_of(path: Path, root: Path) -> str:
 class Captions:
     """The caption of each file: its folder's name, a text file beside it, or a row of a table."""
 
-    def __init__(self, root: Path, source: str | Path) -> None:
+    def __init__(self, root: Path, source: str | os.PathLike) -> None:
         self.root, self.source = root, source
-        self.table = None if source in ("folder", "txt") else _read_table(Path(source))
+        self.table = {} if source in ("folder", "txt") else _read_table(Path(source))
 
     def __call__(self, path: Path) -> str:
         """The caption of one file.
@@ -79,7 +80,7 @@ def _read_table(path: Path) -> dict[str, str]:
             raise MediaError(f"`caption` must have `path` and `caption` in each row, got {path}.") from error
 
 
-def score_file(path: Path, root: Path, motion_scores: str | Path) -> Path:
+def score_file(path: Path, root: Path, motion_scores: str | os.PathLike) -> Path:
     """Where the scores of a video are stored: beside it, or at the same place below another folder."""
     if motion_scores == "beside":
         return path.with_suffix(".npy")

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,7 +63,7 @@ def run_many(
     gpus: float = 0.0,
     in_order: bool = False,
     on_start: Callable[[int], None] = _ignore,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Work on every item; one worker without an address is this process, anything else is Ray.
 
     Args:
@@ -126,7 +126,7 @@ def _run_on_ray(
     gpus: float,
     in_order: bool,
     on_start: Callable[[int], None],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     import ray
     from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
@@ -235,7 +235,8 @@ class _Writer:
             left.unlink()
         shards = sorted(folder.glob("shard-*.tar"))
         self.there = find_members(shards)
-        self.number, self.samples, self.unsaved = 0, {}, 0
+        self.number, self.unsaved = 0, 0
+        self.samples: dict[str, Mapping[str, Any]] = {}
         if shards:
             self.number = int(shards[-1].stem.removeprefix("shard-"))
             last = {key: files for key, files in self.there.items() if next(iter(files.values())).shard == shards[-1]}
@@ -305,7 +306,7 @@ def ray_running(workers: int, address: str | None) -> Generator[None]:
     if ray.is_initialized():
         yield
         return
-    local = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
+    local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
     try:
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)

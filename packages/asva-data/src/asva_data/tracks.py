@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 
 import av
 
@@ -39,7 +39,7 @@ def first_time(path, kind: str) -> float | None:
     return None
 
 
-def decode(path: str | os.PathLike, kind: str, target: float | None = None) -> Iterator[av.frame.Frame]:
+def decode(path: str | os.PathLike, kind: str, target: float | None = None) -> Generator[Any]:
     """Decode one track from the start, or from somewhere before `target` seconds on the file's clock.
 
     A seek is trusted only if the first frame lies before the target; else the track is decoded from its start.
@@ -55,7 +55,7 @@ def decode(path: str | os.PathLike, kind: str, target: float | None = None) -> I
     yield from _decode(path, kind, None)
 
 
-def _decode(path, kind, seek) -> Iterator[av.frame.Frame]:
+def _decode(path, kind, seek) -> Generator[Any]:
     with open_media(path) as container:
         track = picture_track(container, path) if kind == "video" else sound_track(container)
         # Threads of a decoder do not survive a fork, and readers run in parallel over files anyway.

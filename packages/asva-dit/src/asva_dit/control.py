@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class AudioControl(nn.Module):
         time_embed_dim: int,
         num_speakers: int,
         separate_extraction: bool = True,
-        **tokens: int | str,
+        **tokens: Any,
     ) -> None:
         super().__init__()
         self.separate_extraction = separate_extraction

@@ -24,7 +24,7 @@ def from_transformer(
 ) -> Model:
     """The work of ``MTVTransformer3DModel.from_transformer``."""
     model = share_base(cls, transformer, control)
-    model.zero_control_(everything=model.config.zero_init)  # on the meta device: shapes only, values follow
+    model.zero_control_(everything=model.config["zero_init"])  # on the meta device: shapes only, values follow
     draw_control(model, transformer, generator)
     return model
 
@@ -68,7 +68,7 @@ def draw_control(
         for module in part.modules():
             _draw(module, generator)
         part.to(device=transformer.device, dtype=transformer.dtype)
-    model.zero_control_(everything=model.config.zero_init)
+    model.zero_control_(everything=model.config["zero_init"])
 
 
 def _draw(module: nn.Module, generator: torch.Generator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from diffusers.models.embeddings import apply_rotary_emb
@@ -167,7 +167,7 @@ class BlockControl(nn.Module):
     def zero_(self, *, everything: bool = True) -> None:
         """Put every layer that writes into the video tokens to zero, or the style alone, so that nothing is added."""
         injections = [layer for layer in (*self.speech, self.effects, self.music, self.shared) if layer is not None]
-        writers = [layer.to_out for layer in injections] if everything else []
+        writers: list[Any] = [layer.to_out for layer in injections] if everything else []
         for layer in writers if self.style is None else [*writers, self.style.affine]:
             layer.weight.zero_()
             layer.bias.zero_()

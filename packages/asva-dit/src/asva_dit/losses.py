@@ -116,8 +116,8 @@ class MTVLoss:
         reference = torch.zeros_like(latents)
         if self.settings.prediction_type == "residual":
             reference = clips.still * given[:, :1, None, None, None]
-        options = {"image_rotary_emb": rotary_embedding(self.network, t, height, width, device=latents.device)}
-        options |= {"clean_frame_mask": given, **clips.tracks}
+        rotary = rotary_embedding(self.network, t, height, width, device=latents.device)
+        options: dict[str, Any] = {"image_rotary_emb": rotary, "clean_frame_mask": given, **clips.tracks}
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
             return self.network(noisy, clips.text, step, **options).sample

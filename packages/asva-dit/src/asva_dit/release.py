@@ -69,9 +69,11 @@ def save_mtv_checkpoint(
     Raises:
         ConversionError: If the original has no place for a weight.
     """
-    published = {"audio_temporal": ("tied_conv",), "injection_interval": (1,)}
-    published |= {"separate_extraction": (True,), "separate_injection": (True,)}
-    published["injection_heads"] = (None, model.config.num_attention_heads)
+    published = {
+        **{"audio_temporal": ("tied_conv",), "injection_interval": (1,)},
+        **{"separate_extraction": (True,), "separate_injection": (True,)},
+        "injection_heads": (None, model.config.num_attention_heads),
+    }
     if other := {name: model.config[name] for name in published if model.config[name] not in published[name]}:
         raise ConversionError(f"`model` must be in the published form, got {other}.")
     state = {PREFIX + name: tensor for name, tensor in restore_mtv(model.state_dict(), unused).items()}

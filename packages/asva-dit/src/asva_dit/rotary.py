@@ -30,12 +30,12 @@ def rotary_embedding(
         Two (t * n, head_dim) tensors.
     """
     config = transformer.config
-    if not config.use_rotary_positional_embeddings:
+    if not config["use_rotary_positional_embeddings"]:
         return None
-    p = config.patch_size
-    grid, base = (height // p, width // p), (config.sample_height // p, config.sample_width // p)
+    p = config["patch_size"]
+    grid, base = (height // p, width // p), (config["sample_height"] // p, config["sample_width"] // p)
     return get_3d_rotary_pos_embed(
-        embed_dim=config.attention_head_dim,
+        embed_dim=config["attention_head_dim"],
         crops_coords=crop_region(grid, base),
         grid_size=grid,
         temporal_size=num_latent_frames,

@@ -116,4 +116,4 @@ def _kernel(score: Score, blocks: Blocks, observation: Observation) -> tuple[flo
 def _features(blocks: Blocks, observation: Observation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(generated, reference) features of each clip."""
     for clip in (clip for block in blocks for clip in block):
-        yield tuple(record.tensor(observation, "features") for record in (clip.generated, clip.reference))
+        yield clip.generated.tensor(observation, "features"), clip.reference.tensor(observation, "features")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ LIP_SEARCH = 15
 class FrameFeatures(Observation):
     """Inception features of the frames."""
 
-    resize: str
+    resize: Literal["pytorch-fid", "avsync"]
     skip_first: bool
     needs: ClassVar = ("inception",)
 
@@ -43,7 +43,7 @@ class FrameFeatures(Observation):
 class ClipFeatures(Observation):
     """I3D logits of the clip."""
 
-    resize: str
+    resize: Literal["avsync", "common-metrics"]
     needs: ClassVar = ("i3d",)
 
     def observe(self, cut, reference, networks):

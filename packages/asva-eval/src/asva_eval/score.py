@@ -42,7 +42,7 @@ class ScoredClip:
     text: str
     protocol: Conventions
     networks: Networks
-    options: Mapping[str, str]
+    options: Mapping[str, Any]
 
 
 CHANCES = ("shifted", "swapped")
@@ -85,9 +85,9 @@ class Score:
     needs: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
     of_clip: Callable[[ScoredClip], float | tuple[float, float]] | None = None
-    features: Callable[[Conventions, Mapping[str, str]], Observation] | None = None
+    features: Callable[[Conventions, Mapping[str, Any]], Observation] | None = None
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    variant: Callable[[Mapping[str, str]], tuple[str, str]] | None = None
+    variant: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
     of_reference: bool = True
     frozen_wins: bool = False
     absent: str = ""

@@ -28,18 +28,18 @@ from asva_metrics.frechet import VARIANTS
 
 GROUP = "asva.scores"
 
-EVENTS = {
+EVENTS: dict[str, Any] = {
     "observations": (MotionChange(), SoundEvents()),
     "chance_rule": "events of the sound shifted circularly by equal steps; events of the sounds of other clips",
     "chances": CHANCES,
 }
-LIPS = {
+LIPS: dict[str, Any] = {
     "blind_to": "everything but a frontal face and a voice; short clips suffer from the zeros at their ends",
     "chance_rule": "the voice moved circularly, further than the 0.6 s of the search; voices of other clips",
     "observations": (LipVectors(),),
     "chances": CHANCES,
 }
-RELATIVE = {
+RELATIVE: dict[str, Any] = {
     "better": "higher",
     "chance_rule": "the generated clip's sound shifted circularly (8 steps); sounds of other clips",
     "chances": CHANCES,
@@ -47,22 +47,22 @@ RELATIVE = {
 FORMS = ("frechet", "kernel")
 
 
-def _fid_name(options: Mapping[str, str]) -> tuple[str, str]:
+def _fid_name(options: Mapping[str, Any]) -> tuple[str, str]:
     name = "FID" if options["form"] == "frechet" else "KID"
     return name.lower(), name + (", 229 pixels" if options["resize"] == "avsync" else "")
 
 
-def _fvd_name(options: Mapping[str, str]) -> tuple[str, str]:
+def _fvd_name(options: Mapping[str, Any]) -> tuple[str, str]:
     name = "FVD" if options["form"] == "frechet" else "KVD"
     return name.lower(), name
 
 
-def _av_align_name(options: Mapping[str, str]) -> tuple[str, str]:
+def _av_align_name(options: Mapping[str, Any]) -> tuple[str, str]:
     rule = options["rule"]
     return f"av_align_{rule}", f"AV-Align, rule of {'JavisBench' if rule == 'javis' else rule}"
 
 
-def _psnr_name(options: Mapping[str, str]) -> tuple[str, str]:
+def _psnr_name(options: Mapping[str, Any]) -> tuple[str, str]:
     return ("psnr", "PSNR") if options["where"] == "all" else ("psnr_moving", "PSNR of what moves")
 
 

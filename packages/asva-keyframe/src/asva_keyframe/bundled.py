@@ -59,7 +59,7 @@ def sound_curve(
         loudness = loudness_curve(track, num_frames, rate)
         return loudness if rule == "loudness" else np.maximum(np.diff(loudness, prepend=loudness[:1]), 0.0)
     localizer = load_bundled_localizer()
-    window = localizer.config.num_frames
+    window = localizer.config["num_frames"]
     heard = heard_curve(
         localizer,
         lambda waveform, sample_rate: imagebind_mel(waveform, sample_rate=sample_rate),

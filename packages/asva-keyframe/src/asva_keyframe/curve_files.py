@@ -52,11 +52,8 @@ def read_curve_file(path: Path) -> CurveFile:
     read = _from_json if path.suffix.lower() == ".json" else _from_csv
     found = read(path, text)
     for name, values in (("motion", found.curve), ("keyframes", found.keyframes)):
-        wrong = [] if values is None else np.flatnonzero(~np.isfinite(values))
-        if len(wrong):
-            raise ValueError(
-                f"'{path}' must hold finite numbers, got {values[wrong[0]]} as value {wrong[0]} of {name}."
-            )
+        for place in [] if values is None else np.flatnonzero(~np.isfinite(values)):
+            raise ValueError(f"'{path}' must hold finite numbers, got {values[place]} as value {place} of {name}.")
     return found
 
 
@@ -76,7 +73,7 @@ def fit_curve(found: CurveFile, path: Path, fps: Fraction, duration: Fraction) -
     Raises:
         ValueError: If there is none, or it is not as long as the clip, to a frame of either.
     """
-    if found.curve is None:
+    if found.curve is None or found.fps is None:
         raise ValueError(f"'{path}' holds no motion curve.")
     seconds = len(found.curve) / found.fps
     if abs(seconds - duration) > 1.5 * max(1 / found.fps, 1 / float(fps)):
@@ -126,7 +123,7 @@ def _from_csv(path: Path, text: str) -> CurveFile:
     return CurveFile(1 / float(steps.mean()), _numbers(path, [row["motion"] for row in rows]), keyframes)
 
 
-def _numbers(path: Path, values: Any) -> np.ndarray | None:
+def _numbers(path: Path, values: Any) -> Any:
     if values is None:
         return None
     try:

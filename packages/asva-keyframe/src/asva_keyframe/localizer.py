@@ -114,9 +114,9 @@ class MotionLocalizer(ModelMixin, ConfigMixin):
         super().__init__()
         options = OFFICIAL_AUDIO_ENCODER if audio_encoder is None else audio_encoder
         self.encoder = ImageBindAudioEncoder(**{k: v for k, v in options.items() if not k.startswith("_")})
-        grid, width = self.encoder.grid, self.encoder.config.hidden_size
+        grid, width = self.encoder.grid, self.encoder.config["hidden_size"]
         if head == "official":
-            num_tokens = grid[0] * grid[1] + int(self.encoder.config.class_token)
+            num_tokens = grid[0] * grid[1] + int(self.encoder.config["class_token"])
             self.predictor = OfficialHead(num_tokens, num_frames, width, bottleneck)
         elif head == "columns":
             if grid[1] != num_frames:
@@ -139,7 +139,7 @@ class MotionLocalizer(ModelMixin, ConfigMixin):
         Returns:
             (b, num_frames) curves, or the output object.
         """
-        tokens = self.encoder(mel[..., : self.encoder.config.num_frames]).last_hidden_state
+        tokens = self.encoder(mel[..., : self.encoder.config["num_frames"]]).last_hidden_state
         motion_curve, hidden = self.predictor(tokens)
         return MotionLocalizerOutput(motion_curve, hidden) if output_hidden_states else motion_curve
 

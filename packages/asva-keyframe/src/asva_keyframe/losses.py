@@ -46,7 +46,7 @@ class LocalizerLoss(nn.Module):
         super().__init__()
         self.localizer = localizer
         self.aux_weight, self.spectrum_weight, self.class_weight = aux_weight, spectrum_weight, class_weight
-        width = localizer.encoder.config.hidden_size
+        width = localizer.encoder.config["hidden_size"]
         self.spectrum, self.sound_class = nn.Linear(width, _BANDS), nn.Linear(width, num_classes)
 
     def forward(self, batch: dict[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:

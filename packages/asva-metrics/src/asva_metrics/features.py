@@ -48,8 +48,8 @@ class FeatureStatistics:
 
     def __init__(self, features: Any = None) -> None:
         self.count = 0
-        self.mean: np.ndarray | None = None
-        self.scatter: np.ndarray | None = None
+        self.mean: Any = None
+        self.scatter: Any = None
         if features is not None:
             self.update(features)
 

@@ -64,7 +64,7 @@ def small_sync_profile(
     shifts = np.arange(-int(seconds / STEP / 2), int(np.ceil(seconds / STEP / 2))) * STEP
     if mono.abs().max() < 1e-4 or not np.diff(pictures, axis=0).any():
         return profile_of_scores(shifts, np.zeros(len(shifts)))
-    at = np.floor(np.arange(round(seconds * network.config.fps)) / network.config.fps * fps + 1e-6).astype(int)
+    at = np.floor(np.arange(round(seconds * network.config["fps"])) / network.config["fps"] * fps + 1e-6).astype(int)
     video = torch.from_numpy(pictures[np.minimum(at, len(pictures) - 1)]).permute(0, 3, 1, 2)[None]
     with torch.no_grad():
         scores = network(mono[None, : round(seconds * 16000)], video, torch.from_numpy(shifts))[0]

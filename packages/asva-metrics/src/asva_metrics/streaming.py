@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from asva_metrics.features import FeatureStatistics
 from asva_metrics.frechet import Variant, frechet_distance
 from asva_metrics.kernel import kernel_distance
-from asva_metrics.networks.preprocessing import fid_images, fvd_video
+from asva_metrics.networks.preprocessing import ImageResize, VideoResize, fid_images, fvd_video
 
 Prepare = Callable[[Tensor], Tensor]
 SIDES = ("real", "fake")
@@ -107,7 +107,7 @@ class FID(FrechetDistance):
         **options: Of ``torchmetrics.Metric``.
     """
 
-    def __init__(self, network: nn.Module, *, resize: str = "pytorch-fid", **options: Any) -> None:
+    def __init__(self, network: nn.Module, *, resize: ImageResize = "pytorch-fid", **options: Any) -> None:
         super().__init__(
             2048, variant="pytorch-fid", network=network, prepare=partial(fid_images, resize=resize), **options
         )
@@ -124,7 +124,7 @@ class FVD(FrechetDistance):
     """
 
     def __init__(
-        self, network: nn.Module, *, resize: str = "avsync", variant: Variant = "stylegan-v", **options: Any
+        self, network: nn.Module, *, resize: VideoResize = "avsync", variant: Variant = "stylegan-v", **options: Any
     ) -> None:
         super().__init__(400, variant=variant, network=network, prepare=partial(fvd_video, resize=resize), **options)
 

@@ -75,6 +75,7 @@ class EventF1(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
+    counts: Tensor
 
     def __init__(self, tolerance: float, **options: Any) -> None:
         super().__init__(**options)

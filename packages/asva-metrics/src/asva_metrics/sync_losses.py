@@ -41,9 +41,9 @@ class ShiftedClipsLoss(nn.Module):
         pixels = clip_video(clips.flatten(0, 1), size=clips.shape[-1])
         video = self.network.embed_video(pixels).unflatten(0, shape)
         phi = self.network.score(audio[:, :, None], video[:, None]).float()
-        losses = shift_losses(phi, temperature=self.temperature)
+        seen, heard = shift_losses(phi, temperature=self.temperature)
         found = (phi.argmax(dim=2) == torch.arange(shape[1], device=phi.device)).float().mean()
-        return {"loss": sum(losses) / 2, "found": found}
+        return {"loss": (seen + heard) / 2, "found": found}
 
 
 class SmallSyncLoss(nn.Module):
@@ -58,7 +58,7 @@ class SmallSyncLoss(nn.Module):
     def __init__(self, network: SmallSyncClassifier):
         super().__init__()
         self.network = network
-        self.num_shifts = round(2 * SECONDS * network.config.fps)
+        self.num_shifts = round(2 * SECONDS * network.config["fps"])
 
     def forward(self, batch: dict[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Losses of ``luma`` (b, t, h, w), ``waveform`` (b, s), and the ``shift`` (b,) in seconds that is true."""

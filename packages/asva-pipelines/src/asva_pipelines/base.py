@@ -94,7 +94,7 @@ class VideoPipeline(DiffusionPipeline):
         needs_picture: Whether the first frame must be given.
     """
 
-    networks: ClassVar[list[str]] = []
+    networks: ClassVar[Sequence[str]] = ()
     arguments: ClassVar[type[Sampling]] = Sampling
     output: ClassVar[type[VideoOutput]] = VideoOutput
     needs_picture: ClassVar[bool] = True

@@ -147,6 +147,12 @@ class Method:
         """How released files become a folder; None if there are none."""
         return _named(self.family) if self.family else None
 
+    def released_files(self, **rest: Any) -> Any:
+        """A :class:`asva_weights.release.Family` under the method's name and credit."""
+        from asva_weights.release import Family
+
+        return Family(name=self.name, title=self.credit.title, licence=self.credit.licence, **rest)
+
     def settings(self, index: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of a model: those of its index, or the class's own where the index is foreign.
 

@@ -125,7 +125,7 @@ def _family(name: str) -> Family:
     return FAMILIES[name]
 
 
-def _read(name: str, folders: list[Path | None], dtype: torch.dtype, family: Family) -> torch.nn.Module:
+def _read(name: str, folders: list[Path | None], dtype: torch.dtype, family: Family) -> Any:
     read = read_part if family.pipeline == "MTVPipeline" else read_component
     return read(name, find_component(name, folders), dtype)
 

@@ -40,7 +40,7 @@ _OTHER_NAMES = {
 _CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
 
 
-def component_class(name: str) -> type:
+def component_class(name: str) -> Any:
     """The class of a component, imported when asked for."""
     from importlib import import_module
 
@@ -48,7 +48,7 @@ def component_class(name: str) -> type:
     return getattr(import_module(module), class_name)
 
 
-def build_component(name: str, config: dict[str, Any], seed: int) -> nn.Module:
+def build_component(name: str, config: dict[str, Any], seed: int) -> Any:
     """A component with random weights that follow ``seed``."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -59,7 +59,7 @@ def build_component(name: str, config: dict[str, Any], seed: int) -> nn.Module:
         return component_class(name)(**config)
 
 
-def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     """A component of a model folder, its weights in ``dtype`` however they are stored.
 
     Raises:
@@ -117,7 +117,7 @@ def start_from(component: nn.Module, source: nn.Module) -> None:
         raise RunError(f"`init` must fit the network: {' '.join(str(error).split())[:300]}") from error
 
 
-def _without_inputs(weight: torch.Tensor) -> torch.Size:
+def _without_inputs(weight: torch.Tensor) -> tuple[int, ...]:
     return weight.shape[:1] + weight.shape[2:]
 
 

@@ -60,7 +60,7 @@ class DenoisingTask:
         if recipe.loop.gradient_checkpointing:
             parts[self.unet_name].enable_gradient_checkpointing()
         self.choose(parts[self.unet_name])
-        self.module = self.make_loss(parts)
+        self.module: Any = self.make_loss(parts)
         if isinstance(self.source, StoredClips):
             self.take_stored(self.source)
 
@@ -74,12 +74,12 @@ class DenoisingTask:
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not patterns or any(re.search(pattern, name) for pattern in patterns))
 
-    def make_loss(self, parts: dict[str, nn.Module]) -> LearningParts:
+    def make_loss(self, parts: dict[str, Any]) -> LearningParts:
         """The module whose forward pass gives the loss."""
         schedule = make_scheduler("ddim", zero_terminal_snr=self.recipe.zero_terminal_snr)
         return self.loss(self.recipe, parts, self.tokenizer, schedule, self.learning(), **self.loss_options(parts))
 
-    def loss_options(self, parts: dict[str, nn.Module]) -> dict[str, Any]:
+    def loss_options(self, parts: dict[str, Any]) -> dict[str, Any]:
         """What the loss of the method takes besides."""
         return {}
 
@@ -87,11 +87,11 @@ class DenoisingTask:
         """Components that learn, the U-Net first."""
         return (self.unet_name, *(name for name in self.recipe.train if name != self.unet_name))
 
-    def parts(self) -> dict[str, nn.Module]:
+    def parts(self) -> dict[str, Any]:
         """Every component by name."""
         return {name: self.part(name) for name in ("vae", *self.conditioners, self.unet_name)}
 
-    def part(self, name: str) -> nn.Module:
+    def part(self, name: str) -> Any:
         """A component as this training begins with it."""
         recipe = self.recipe
         if name not in self.learning():
@@ -105,11 +105,11 @@ class DenoisingTask:
             start_from(part, self.read(name, recipe.init[name]))
         return part
 
-    def build(self, name: str) -> nn.Module:
+    def build(self, name: str) -> Any:
         """A component with random weights, as the recipe describes it."""
         return build_component(name, self.recipe.models[name], self.recipe.loop.seed)
 
-    def read(self, name: str, folder: Path) -> nn.Module:
+    def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder."""
         return read_component(name, folder)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from asva_train.draws import generator_at, layer_draws
@@ -16,7 +16,7 @@ from asva_train.errors import RunError
 from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
 from asva_train.previews import log_previews
-from asva_train.recipe import READER, Recipe, RecipeError, recipe_record
+from asva_train.recipe import READER, RecipeError, recipe_record
 from asva_train.run_order import RunClips, run_loader, run_order, to_device
 from asva_train.training_clip import ClipSource
 
@@ -30,10 +30,10 @@ class Task(Protocol):
     name; ``export`` writes the trained components into a model folder.
     """
 
-    recipe: Recipe
+    recipe: Any
     source: ClipSource
     view: Callable
-    module: nn.Module
+    module: Any
 
     def previews(self) -> dict[str, Tensor]: ...
 

@@ -1,5 +1,6 @@
 """The task that a recipe names."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from asva_train.errors import RunError
@@ -14,7 +15,7 @@ from asva_train.tasks.sync import SyncTask
 from asva_train.tasks.vae import VAETask
 from asva_train.token_sets import tokens_of_recipe
 
-_TASKS = {
+_TASKS: dict[str, Callable[..., Task]] = {
     "vae": VAETask,
     "localizer": LocalizerTask,
     "keyframe": KeyVIDTask,

@@ -25,8 +25,10 @@ def clips_of_model(folder: Path, model: Path, values: Mapping[str, Any]) -> Data
         RecipeError: If a field is unknown or its value cannot be.
     """
     settings = model_settings(model, method_of_model(model))
-    own = {name.removeprefix("data."): value for name, value in values.items()}
+    fields = {name: settings[name] for name in _OF_MODEL}
+    fields |= {name.removeprefix("data."): value for name, value in values.items()}
+    fields |= {"kind": "folder", "root": folder}
     try:
-        return DataRecipe(**{name: settings[name] for name in _OF_MODEL} | own | {"kind": "folder", "root": folder})
+        return DataRecipe(**fields)
     except ValueError as error:
         raise RecipeError(f"`--set` must name fields of the clips: {' '.join(str(error).splitlines()[1:3])}") from error

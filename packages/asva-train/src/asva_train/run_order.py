@@ -53,7 +53,7 @@ def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 def run_loader(clips: RunClips, order: list[range], workers: int) -> DataLoader:
     """Loader of a run's batches. Worker processes are spawned, since decoders do not survive a fork."""
-    spawn = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if workers else {}
+    spawn: dict[str, Any] = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if workers else {}
     return DataLoader(
         clips, batch_sampler=order, num_workers=workers, collate_fn=collate, worker_init_fn=_one_thread, **spawn
     )

@@ -53,7 +53,7 @@ class StoredClip:
 
     def conditions(self, learning: Sequence[str]) -> dict[str, Any]:
         """``caption``, ``picture`` and the tokens of the sound by name: tokens, or what an encoder that learns sees."""
-        given = self.tokens | {"caption": self.tokens.get("text"), "picture": self.tokens.get("image")}
+        given: dict[str, Any] = self.tokens | {"caption": self.tokens.get("text"), "picture": self.tokens.get("image")}
         if "text_encoder" in learning:
             given["caption"] = self.caption
         if "image_encoder" in learning:

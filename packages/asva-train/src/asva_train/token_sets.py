@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from asva_audio import segment_tokens
 from asva_pipelines.keyvid.tokens import audio_tokens
@@ -53,7 +53,7 @@ class TokenSet:
         """The encoders of words and picture, by component."""
         return ("text_encoder", "image_encoder") if self.method in _SEEING else ("text_encoder",)
 
-    def hear(self, encoders: Mapping[str, nn.Module], heard: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def hear(self, encoders: Mapping[str, Any], heard: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tokens (b, n, d) by name, of the spectrogram that each audio encoder hears."""
         if self.method == "keyvid":
             return {
@@ -97,7 +97,7 @@ def clip_seconds(data: DataRecipe) -> float:
     return data.num_frames / data.fps
 
 
-def check_taps(taps: Mapping[str, Sequence[int]], encoders: Mapping[str, nn.Module]) -> None:
+def check_taps(taps: Mapping[str, Sequence[int]], encoders: Mapping[str, Any]) -> None:
     """See that audio encoders have the blocks that are to be heard.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def _keyframes(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Gen
 
 def _official(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> tuple:
     """As the original's datasets: 12 keyframes, or 12 neighbouring frames of which some are known keyframes."""
-    options = {"fps": recipe.data.fps, "duration": len(clip.frames) / recipe.data.fps}
+    options: dict[str, Any] = {"fps": recipe.data.fps, "duration": len(clip.frames) / recipe.data.fps}
     keyframes = training_frames(clip.motion_curve, recipe.num_keyframes, generator=draws, **options)
     picked = keyframes
     if recipe.task == "interp" or draws.random() >= recipe.keyframe_ratio:

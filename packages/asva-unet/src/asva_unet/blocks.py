@@ -1,8 +1,9 @@
 """The U-Net's layer (residual block, temporal convolutions, two transformers) and its down, middle and up blocks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -64,9 +65,9 @@ class Block(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.sampler = sampler
         self.gradient_checkpointing = False
-        self._gradient_checkpointing_func: Callable | None = None  # set by diffusers' ModelMixin
+        self._gradient_checkpointing_func: Any = None  # set by diffusers' ModelMixin
 
-    def run(self, layer: UNetLayer, *args: object) -> Tensor:
+    def run(self, layer: UNetLayer, *args: Any) -> Tensor:
         """Call one layer."""
         if self.gradient_checkpointing and self.training:
             return self._gradient_checkpointing_func(layer, *args)

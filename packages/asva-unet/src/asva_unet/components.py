@@ -1,6 +1,7 @@
 """A whole KeyVID or DynamiCrafter checkpoint as its parts, strict both ways: a key of no part is an error."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -146,7 +147,7 @@ def load_component(name: str, original: Mapping[str, Tensor], model: nn.Module) 
     return unused
 
 
-def _table(name: str, model: nn.Module) -> KeyTable:
+def _table(name: str, model: Any) -> KeyTable:
     config = model.config
     if name == "unet":
         if config["audio_window_attention"]:

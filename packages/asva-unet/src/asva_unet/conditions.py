@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,7 +82,7 @@ class UNetConditions:
             index = [index]
         return self.map(lambda x: x[index])
 
-    def to(self, *args: torch.device | torch.dtype | str) -> "UNetConditions":
+    def to(self, *args: Any) -> "UNetConditions":
         """Move or cast every tensor, as ``Tensor.to``."""
         return self.map(lambda x: x.to(*args))
 
@@ -115,12 +116,13 @@ def _merge_tensors(name: str, tensors: list[Tensor | None], join: Callable) -> T
 
 def _merge_pairs(name: str, pairs: list[KeysValues | None], join: Callable) -> KeysValues | None:
     _check_alike(name, pairs)
-    if pairs[0] is None:
+    given = [pair for pair in pairs if pair is not None]
+    if not given:
         return None
-    sizes = {keys.shape[-2] for keys, _ in pairs}
+    sizes = {keys.shape[-2] for keys, _ in given}
     if len(sizes) > 1:
         raise ValueError(f"`{name}` must hold the same number of tokens in all of the conditions, got {sorted(sizes)}.")
-    return join([keys for keys, _ in pairs]), join([values for _, values in pairs])
+    return join([keys for keys, _ in given]), join([values for _, values in given])
 
 
 def _check_alike(name: str, values: list) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from asva_unet.guidance import Guidance, guided_prediction
+from asva_unet.guidance import WeightedBranches, guided_prediction
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -48,7 +48,7 @@ def denoise(
     scheduler,
     num_inference_steps: int,
     *,
-    guidance: Guidance,
+    guidance: WeightedBranches,
     condition_latents: Tensor | None = None,
     prediction_type: str = "v_prediction",
     eta: float = 0.0,

@@ -20,8 +20,24 @@ BRANCHES = {
 SCALES = ("text", "image", "audio")
 
 
+class WeightedBranches:
+    """What guidance is, whatever the conditions: answers under some of them, each with its weight."""
+
+    rescale: float
+
+    @property
+    def weights(self) -> dict[str, float | Tensor]:
+        """Weight of each branch that counts; they sum to 1."""
+        raise NotImplementedError
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Names of the branches to evaluate."""
+        return tuple(self.weights)
+
+
 @dataclass(frozen=True)
-class Guidance:
+class Guidance(WeightedBranches):
     """Scales of the three guidances and the share of the rescale.
 
     The guided prediction is ``N + image * (I - N) + text * (IT - I) + audio * (F - IT)`` with N given nothing, I the
@@ -73,11 +89,6 @@ class Guidance:
             kept.setdefault("full", 0.0)
         return kept
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        """Names of the branches to evaluate, in the original's order."""
-        return tuple(self.weights)
-
 
 def rescale_guidance(guided: Tensor, reference: Tensor, share: float) -> Tensor:
     """Give `guided` the standard deviation of `reference`, per sample, and mix it in by `share`.
@@ -101,7 +112,7 @@ def guided_prediction(
     predict: Callable[[Tensor, Tensor, tuple[str, ...]], Tensor],
     sample: Tensor,
     timestep: Tensor,
-    guidance: Guidance,
+    guidance: WeightedBranches,
     *,
     batched: bool = False,
 ) -> Tensor:
@@ -128,7 +139,7 @@ def guided_prediction(
     return combine(dict(zip(names, outputs, strict=True)), guidance)
 
 
-def combine(outputs: dict[str, Tensor], guidance: Guidance) -> Tensor:
+def combine(outputs: dict[str, Tensor], guidance: WeightedBranches) -> Tensor:
     """The weighted sum of the branches' outputs, rescaled.
 
     >>> combine({"image_text": torch.zeros(1, 2), "full": torch.ones(1, 2)}, Guidance(1.0, 1.0, 3.0, rescale=0.0))

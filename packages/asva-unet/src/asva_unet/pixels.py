@@ -26,7 +26,7 @@ def encode_pixels(vae: Any, pixels: Tensor, noise: Tensor | None) -> Tensor:
     return latents.float() * vae.config.scaling_factor
 
 
-def latent_shape(vae: Any, size: tuple[int, int]) -> tuple[int, int, int]:
+def latent_shape(vae: Any, size: Sequence[int]) -> tuple[int, int, int]:
     """Channels, height and width of the latents of a picture."""
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     return vae.config.latent_channels, size[0] // factor, size[1] // factor

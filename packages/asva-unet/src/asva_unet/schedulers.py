@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, SchedulerMixin, UniPCMultistepScheduler
@@ -154,8 +157,8 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
 
 def _direction(alpha_prev: float, sigma: float) -> float:
     """``sqrt(1 - alpha_prev - sigma^2)`` in float32, as in the original: its rounding is seen in the trajectory."""
-    alpha_prev, sigma = np.float32(alpha_prev), np.float32(sigma)
-    return float(np.sqrt(np.maximum(np.float32(1) - alpha_prev - sigma * sigma, np.float32(0))))
+    left = np.float32(1) - np.float32(alpha_prev) - np.float32(sigma) * np.float32(sigma)
+    return float(np.sqrt(np.maximum(left, np.float32(0))))
 
 
 def _unit_noise(like: Tensor, generator: torch.Generator | None, given: Tensor | None) -> Tensor:
@@ -173,6 +176,10 @@ class _DynamicRescale:
     ``n = sqrt(ab s^2 + 1 - ab)`` that is again a variance-preserving process, of ``ab s^2 / n^2``: the solver runs
     on that one, the network is given ``n`` times its state, and its answer becomes ``z``.
     """
+
+    config: Any  # these three are those of diffusers' solver beside it
+    step_index: Any
+    set_begin_index: Callable[[int], None]
 
     def _use_schedule(self, config) -> None:
         exact = levels.noise_schedule(
@@ -211,7 +218,7 @@ class _DynamicRescale:
         """The solver's state as the network knows it."""
         return sample * float(self.norms[int(timestep)]) if self.config.dynamic_rescale else sample
 
-    def convert_model_output(self, model_output: Tensor, *args, sample: Tensor | None = None, **kwargs) -> Tensor:
+    def convert_model_output(self, model_output: Tensor, *args, sample: Tensor, **kwargs) -> Tensor:
         """The network's answer as clean latents on scale 1."""
         timestep = int(self.timesteps[self.step_index])
         alpha = max(float(self.network_alphas_cumprod[timestep]), 2.0**-24)

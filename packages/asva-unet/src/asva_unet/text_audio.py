@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from asva_unet.guidance import checked_scale, counts, scale_at
+from asva_unet.guidance import WeightedBranches, checked_scale, counts, scale_at
 
 # Whether each branch is given (text, sound).
 BRANCHES = {"none": (False, False), "text": (True, False), "audio": (False, True), "full": (True, True)}
 
 
 @dataclass(frozen=True)
-class TextAudioGuidance:
+class TextAudioGuidance(WeightedBranches):
     """Scales of the two guidances, for :func:`asva_unet.guided_prediction`.
 
     With both, ``N + text * (T - N) + audio * (F - T)``, N given nothing, T the text, F both; with one of them alone,
@@ -48,8 +48,3 @@ class TextAudioGuidance:
         else:
             shares = {"none": 1.0 - self.text, "text": self.text - self.audio, "full": self.audio}
         return {name: share for name, share in shares.items() if counts(share)}
-
-    @property
-    def branches(self) -> tuple[str, ...]:
-        """Names of the branches to evaluate."""
-        return tuple(self.weights)

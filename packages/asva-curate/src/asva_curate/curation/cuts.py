@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def _neighbours(scores: np.ndarray, reach: int) -> np.ndarray:
     return total / np.maximum(count, 1)
 
 
-def detected_cuts(path: str | os.PathLike, detector: object | None = None) -> Curve:
+def detected_cuts(path: str | os.PathLike, detector: Any = None) -> Curve:
     """Cuts found by a detector of PySceneDetect on every frame, as a curve of ones.
 
     It decodes the file once more. Give it to `measure` as ``shot_finder=``, and name the curve "cut" in the rule.

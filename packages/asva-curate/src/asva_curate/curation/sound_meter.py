@@ -64,18 +64,18 @@ def fingerprint(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     Returns:
         (m,) uint32, m the whole steps of the sound; 0 where it is silent.
     """
-    factor = int(sample_rate // (2.5 * HIGHEST))
+    rate, factor = float(sample_rate), int(sample_rate // (2.5 * HIGHEST))
     if factor > 1 and len(sound) > 40 * factor:
-        sound, sample_rate = decimate(sound, factor, ftype="fir", zero_phase=True), sample_rate / factor
-    step = round(STEP * sample_rate)
-    size = 1 << math.ceil(math.log2(SPAN * sample_rate))
+        sound, rate = decimate(sound, factor, ftype="fir", zero_phase=True), sample_rate / factor
+    step = round(STEP * rate)
+    size = 1 << math.ceil(math.log2(SPAN * rate))
     count = len(sound) // step
     if not count:
         return np.zeros(0, np.uint32)
     padded = np.pad(sound, (0, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: count * step : step]
     power = np.abs(np.fft.rfft(frames * np.hanning(size).astype(np.float32), axis=1)) ** 2
-    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * size / sample_rate
+    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * size / rate
     bands = np.add.reduceat(power, np.round(edges).astype(int), axis=1)[:, :BANDS]
     slope = np.diff(bands, axis=1)
     bits = (slope - np.vstack([slope[:1], slope[:-1]])) > 0

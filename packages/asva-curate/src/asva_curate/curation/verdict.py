@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from asva_curate.curation.cuts import shots
 from asva_curate.curation.filters import Filter
@@ -67,13 +68,13 @@ def decide(measured: Measurements, recipe: Recipe) -> Verdict:
     Raises:
         MediaError: If a filter needs a measurement that was not taken.
     """
-    known = {"path": measured.path, "label": measured.label}
+    told = partial(Verdict, path=measured.path, label=measured.label)
     if not measured.ok:
-        return Verdict(**known, reason=f"failed: {measured.failure}")
+        return told(reason=f"failed: {measured.failure}")
     on_file = [rule for rule in recipe.filters if rule.on_file and rule.applies(measured)]
     reason = _first_reason(on_file, measured, 0.0, measured.duration)
     if reason:
-        return Verdict(**known, reason=reason)
+        return told(reason=reason)
     on_spans = [rule for rule in recipe.filters if not rule.on_file and rule.applies(measured)]
     judged, clips = [], []
     for shot in shots(measured, recipe.cuts):
@@ -85,8 +86,8 @@ def decide(measured: Measurements, recipe: Recipe) -> Verdict:
         judged += spans
         clips += [Span(start=start, end=end) for start, end in (merge(kept) if recipe.windows.merge else kept)]
     if not judged:
-        return Verdict(**known, reason="shots: no shot is as long as a window")
-    return Verdict(**known, windows=tuple(judged), clips=tuple(clips))
+        return told(reason="shots: no shot is as long as a window")
+    return told(windows=tuple(judged), clips=tuple(clips))
 
 
 def _first_reason(filters: Sequence[Filter], measured: Measurements, start: float, end: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from pathlib import Path
+from typing import Any
 
 from asva_curate.curation.measurements import Measurements
 from asva_curate.curation.recipe import Recipe
@@ -87,7 +88,7 @@ def _by_chance(example: Example) -> str:
 
 def _of(verdict: Verdict) -> Iterator[Example]:
     """The clips of a file that were kept, and all of it that was dropped."""
-    known = {"path": verdict.path, "label": verdict.label}
+    known: dict[str, Any] = {"path": verdict.path, "label": verdict.label}
     twin = TWIN.fullmatch(verdict.reason)
     if verdict.reason:
         group = reason_name(verdict.reason)

@@ -27,8 +27,8 @@ def histogram(kept: Sequence[float], dropped: Sequence[float], low: float | None
         ``edges`` (41 rising values), ``kept`` and ``dropped`` (40 counts each), ``count``, ``missing``, ``below``,
         ``above`` (how many lie outside the bounds) and ``percentiles``; no edges if nothing was measured.
     """
-    kept, dropped = (np.asarray(values, np.float64) for values in (kept, dropped))
-    everything = np.concatenate([kept, dropped])
+    parts = {"kept": np.asarray(kept, np.float64), "dropped": np.asarray(dropped, np.float64)}
+    everything = np.concatenate(list(parts.values()))
     values = everything[np.isfinite(everything)]
     found = {
         "count": len(values),
@@ -39,7 +39,7 @@ def histogram(kept: Sequence[float], dropped: Sequence[float], low: float | None
     if not len(values):
         return {"edges": [], "kept": [], "dropped": [], **found, "percentiles": {}}
     edges = _edges(values, [bound for bound in (low, high) if bound is not None])
-    counts = {name: _counts(part, edges) for name, part in (("kept", kept), ("dropped", dropped))}
+    counts = {name: _counts(part, edges) for name, part in parts.items()}
     percentiles = {str(point): float(np.percentile(values, point)) for point in POINTS}
     return {"edges": edges.tolist(), **counts, **found, "percentiles": percentiles}
 

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def summarize(
     wanted: dict[str, list[Example]] = defaultdict(list)
     for example in (one for group in chosen.values() for one in group):
         wanted[example.path].append(example)
-    measures, seconds = Measures(recipe), Counter()
+    measures, seconds = Measures(recipe), defaultdict(float)
     for place, (item, verdict) in enumerate(zip(results.measurements(), verdicts, strict=True), start=1):
         measures.add(item, verdict)
         seconds[verdict.label] += item.duration
@@ -104,9 +104,9 @@ def summarize(
     }, chosen
 
 
-def _classes(verdicts: Sequence[Verdict], seconds: Counter[str]) -> list[dict[str, Any]]:
+def _classes(verdicts: Sequence[Verdict], seconds: Mapping[str, float]) -> list[dict[str, Any]]:
     """What each class has and keeps, those with most clips first."""
-    files, clips, kept = Counter(verdict.label for verdict in verdicts), Counter(), Counter()
+    files, clips, kept = Counter(verdict.label for verdict in verdicts), Counter(), defaultdict(float)
     for verdict in verdicts:
         lengths = [clip.end - clip.start for clip in verdict.clips if clip.kept]
         clips[verdict.label] += len(lengths)

@@ -41,7 +41,7 @@ class Measured:
 
     def __iter__(self) -> Iterator[Measurements]:
         for key, source in self.sources.items():
-            known = {"path": printable(source.path), "label": source.label}
+            known: dict[str, Any] = {"path": printable(source.path), "label": source.label}
             if key in self.places:
                 row = json.loads(zlib.decompress(self.places[key]["row.z"].read()))
                 yield Measurements.from_row(row | known)

@@ -21,7 +21,7 @@ from ..resize import check_size
 from ..sound import load_sound, read_sound
 from .encodings import encoding_of
 from .layouts import detect_layout, get_layout
-from .sampling import random_start, sync_frames, sync_starts
+from .sampling import SyncRule, random_start, sync_frames, sync_starts
 from .splits import Entry, read_split
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class VideoClips(Dataset):
         entries: Sequence[Entry] | None = None,
         sampling: Sampling = "random",
         clips_per_video: int = 3,
-        sync_rule: str = "random-compact",
+        sync_rule: SyncRule = "random-compact",
         shift: float = 0.2,
         num_frames: int = 12,
         fps: float = 6.0,
@@ -138,7 +138,7 @@ class VideoClips(Dataset):
         starts = self._starts(entry, info, generator)
         if self.sampling == "sync":
             clips = self._clips(entry, info, starts, generator)
-            sample = {key: [clip[key] for clip in clips] for key in clips[0]}
+            sample: dict[str, Any] = {key: [clip[key] for clip in clips] for key in clips[0]}
             sample["frames"], sample["start"] = torch.stack(sample["frames"]), starts
             sample |= {"sample_rate": clips[0]["sample_rate"]} if self.sound else {}
         else:

@@ -28,9 +28,9 @@ def draw(paint: Callable[[Any], None], width: float, height: float) -> str:
     plain = {name: COLOURS["quiet"] for name in ("xtick.labelcolor", "ytick.labelcolor", "text.color")}
     lines = {name: COLOURS["line"] for name in ("axes.edgecolor", "xtick.color", "ytick.color")}
     spines = {f"axes.spines.{side}": False for side in ("left", "right", "top")}
-    style = {"font.size": 10, "axes.facecolor": "none", "svg.fonttype": "none", "svg.hashsalt": "asva"}
+    style: dict[Any, Any] = {"font.size": 10, "axes.facecolor": "none", "svg.fonttype": "none", "svg.hashsalt": "asva"}
     file = io.StringIO()
-    with mpl.rc_context(plain | lines | spines | style), warnings.catch_warnings():
+    with mpl.rc_context(style | plain | lines | spines), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # letters that matplotlib's font lacks: the page has others
         figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
         paint(figure)

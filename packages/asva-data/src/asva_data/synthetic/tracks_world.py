@@ -114,7 +114,7 @@ class TrackWorld:
         source = {name: index if other is None else other for name, other in given.items()}
         heard = {name: name in self._heard(source[name]) for name in TRACKS}
         scene = draw_stage(self._draws(index, "scene"))
-        parts = {name: self._track(name, source[name]) if heard[name] else None for name in TRACKS}
+        parts: dict[str, Any] = {name: self._track(name, source[name]) if heard[name] else None for name in TRACKS}
         times = np.arange(self.num_frames) / self.fps
         opening = parts["speech"].opening(times) if heard["speech"] else np.zeros_like(times)
         strike, strikes = np.zeros_like(times), np.zeros(0)

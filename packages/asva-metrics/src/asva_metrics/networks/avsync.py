@@ -28,14 +28,13 @@ class VideoBlock(nn.Module):
 
     def __init__(self, inner: int, outer: int, stride: int) -> None:
         super().__init__()
-        space, time = {"kernel_size": (1, 3, 3), "padding": (0, 1, 1)}, {"kernel_size": (3, 1, 1), "padding": (1, 0, 0)}
-        self.space1 = nn.Conv3d(inner, outer, **space, stride=(1, stride, stride), bias=False)
+        self.space1 = nn.Conv3d(inner, outer, (1, 3, 3), (1, stride, stride), padding=(0, 1, 1), bias=False)
         self.space1_norm = nn.BatchNorm3d(outer)
-        self.time1 = nn.Conv3d(outer, outer, **time, stride=(stride, 1, 1), bias=False)
+        self.time1 = nn.Conv3d(outer, outer, (3, 1, 1), (stride, 1, 1), padding=(1, 0, 0), bias=False)
         self.time1_norm = nn.BatchNorm3d(outer)
-        self.space2 = nn.Conv3d(outer, outer, **space, bias=False)
+        self.space2 = nn.Conv3d(outer, outer, (1, 3, 3), padding=(0, 1, 1), bias=False)
         self.space2_norm = nn.BatchNorm3d(outer)
-        self.time2 = nn.Conv3d(outer, outer, **time, bias=False)
+        self.time2 = nn.Conv3d(outer, outer, (3, 1, 1), padding=(1, 0, 0), bias=False)
         self.out_norm = nn.BatchNorm3d(outer)
         self.shortcut = nn.Conv3d(inner, outer, 1, stride, bias=False) if (inner, 1) != (outer, stride) else None
 
@@ -138,4 +137,5 @@ def shift_losses(phi: Tensor, *, temperature: float = 0.1) -> tuple[Tensor, Tens
     if phi.ndim != 3 or phi.shape[1] != phi.shape[2]:
         raise ValueError(f"`phi` must have shape (b, k, k), got {tuple(phi.shape)}.")
     target = torch.arange(phi.shape[1], device=phi.device).repeat(len(phi))
-    return tuple(F.cross_entropy(x.flatten(0, 1) / temperature, target) for x in (phi, phi.transpose(1, 2)))
+    seen, heard = (F.cross_entropy(x.flatten(0, 1) / temperature, target) for x in (phi, phi.transpose(1, 2)))
+    return seen, heard

@@ -27,7 +27,7 @@ MIXED = {
 """Channels into each block, and out of: 1x1; 1x1 and 3x3; 1x1 and 3x3; pooled 1x1."""
 
 
-def pad_same(video: Tensor, size: Triple, stride: Triple, style: Style) -> Tensor:
+def pad_same(video: Tensor, size: tuple[int, ...], stride: tuple[int, ...], style: Style) -> Tensor:
     """Zeros around (b, c, t, h, w), after which a convolution acts as TensorFlow's "SAME".
 
     TensorFlow's number of zeros depends on the length; "hassony" takes that of a length which the stride divides.

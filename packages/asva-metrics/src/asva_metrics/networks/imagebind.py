@@ -89,7 +89,7 @@ class ImageBindVisionTower(ModelMixin, ConfigMixin):
             ValueError: If the shape is another.
         """
         pairs = images[:, None].expand(-1, 2, -1, -1, -1) if images.ndim == 4 else images
-        side = self.config.image_size
+        side = self.config["image_size"]
         if pairs.ndim != 5 or pairs.shape[1:] != (2, 3, side, side):
             raise ValueError(
                 f"`images` must have shape (n, 3, {side}, {side}) or (n, 2, 3, {side}, {side}), "
@@ -146,7 +146,7 @@ class ImageBindTextTower(ModelMixin, ConfigMixin):
         Raises:
             ValueError: If the shape is another.
         """
-        length = self.config.context_length
+        length = self.config["context_length"]
         if input_ids.ndim != 2 or input_ids.shape[1] != length:
             raise ValueError(f"`input_ids` must have shape (n, {length}), got {tuple(input_ids.shape)}.")
         tokens = self.embedding(input_ids) + self.positions
@@ -178,7 +178,7 @@ class ImageBind(nn.Module):
 
     def embed_video(self, video: Tensor) -> Tensor:
         """(b, t, 3, h, w) uint8 or in [0, 1] -> (b, t, d), every frame by itself."""
-        frames = clip_video(video, size=self.vision.config.image_size)
+        frames = clip_video(video, size=self.vision.config["image_size"])
         return self.vision(frames.flatten(0, 1)).unflatten(0, video.shape[:2])
 
     def embed_audio(self, mel: Tensor) -> Tensor:

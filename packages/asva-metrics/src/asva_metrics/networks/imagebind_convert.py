@@ -81,7 +81,7 @@ def invert_imagebind(model: ImageBind) -> dict[str, Tensor]:
     state |= AUDIO_HEAD.to_original(model.audio_head.state_dict())
     for table, tower in zip(TABLES.values(), (model.vision, model.text), strict=True):
         state |= table.to_original(tower.state_dict())
-    length = model.text.config.context_length
+    length = model.text.config["context_length"]
     state[MASK] = torch.full((length, length), float("-inf"), device=model.text.device).triu(1)
     return state
 

@@ -74,18 +74,18 @@ def _small_to_middle() -> Branches:
 
 
 def _middle(width: int) -> Branches:
-    wide, tall = {"size": (1, 7), "padding": (0, 3)}, {"size": (7, 1), "padding": (3, 0)}
+    wide, tall = ((1, 7), 1, (0, 3)), ((7, 1), 1, (3, 0))  # size, stride, padding
     return Branches(
         one=nn.Sequential(Convolution(768, 192, 1)),
         seven=nn.Sequential(
-            Convolution(768, width, 1), Convolution(width, width, **wide), Convolution(width, 192, **tall)
+            Convolution(768, width, 1), Convolution(width, width, *wide), Convolution(width, 192, *tall)
         ),
         deep=nn.Sequential(
             Convolution(768, width, 1),
-            Convolution(width, width, **tall),
-            Convolution(width, width, **wide),
-            Convolution(width, width, **tall),
-            Convolution(width, 192, **wide),
+            Convolution(width, width, *tall),
+            Convolution(width, width, *wide),
+            Convolution(width, width, *tall),
+            Convolution(width, 192, *wide),
         ),
         pool=nn.Sequential(mean_pool(), Convolution(768, 192, 1)),
     )

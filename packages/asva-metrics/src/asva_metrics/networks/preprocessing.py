@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-FID_SIZES = ("avsync", "pytorch-fid")
+ImageResize = Literal["avsync", "pytorch-fid"]
+VideoResize = Literal["avsync", "common-metrics"]
+FID_SIZES = get_args(ImageResize)
 
 
-def fid_images(images: Tensor, *, resize: Literal["avsync", "pytorch-fid"] = "pytorch-fid") -> Tensor:
+def fid_images(images: Tensor, *, resize: ImageResize = "pytorch-fid") -> Tensor:
     """Images for `FIDInception`.
 
     Args:
@@ -34,7 +36,7 @@ def fid_images(images: Tensor, *, resize: Literal["avsync", "pytorch-fid"] = "py
     return 2 * F.interpolate(values, (299, 299), mode="bilinear", align_corners=False) - 1
 
 
-def fvd_video(video: Tensor, *, resize: Literal["avsync", "common-metrics"] = "avsync") -> Tensor:
+def fvd_video(video: Tensor, *, resize: VideoResize = "avsync") -> Tensor:
     """Clips for `I3D`: 224 x 224 in [-1, 1].
 
     Args:

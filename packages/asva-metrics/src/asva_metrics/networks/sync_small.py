@@ -100,7 +100,7 @@ class SmallSyncClassifier(ModelMixin, ConfigMixin):
         """(b, t, 3, h, w) -> (b, t, d), one embedding per frame."""
         values = unit_range(video, "video", 5)
         luma = (values * values.new_tensor(LUMA)[:, None, None]).sum(dim=2)
-        side = self.config.size
+        side = self.config["size"]
         if luma.shape[-2:] != (side, side):
             luma = F.interpolate(luma, (side, side), mode="bilinear", align_corners=False, antialias=True)
         return self.embed_luma(luma)
@@ -131,7 +131,7 @@ class SmallSyncClassifier(ModelMixin, ConfigMixin):
     def profile(self, audio: Tensor, video: Tensor, shifts: Tensor) -> Tensor:
         """Score of embeddings (b, n, d) and (b, t, d) with the sound moved later by `shifts` (k,): (b, k)."""
         sums = self.match(audio, video)
-        return _circular_sums(sums, MEL_RATE / 2 / self.config.fps, shifts.to(sums) * MEL_RATE / 2)
+        return _circular_sums(sums, MEL_RATE / 2 / self.config["fps"], shifts.to(sums) * MEL_RATE / 2)
 
     def match(self, audio: Tensor, video: Tensor) -> Tensor:
         """(b, n, d) and (b, t, d) -> (b, t, n), how well each frame fits each moment of the sound."""

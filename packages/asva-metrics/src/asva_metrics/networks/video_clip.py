@@ -78,7 +78,7 @@ class VideoCLIP(ModelMixin, ConfigMixin):
         Raises:
             ValueError: If the shape or the kind of number is another, or there are fewer frames.
         """
-        wanted, side = self.config.num_frames, self.config.image_size
+        wanted, side = self.config["num_frames"], self.config["image_size"]
         values = unit_range(video, "video", 5)
         if values.shape[1] < wanted:
             raise ValueError(f"`video` must have at least {wanted} frames, got {values.shape[1]}.")
@@ -101,7 +101,7 @@ class VideoCLIP(ModelMixin, ConfigMixin):
         Raises:
             ValueError: If the shape is another.
         """
-        length = self.config.context_length
+        length = self.config["context_length"]
         if input_ids.ndim != 2 or input_ids.shape[1] != length:
             raise ValueError(f"`input_ids` must have shape (n, {length}), got {tuple(input_ids.shape)}.")
         return F.normalize(self.text_model(input_ids), dim=-1)

@@ -106,16 +106,15 @@ class Work:
     def _request(self, **wish: Any) -> Any:
         from asva_pipelines.make.plan import Request
 
-        settings = self.settings
-        place = {"device": settings.device, "dtype": settings.dtype, "offload": settings.offload}
-        return Request(**{"audio": Path(), "image": Path()} | wish, **place, model=settings.model)
+        of = self.settings
+        return Request(model=of.model, device=of.device, dtype=of.dtype, offload=of.offload, **wish)
 
     def warm(self) -> dict[str, Any]:
         """Load the model before somebody waits for it, in the way that fits into the memory."""
         from asva_pipelines.make.devices import settle
         from asva_pipelines.make.plan import make_plan
 
-        plan = settle(make_plan(self._request()))
+        plan = settle(make_plan(self._request(audio=Path(), image=Path())))
         place = {name: getattr(plan.request, name) for name in ("device", "dtype", "offload")}
         self.load(plan.folder, method=plan.method.name, **place)
         return {}

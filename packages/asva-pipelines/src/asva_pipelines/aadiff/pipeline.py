@@ -65,7 +65,7 @@ class AADiffPipeline(VideoPipeline):
     arguments = AADiffSampling
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->unet->vae"
-    networks: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler".split()
+    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder unet scheduler".split()
 
     @registered
     def __init__(
@@ -159,7 +159,7 @@ class AADiffPipeline(VideoPipeline):
             scheduler,
             settings.num_inference_steps,
             guidance=guidance,
-            prediction_type=scheduler.config.prediction_type,
+            prediction_type=scheduler.config["prediction_type"],
             batched=settings.batched_guidance,
             after_step=correct,
             callback_on_step_end=settings.report("frames"),

@@ -53,7 +53,7 @@ class AudioWindowPipeline(VideoPipeline):
     arguments = AudioWindowSampling
     model_cpu_offload_seq = "text_encoder->image_encoder->image_projector->imagebind->beats->taps->unet->vae"
     _optional_components: ClassVar[list[str]] = ["taps", *ENCODERS]
-    networks: ClassVar[list[str]] = (
+    networks: ClassVar[Sequence[str]] = (
         "vae tokenizer text_encoder image_encoder image_projector unet scheduler taps imagebind beats".split()
     )
 

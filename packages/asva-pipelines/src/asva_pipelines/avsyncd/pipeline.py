@@ -36,7 +36,7 @@ class AVSyncDPipeline(VideoPipeline):
     arguments = ContinuedSampling
     model_cpu_offload_seq = "text_encoder->audio_encoder->unet->vae"
     _optional_components: ClassVar[list[str]] = ["audio_encoder"]
-    networks: ClassVar[list[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
+    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
 
     @registered
     def __init__(

@@ -12,7 +12,7 @@ from asva_audio.released import IMAGEBIND
 from asva_pipelines.avsyncd.method import METHOD
 from asva_pipelines.avsyncd.stable_diffusion import read_stable_diffusion, stable_diffusion_files
 from asva_weights import ModelError, read_checkpoint
-from asva_weights.release import Family, Files, Release, Say, blame
+from asva_weights.release import Files, Release, Say, blame
 
 __all__ = ["AVSYNCD", "RELEASED_SETTINGS"]
 
@@ -132,11 +132,6 @@ def _finish(folder: Path, networks: dict[str, torch.nn.Module], others: dict[str
     return {"model": "AVSyncD" if "audio_encoder" in networks else "I2VD"}
 
 
-AVSYNCD = Family(
-    name=METHOD.name,
-    title=METHOD.credit.title,
-    wants=f"`{UNET}` of a checkpoint, with `stable-diffusion-v1-5` and `{IMAGEBIND}` beside",
-    licence=METHOD.credit.licence,
-    find=_find,
-    read=_read,
+AVSYNCD = METHOD.released_files(
+    wants=f"`{UNET}` of a checkpoint, with `stable-diffusion-v1-5` and `{IMAGEBIND}` beside", find=_find, read=_read
 )

@@ -10,7 +10,7 @@ from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
 from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
 from asva_unet.latent_video import build_parts, check_schedule, read_stage
 from asva_weights.checkpoint import weights_in
-from asva_weights.release import Family, Files, Release, Say, blame
+from asva_weights.release import Files, Release, Say, blame
 
 __all__ = ["DYNAMICRAFTER", "RELEASED_SETTINGS"]
 
@@ -89,11 +89,6 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) 
     return {"model": "DynamiCrafter_512_Interp" if interp else "DynamiCrafter_512"}
 
 
-DYNAMICRAFTER = Family(
-    name=METHOD.name,
-    title=METHOD.credit.title,
-    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp",
-    licence=METHOD.credit.licence,
-    find=_find,
-    read=_read,
+DYNAMICRAFTER = METHOD.released_files(
+    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp", find=_find, read=_read
 )

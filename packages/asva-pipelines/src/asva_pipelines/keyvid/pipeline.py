@@ -87,7 +87,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         "keyframe_unet->interp_unet->vae"
     )
     _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector"]
-    networks: ClassVar[list[str]] = (
+    networks: ClassVar[Sequence[str]] = (
         "vae tokenizer text_encoder image_encoder image_projector audio_encoder keyframe_unet interp_unet localizer "
         "scheduler interp_image_projector"
     ).split()

@@ -12,7 +12,7 @@ from asva_pipelines.loading.shared_files import openclip_files, openclip_tokeniz
 from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, read_stage
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.checkpoint import weights_in
-from asva_weights.release import Family, Files, Release, Say, State, blame
+from asva_weights.release import Files, Release, Say, State, blame
 
 __all__ = ["KEYVID", "RELEASED_SETTINGS", "released_networks"]
 
@@ -120,11 +120,4 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files, say: Say) -> d
     return {"localizer": "not KeyVID's (unreleased): the bundled one"}
 
 
-KEYVID = Family(
-    name=METHOD.name,
-    title=METHOD.credit.title,
-    wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`",
-    licence=METHOD.credit.licence,
-    find=_find,
-    read=_read,
-)
+KEYVID = METHOD.released_files(wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`", find=_find, read=_read)

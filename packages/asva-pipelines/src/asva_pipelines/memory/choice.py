@@ -110,8 +110,7 @@ def _ways(
     for precision in precisions:
         for chunk, tiling in sparing:
             for way in offloads:
-                arguments = run.get("arguments") or {}
-                arguments = arguments | ({"decode_chunk_size": chunk} if chunk != _CHUNKS[0] else {})
+                arguments = (run.get("arguments") or {}) | ({"decode_chunk_size": chunk} if chunk != _CHUNKS[0] else {})
                 needs = predict(
                     folder,
                     method,
@@ -119,7 +118,7 @@ def _ways(
                     dtype=choose_dtype(precision, device),
                     offload=way,
                     tiling=tiling,
-                    **run | {"arguments": arguments},
+                    **{**run, "arguments": arguments},
                 )
                 yield Choice(
                     device=device,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from asva_pipelines.loading.folders import damage_named
 from asva_weights import ModelError
@@ -25,12 +25,12 @@ LIBRARIES = {
 }
 
 
-def part_class(name: str) -> type:
+def part_class(name: str) -> Any:
     """The class of a name, imported when asked for."""
     return getattr(import_module(LIBRARIES[name]), name)
 
 
-def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     """A part of a model folder, its weights in ``dtype`` however they are stored.
 
     Raises:

@@ -94,7 +94,7 @@ class MTVPipeline(VideoPipeline):
     output = MTVOutput
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->audio_encoder->transformer->vae"
-    networks: ClassVar[list[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
+    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
 
     @registered
     def __init__(

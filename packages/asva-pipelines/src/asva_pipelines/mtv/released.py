@@ -11,7 +11,7 @@ import torch
 
 from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, METHOD, WAV2VEC
 from asva_weights import ModelError
-from asva_weights.release import Family, Files, Release, Say, blame
+from asva_weights.release import Files, Release, Say, blame
 
 __all__ = ["MTV", "RELEASED_SETTINGS"]
 
@@ -95,11 +95,6 @@ def _finish(folder: Path, files: Files, transformer: torch.nn.Module, say: Say) 
     return {"model": f"MTV, {transformer.config.num_speakers} speaker(s)"}
 
 
-MTV = Family(
-    name=METHOD.name,
-    title=METHOD.credit.title,
-    wants=f"`{CHECKPOINT}`, with the folders `{COGVIDEOX}` and `{WAV2VEC}` beside",
-    licence=METHOD.credit.licence,
-    find=_find,
-    read=_read,
+MTV = METHOD.released_files(
+    wants=f"`{CHECKPOINT}`, with the folders `{COGVIDEOX}` and `{WAV2VEC}` beside", find=_find, read=_read
 )

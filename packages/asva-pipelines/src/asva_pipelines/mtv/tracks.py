@@ -60,7 +60,7 @@ def read_tracks(
     Raises:
         ValueError: If tracks differ in length, rate or channels, or one is empty or cannot be read.
     """
-    sounds = {}
+    sounds: dict[str, Any] = {}
     for name, sound in given.items():
         if sound is not None:
             try:

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from asva_train.components import build_component
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
+from asva_train.task_recipes import AudioWindowRecipe
 from asva_train.token_sets import check_taps
 from asva_unet import with_audio_window
 from asva_unet.losses import AudioWindowLoss
@@ -17,6 +16,7 @@ from asva_unet.losses import AudioWindowLoss
 class AudioWindowTask(DenoisingTask):
     """Trains the taps and a DynamiCrafter network, or of it what the recipe lets learn."""
 
+    recipe: AudioWindowRecipe
     loss = AudioWindowLoss
     unet_name = "audio_window_unet"
 
@@ -27,15 +27,15 @@ class AudioWindowTask(DenoisingTask):
     def learning(self) -> tuple[str, ...]:
         return (*super().learning(), *(() if "taps" in self.recipe.train else ("taps",)))
 
-    def parts(self) -> dict[str, nn.Module]:
+    def parts(self) -> dict[str, Any]:
         parts = super().parts()
         return parts | {"taps": self._taps(parts)}
 
-    def loss_options(self, parts: dict[str, nn.Module]) -> dict[str, Any]:
+    def loss_options(self, parts: dict[str, Any]) -> dict[str, Any]:
         data = self.recipe.data
         return {"num_frames": data.num_frames, "fps": data.fps, "radius": self.recipe.radius}
 
-    def read(self, name: str, folder: Path) -> nn.Module:
+    def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; a DynamiCrafter without windows is given some."""
         part = super().read(name, folder)
         if name != self.unet_name or part.config.audio_window_attention:
@@ -43,9 +43,9 @@ class AudioWindowTask(DenoisingTask):
         seed = generator_at(self.recipe.loop.seed, 6)
         return with_audio_window(part, audio_window_dim=part.config.cross_attention_dim, generator=seed)
 
-    def _taps(self, parts: dict[str, nn.Module]) -> nn.Module:
+    def _taps(self, parts: dict[str, Any]) -> Any:
         """Projections of the layers that the recipe names, as they are or at random."""
-        wanted = {name: list(layers) for name, layers in sorted(self.recipe.taps.items())}
+        wanted: dict[str, list[int]] = {name: list(layers) for name, layers in sorted(self.recipe.taps.items())}
         check_taps(wanted, parts)
         folder = self._taps_folder()
         if folder is None:
@@ -62,7 +62,7 @@ class AudioWindowTask(DenoisingTask):
         goes_on = self.base is not None and self.unet_name not in {**self.recipe.models, **self.recipe.init}
         return self.base / "taps" if goes_on and (self.base / "taps").is_dir() else None
 
-    def _new_taps(self, layers: dict[str, list[int]], parts: dict[str, nn.Module]) -> nn.Module:
+    def _new_taps(self, layers: dict[str, list[int]], parts: dict[str, Any]) -> Any:
         sources = {name: {"width": parts[name].config.hidden_size, "layers": layers[name]} for name in layers}
         config = {"sources": sources, "output_dim": parts[self.unet_name].config.audio_window_dim}
         return build_component("taps", config | {"normalize": self.recipe.normalize_taps}, self.recipe.loop.seed)

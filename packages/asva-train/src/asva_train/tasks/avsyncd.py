@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
-from torch import nn
 
 from asva_audio import segment_mask
 from asva_train.components import build_component
@@ -14,6 +13,7 @@ from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
 from asva_train.stored_clips import StoredClips
+from asva_train.task_recipes import AVSyncDRecipe
 from asva_unet import AVSyncDUNet
 from asva_unet.losses import AVSyncDLoss
 
@@ -21,6 +21,7 @@ from asva_unet.losses import AVSyncDLoss
 class AVSyncDTask(DenoisingTask):
     """Trains AVSyncD, or I2VD where the recipe's task says so."""
 
+    recipe: AVSyncDRecipe
     loss = AVSyncDLoss
 
     @property
@@ -31,20 +32,20 @@ class AVSyncDTask(DenoisingTask):
     def conditioners(self) -> tuple[str, ...]:
         return ("text_encoder", "audio_encoder") if self._switches()["audio"] else ("text_encoder",)
 
-    def loss_options(self, parts: dict[str, nn.Module]) -> dict[str, Any]:
+    def loss_options(self, parts: dict[str, Any]) -> dict[str, Any]:
         recipe = self.recipe
         if "audio_encoder" not in parts:
             return {}
         heard = segment_mask(recipe.data.num_frames, parts["audio_encoder"].grid, window=recipe.segment_window)
         return {"heard": heard, "drop_path": recipe.encoder_drop_path == "official"}
 
-    def build(self, name: str) -> nn.Module:
+    def build(self, name: str) -> Any:
         """As in any task; the recipe's switches are those of the network."""
         if name != self.unet_name:
             return super().build(name)
         return build_component(name, self.recipe.models[name] | self._switches(), self.recipe.loop.seed)
 
-    def read(self, name: str, folder: Path) -> nn.Module:
+    def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; Stable Diffusion's U-Net becomes one of ours."""
         if name != self.unet_name or not _is_unet2d(folder):
             return super().read(name, folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asva_audio.mtv_features import hear_tracks
 from asva_dit import MTVTransformer3DModel, freeze_all_but_control, latent_frames, make_scheduler
@@ -35,7 +35,7 @@ _SMALL = {"vae": "PatchVideoAutoencoder", "audio_encoder": "LogMelFrames"}
 class MTVModule(LearningParts):
     """Clips as the transformer sees them, by the frozen parts, and the loss of its answer."""
 
-    def __init__(self, recipe: MTVRecipe, parts: dict[str, nn.Module], tokenizer: Any, learning: tuple[str, ...]):
+    def __init__(self, recipe: MTVRecipe, parts: dict[str, Any], tokenizer: Any, learning: tuple[str, ...]):
         super().__init__(parts, learning)
         self.recipe, self.tokenizer = recipe, tokenizer
         self.loss = MTVLoss(self.unet, make_scheduler(snr_shift_scale=recipe.snr_shift_scale), recipe)
@@ -77,6 +77,7 @@ class MTVModule(LearningParts):
 class MTVTask(DenoisingTask):
     """Trains the control of MTV, and of its base what the recipe lets learn."""
 
+    recipe: MTVRecipe
     unet_name = "mtv_transformer"
     conditioners = ("text_encoder", "audio_encoder")
     num_captions = 500
@@ -89,19 +90,19 @@ class MTVTask(DenoisingTask):
     def make_view(self) -> Callable[..., dict]:
         return partial(mtv_view, tracks=self.recipe.tracks)
 
-    def make_loss(self, parts: dict[str, nn.Module]) -> LearningParts:
+    def make_loss(self, parts: dict[str, Any]) -> LearningParts:
         return MTVModule(self.recipe, parts, self.tokenizer, self.learning())
 
-    def choose(self, network: nn.Module) -> None:
+    def choose(self, network: Any) -> None:
         if self.recipe.learns != "everything":
             freeze_all_but_control(network, backbone_attention=self.recipe.learns == "attention")
 
-    def build(self, name: str) -> nn.Module:
+    def build(self, name: str) -> Any:
         if name in _SMALL:
             return part_class(_SMALL[name])(**self.recipe.models[name])
         return super().build(name)
 
-    def part(self, name: str) -> nn.Module:
+    def part(self, name: str) -> Any:
         """A component as this training begins with it; small parts that do not learn are made once and stored."""
         made = name in self.recipe.models and name not in self.learning()
         if made and not (self.folder / name / "config.json").is_file():
@@ -112,7 +113,7 @@ class MTVTask(DenoisingTask):
             part.save_pretrained(self.folder / name)
         return super().part(name)
 
-    def read(self, name: str, folder: Path) -> nn.Module:
+    def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; a transformer of CogVideoX is given a control."""
         part, control = read_part(name, Path(folder)), self.recipe.control
         if name != self.unet_name:

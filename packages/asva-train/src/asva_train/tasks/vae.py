@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def frames_view(clip: TrainingClip, generator: torch.Generator, num_frames: int)
     return {"frames": clip.frames[chosen], "moving": clip.moving[chosen]}
 
 
-def _start_residuals_at_zero(vae: nn.Module) -> None:
+def _start_residuals_at_zero(vae: Any) -> None:
     """Residual branches that start at zero learn several times faster here (docs/decisions.md)."""
     for layer in vae.modules():
         if hasattr(layer, "conv2"):

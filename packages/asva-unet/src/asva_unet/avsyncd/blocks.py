@@ -1,7 +1,8 @@
 """Down, middle and up blocks of AVSyncD's U-Net; the names are Stable Diffusion's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,9 +29,9 @@ class Block(nn.Module):
         self.downsamplers = nn.ModuleList([downsampler] if downsampler else [])
         self.upsamplers = nn.ModuleList([upsampler] if upsampler else [])
         self.gradient_checkpointing = False
-        self._gradient_checkpointing_func: Callable | None = None  # set by diffusers' ModelMixin
+        self._gradient_checkpointing_func: Any = None  # set by diffusers' ModelMixin
 
-    def run(self, index: int, *args: object) -> Tensor:
+    def run(self, index: int, *args: Any) -> Tensor:
         """Call layer ``index``: its residual block, then its transformer if it has one."""
         if self.gradient_checkpointing and self.training:
             return self._gradient_checkpointing_func(self._layer, index, *args)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,7 +109,7 @@ class AVSyncDConditions:
             index = [index]
         return self.map(lambda x: x[index])
 
-    def to(self, *args: torch.device | torch.dtype | str) -> "AVSyncDConditions":
+    def to(self, *args: Any) -> "AVSyncDConditions":
         """Move or cast every tensor, as ``Tensor.to``; the mask stays bool."""
         return self.map(lambda x: x.to(*args).bool() if x.dtype == torch.bool else x.to(*args))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asva_unet.losses.denoising import DenoisingLoss, Question
 
@@ -18,7 +18,7 @@ def tap_name(encoder: str, layer: int) -> str:
     return f"{encoder}.{layer}"
 
 
-def layer_tokens(encoder: nn.Module, spectrogram: Tensor, layers: Sequence[int]) -> list[Tensor]:
+def layer_tokens(encoder: Any, spectrogram: Tensor, layers: Sequence[int]) -> list[Tensor]:
     """Outputs (b, n, d) of blocks, counted from 0, without class tokens, which hear the whole sound."""
     states = encoder(spectrogram, output_hidden_states=True).hidden_states
     count = len(encoder.token_times(spectrogram))

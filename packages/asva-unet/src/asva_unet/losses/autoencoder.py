@@ -1,6 +1,7 @@
 """The autoencoder between pixels and latents, learned on clips."""
 
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,7 +24,7 @@ class AutoencoderLoss(nn.Module):
     """
 
     def __init__(
-        self, vae: nn.Module, *, kl_weight: float = 1e-4, motion_weight: float = 0.0, tone_weight: float = 0.0
+        self, vae: AutoencoderKL, *, kl_weight: float = 1e-4, motion_weight: float = 0.0, tone_weight: float = 0.0
     ):
         super().__init__()
         self.vae, self.kl_weight, self.motion_weight, self.tone_weight = vae, kl_weight, motion_weight, tone_weight

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asva_unet.losses.dropout import CONDITIONS, dropped
 from asva_unet.losses.parts import LearningParts
@@ -48,7 +48,7 @@ class DenoisingLoss(LearningParts):
     def __init__(
         self,
         recipe: LossSettings,
-        parts: Mapping[str, nn.Module],
+        parts: Mapping[str, Any],
         tokenizer: Any,
         scheduler: Any,
         learning: Sequence[str],
@@ -150,7 +150,7 @@ class DenoisingLoss(LearningParts):
     def first_guess(self, batch: dict, generator: torch.Generator) -> Tensor:
         """Clean latents that the network sees in pure noise, (b, t, c, h, w)."""
         size, device = len(batch["frames"]), batch["frames"].device
-        question = self.question(batch, dict.fromkeys(CONDITIONS, torch.zeros(size, dtype=bool)), generator)
+        question = self.question(batch, dict.fromkeys(CONDITIONS, torch.zeros(size, dtype=torch.bool)), generator)
         noise = torch.randn(question.latents.shape, generator=generator).to(device)
         last = torch.full((size,), len(self.alphas_cumprod) - 1, device=device)
         answer = question.answer(noise, last).float()
@@ -159,9 +159,7 @@ class DenoisingLoss(LearningParts):
             guess = guess / float(self.scale[-1])
         return torch.cat([question.latents[:, : self.given_frames], guess[:, self.given_frames :]], dim=1)
 
-    def clean(
-        self, answer: Tensor, noisy: Tensor, reference: Tensor, level: float, unet: nn.Module | None = None
-    ) -> Tensor:
+    def clean(self, answer: Tensor, noisy: Tensor, reference: Tensor, level: float, unet: Any = None) -> Tensor:
         """Clean latents by the answer of ``unet``; from pure noise, where epsilon says nothing, by a bounded one."""
         kind = (unet or self.unet).config.prediction_type
         if kind == "v_prediction":

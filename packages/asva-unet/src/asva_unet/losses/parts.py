@@ -1,6 +1,7 @@
 """Networks of which some learn and the others only answer."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -13,7 +14,7 @@ class LearningParts(nn.Module):
         learning: Names of those that learn, the video network first.
     """
 
-    def __init__(self, parts: Mapping[str, nn.Module], learning: Sequence[str]):
+    def __init__(self, parts: Mapping[str, Any], learning: Sequence[str]):
         super().__init__()
         self.unet_name = learning[0]
         self.learning = nn.ModuleDict({name: parts[name] for name in learning})
@@ -27,11 +28,11 @@ class LearningParts(nn.Module):
             part._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
-    def part(self, name: str) -> nn.Module:
+    def part(self, name: str) -> Any:
         """A network by name."""
         return self.learning[name] if name in self.learning else self.frozen[name]
 
     @property
-    def unet(self) -> nn.Module:
+    def unet(self) -> Any:
         """The video network."""
         return self.learning[self.unet_name]

@@ -139,9 +139,9 @@ def _systems(items: list[str]) -> dict[str, Path]:
 
 
 def _named(items: list[str], option: str) -> list[tuple[str, str]]:
-    pairs = [tuple(item.split("=", 1)) for item in items]
+    pairs = [item.partition("=")[::2] for item in items]
     for pair, item in zip(pairs, items, strict=True):
-        if len(pair) != 2 or not all(pair):
+        if not all(pair):
             raise RequestError(f"`{option}` must be NAME=PATH, got '{item}'.")
     return pairs
 

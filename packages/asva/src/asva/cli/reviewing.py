@@ -6,7 +6,7 @@ import getpass
 import re
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,7 +83,7 @@ def review(
     typer.echo(f"{kept} clips in {folder / 'reviewed.csv'}")
 
 
-def _say(address: str, session: object, browser: bool) -> None:
+def _say(address: str, session: Any, browser: bool) -> None:
     done = len(session.log.decisions.keys() & session.clips.keys())
     typer.echo(f"{len(session.clips)} clips, {done} decided by {session.log.reviewer}: {address}")
     note("The address holds a secret; it is of this machine alone. Ctrl-C ends the review.", quiet=True)

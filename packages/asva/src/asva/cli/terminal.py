@@ -36,7 +36,7 @@ def print_json(record: Any, *, indent: int | None = 2) -> None:
     typer.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table on stdout; columns fold to the width of the terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
