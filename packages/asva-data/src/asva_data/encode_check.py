@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .clip import MediaError
 
@@ -32,7 +34,7 @@ def frame_rate(fps: float | Fraction) -> Fraction:
     return exact
 
 
-def check_target(path) -> Path:
+def check_target(path: str | os.PathLike) -> Path:
     """The target as a path with a known ending in an existing folder."""
     path = Path(path)
     if path.suffix.lower() not in CONTAINERS:
@@ -44,7 +46,7 @@ def check_target(path) -> Path:
     return path
 
 
-def check_frames(frames) -> Iterator[np.ndarray]:
+def check_frames(frames: Iterable[ArrayLike]) -> Iterator[np.ndarray]:
     """Frames one by one, each uint8 RGB of one even size."""
     shape = None
     for frame in frames:
@@ -62,7 +64,7 @@ def check_frames(frames) -> Iterator[np.ndarray]:
         yield frame
 
 
-def check_sound(waveform, sample_rate) -> np.ndarray | None:
+def check_sound(waveform: ArrayLike | None, sample_rate: int | None) -> np.ndarray | None:
     """The waveform as (c, s) float32 that AAC can hold, or None."""
     if waveform is None:
         if sample_rate is not None:
@@ -82,7 +84,7 @@ def check_sound(waveform, sample_rate) -> np.ndarray | None:
     return sound.astype(np.float32, copy=False)
 
 
-def check_metadata(metadata) -> dict[str, str]:
+def check_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     """Tags that an mp4 really keeps."""
     tags = dict(metadata or {})
     for key, value in tags.items():

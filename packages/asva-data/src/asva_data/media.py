@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.stream import Disposition
@@ -48,12 +49,12 @@ def _open(path: Path) -> av.container.InputContainer:
         ) from error
 
 
-def exact_headers(container) -> bool:
+def exact_headers(container: av.container.InputContainer) -> bool:
     """Whether the headers hold each track's own length; other containers tell one length for all, or guess."""
     return "mov" in container.format.name
 
 
-def picture_track(container, path):
+def picture_track(container: av.container.InputContainer, path: str | os.PathLike) -> Any:
     """The video track; the cover of a song is none."""
     if not len(container.streams):  # an mp4 that lost its index opens without an error
         raise MediaError(f"`path` must be a whole media file, got {path}, which is damaged or cut short.")
@@ -63,7 +64,7 @@ def picture_track(container, path):
     return track
 
 
-def sound_track(container):
+def sound_track(container: av.container.InputContainer) -> Any:
     """The audio track, or None."""
     # Where the headers tell too little of a track it is never "best", but may decode well.
     track = container.streams.best("audio") or next(iter(container.streams.audio), None)

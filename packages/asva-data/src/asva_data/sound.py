@@ -82,7 +82,7 @@ def load_sound(
     return torch.as_tensor(audio.waveform), audio.sample_rate
 
 
-def to_float(frame) -> np.ndarray:
+def to_float(frame: Any) -> np.ndarray:
     """Samples of a decoded frame as (c, s) float32 in [-1, 1], for packed and planar formats of any depth."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:

@@ -32,7 +32,7 @@ def picture_packets(path: str | os.PathLike) -> list[PicturePacket]:
         return [PicturePacket(time, *flag) for time, flag in zip(times, flags, strict=True)]
 
 
-def first_time(path, kind: str) -> float | None:
+def first_time(path: str | os.PathLike, kind: str) -> float | None:
     """Seconds on the file's clock of the first frame that really comes out of a track; priming is not one."""
     for frame in decode(path, kind):
         return None if frame.pts is None else float(frame.pts * frame.time_base)

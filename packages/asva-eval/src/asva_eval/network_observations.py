@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from asva_eval.cutting import NETWORK_RATE, Cut
-from asva_eval.observations import Observation, Observed, check_sound
+from asva_eval.observations import Observation, Observed, sound_of
+from asva_eval.weights import Networks
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +33,7 @@ class FrameFeatures(Observation):
     skip_first: bool
     needs: ClassVar = ("inception",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         from asva_metrics import fid_images
 
         images = _video(cut, networks.device)[0][int(self.skip_first) :]
@@ -46,7 +47,7 @@ class ClipFeatures(Observation):
     resize: Literal["avsync", "common-metrics"]
     needs: ClassVar = ("i3d",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         from asva_metrics import fvd_video
 
         return _features(networks["i3d"](fvd_video(_video(cut, networks.device), resize=self.resize)))
@@ -58,11 +59,11 @@ class JointFeatures(Observation):
 
     needs: ClassVar = ("imagebind",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         model = networks["imagebind"]
         tensors = {"frames": _numpy(model.embed_video(_video(cut, networks.device))[0])}
         try:
-            check_sound(cut)
+            sound_of(cut)
         except ValueError as error:
             return Observed({"silent": str(error)}, tensors)
         vectors = model.embed_audio(mels(cut).to(networks.device)).mean(dim=0)
@@ -75,12 +76,12 @@ class SyncFeatures(Observation):
 
     needs: ClassVar = ("avsync",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         import torch
 
         from asva_metrics import clip_video
 
-        check_sound(cut)
+        sound_of(cut)
         network, device = networks["avsync"], networks.device
         length = cut.network_waveform.shape[-1]
         steps = [0, *(round((k + 0.5) / SHIFTS * length) for k in range(SHIFTS))]
@@ -95,10 +96,10 @@ class SmallSyncFeatures(Observation):
 
     needs: ClassVar = ("sync",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         import torch
 
-        check_sound(cut)
+        sound_of(cut)
         network, device = networks["sync"], networks.device
         moving = torch.from_numpy(_frames_at(cut, network.config.fps)).permute(0, 3, 1, 2)[None]
         mono = _mono(cut)
@@ -117,7 +118,7 @@ class ImageFeatures(Observation):
 
     needs: ClassVar = ("clip",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         from asva_metrics import clip_video
 
         model = networks["clip"]
@@ -133,7 +134,7 @@ class WholeFeatures(Observation):
 
     needs: ClassVar = ("videoclip",)
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         return Observed({}, {"video": _numpy(networks["videoclip"].embed_video(_video(cut, networks.device))[0])})
 
 
@@ -143,12 +144,12 @@ class LipVectors(Observation):
 
     needs: ClassVar = ("syncnet", "faces")
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         import torch
 
         from asva_metrics import face_crops, find_face_boxes, speech_mfcc
 
-        check_sound(cut)
+        sound_of(cut)
         frames = _frames_at(cut, LIP_RATE)
         boxes = find_face_boxes(frames, networks["faces"])
         if np.isnan(boxes[:, 0]).mean() > 0.5:

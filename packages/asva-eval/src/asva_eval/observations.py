@@ -68,7 +68,7 @@ class Observation:
 class MotionCurve(Observation):
     """Mean length of Farneback's flow into every frame, in pixels at the file's resolution and rate."""
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         curve = _rounded(flow_trajectory(cut.moving))
         share = float(np.mean(curve[1:])) / min(cut.moving.shape[1:3])
         return Observed({"fps": cut.moving_fps, "curve": curve, "amount": 100 * cut.moving_fps * share})
@@ -77,7 +77,7 @@ class MotionCurve(Observation):
 class MotionChange(Observation):
     """How much the motion changes at each frame, and the events that are seen in it."""
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         curve = motion_change(cut.moving)
         events = video_events(curve, cut.moving_fps)
         return Observed({"fps": cut.moving_fps, "curve": _rounded(curve), "events": _rounded(events)})
@@ -86,19 +86,20 @@ class MotionChange(Observation):
 class SoundEvents(Observation):
     """Onsets as AV-Align finds them, events as we do, and the loudness for the eye."""
 
-    def observe(self, cut, reference, networks):
-        check_sound(cut)
-        onsets, events = (find(cut.waveform, cut.sample_rate) for find in (onset_times, audio_events))
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
+        waveform, rate = sound_of(cut)
+        onsets, events = (find(waveform, rate) for find in (onset_times, audio_events))
         within = {name: _rounded(t[t < cut.seconds]) for name, t in (("onsets", onsets), ("events", events))}
-        return Observed(within | {"peak": float(np.abs(cut.waveform).max()), "envelope": _envelope(cut)})
+        return Observed(
+            within | {"peak": float(np.abs(waveform).max()), "envelope": _envelope(cut.seconds, waveform, rate)}
+        )
 
 
 class LocalSignals(Observation):
     """How each part of the picture changes, how the sound grows, and how well they fit at every shift of the sound."""
 
-    def observe(self, cut, reference, networks):
-        check_sound(cut)
-        changes, growth = local_changes(cut.moving), sound_growth(cut.waveform, cut.sample_rate)
+    def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
+        changes, growth = local_changes(cut.moving), sound_growth(*sound_of(cut))
         profile = local_sync_profile(growth, changes, cut.moving_fps)
         drawn = {"shifts": _rounded(profile.shifts), "scores": _rounded(profile.scores)}
         tensors = {"changes": np.asarray(changes, np.float32), "growth": np.asarray(growth, np.float32)}
@@ -110,7 +111,7 @@ class PixelError(Observation):
 
     pair: ClassVar = True
 
-    def observe(self, cut, reference, networks):
+    def observe(self, cut: Cut, reference: Any, networks: Networks) -> Observed:
         if cut.frames.shape != reference.frames.shape:
             ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
             raise ValueError(f"the sizes differ, {ours} and {theirs} pixels")
@@ -120,29 +121,30 @@ class PixelError(Observation):
         return Observed({"all": _decibels(whole), "moving": _decibels(moving)})
 
 
-def check_sound(cut: Cut) -> None:
-    """Refuse a clip without sound.
+def sound_of(cut: Cut) -> tuple[np.ndarray, int]:
+    """The waveform of a clip and its rate.
 
     Raises:
         ValueError: If there is no sound track or only silence.
     """
-    if cut.waveform is None:
+    if cut.waveform is None or cut.sample_rate is None:
         raise ValueError("no sound track")
     if np.abs(cut.waveform).max(initial=0.0) < SILENT:
         raise ValueError("the sound is silent")
+    return cut.waveform, cut.sample_rate
 
 
-def _decibels(value: float) -> float | str:
+def _decibels(value: Any) -> float | str:
     """A number, or in words why there is none."""
     if np.isinf(value):
         return "the frames equal the true ones"
     return "nothing moves in the true clip" if np.isnan(value) else float(value)
 
 
-def _envelope(cut: Cut) -> dict[str, Any]:
-    count = round(cut.seconds * ENVELOPE_RATE)
-    edges = np.arange(count + 1) * cut.sample_rate // ENVELOPE_RATE
-    pieces = (cut.waveform[a:b] for a, b in pairwise(edges))
+def _envelope(seconds: float, waveform: np.ndarray, rate: int) -> dict[str, Any]:
+    count = round(seconds * ENVELOPE_RATE)
+    edges = np.arange(count + 1) * rate // ENVELOPE_RATE
+    pieces = (waveform[a:b] for a, b in pairwise(edges))
     return {"rate": ENVELOPE_RATE, "peaks": [round(float(np.abs(piece).max(initial=0.0)), 4) for piece in pieces]}
 
 

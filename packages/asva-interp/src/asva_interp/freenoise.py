@@ -66,7 +66,9 @@ def fuse_windows(outputs: Sequence[Tensor], views: Sequence[View], num_frames: i
     return total / weight.view(-1, *[1] * (total.ndim - 2))
 
 
-def shuffle_noise(noise: Tensor, size: int = 12, stride: int = 6, *, generator: torch.Generator | None = None):
+def shuffle_noise(
+    noise: Tensor, size: int = 12, stride: int = 6, *, generator: torch.Generator | None = None
+) -> Tensor:
     """Make all noise of the first window's frames: every following block of `stride` frames is the one a window
     earlier, in another order (FreeNoise, section 3.2).
 

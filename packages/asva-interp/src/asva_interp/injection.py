@@ -10,7 +10,9 @@ from torch import Tensor
 from .anchors import check_indices, put_frames, take_frames
 
 
-def inject_keyframes(latents: Tensor, keyframe_latents: Tensor, keyframe_indices: Tensor, noise: Tensor, alpha: float):
+def inject_keyframes(
+    latents: Tensor, keyframe_latents: Tensor, keyframe_indices: Tensor, noise: Tensor, alpha: float
+) -> Tensor:
     """Replace the keyframes among noisy latents by ``sqrt(alpha) * keyframe + sqrt(1 - alpha) * noise``.
 
     Args:

@@ -10,7 +10,9 @@ from .anchors import check_indices, neighbours, take_frames
 RULES = ("official", "linear")
 
 
-def blend_noise(noise: Tensor, keyframe_indices: Tensor, rule: str = "official", *, unit_variance: bool = False):
+def blend_noise(
+    noise: Tensor, keyframe_indices: Tensor, rule: str = "official", *, unit_variance: bool = False
+) -> Tensor:
     """Replace the noise between neighbouring anchors by a blend of theirs.
 
     Anchors are the keyframes and the last frame; frames in front of the first keyframe keep their noise. With

@@ -121,7 +121,7 @@ def _without_inputs(weight: torch.Tensor) -> tuple[int, ...]:
     return weight.shape[:1] + weight.shape[2:]
 
 
-def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int):
+def caption_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int) -> Any:
     """A ``CLIPTokenizer`` with a small vocabulary of its own, learned from captions."""
     from transformers import CLIPTokenizer
 

@@ -2,12 +2,13 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def log_previews(accelerator, videos: dict[str, Tensor], step: int, folder: Path, fps: float = 24.0) -> None:
+def log_previews(accelerator: Any, videos: dict[str, Tensor], step: int, folder: Path, fps: float = 24.0) -> None:
     """Write videos (t, h, w, 3) uint8 as mp4 files and as animations in the TensorBoard log."""
     from asva_data import write_video
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,9 @@ from asva_unet.guidance import WeightedBranches, guided_prediction
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
-def draw_noise(shape: Sequence[int], generator: Generators = None, *, device=None, dtype=torch.float32) -> Tensor:
+def draw_noise(
+    shape: Sequence[int], generator: Generators = None, *, device: Any = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Standard normal noise, drawn on the CPU in float32 and then moved, so that every device gets the same.
 
     Args:
@@ -45,7 +48,7 @@ def draw_noise(shape: Sequence[int], generator: Generators = None, *, device=Non
 def denoise(
     predict: Callable[[Tensor, Tensor, tuple[str, ...]], Tensor],
     latents: Tensor,
-    scheduler,
+    scheduler: Any,
     num_inference_steps: int,
     *,
     guidance: WeightedBranches,

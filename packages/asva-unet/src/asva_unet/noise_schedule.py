@@ -50,7 +50,9 @@ def dynamic_rescale(num_train_timesteps: int = 1000, base_scale: float = 0.7, tu
     return scale
 
 
-def timestep_grid(num_inference_steps: int, spacing: str, num_train_timesteps: int = 1000, offset: int = 0):
+def timestep_grid(
+    num_inference_steps: int, spacing: str, num_train_timesteps: int = 1000, offset: int = 0
+) -> np.ndarray:
     """Exactly `num_inference_steps` different timesteps, falling (int64 numpy).
 
     `"trailing"` is the original's ``uniform_trailing`` and `"leading"` with an offset of 1 its ``uniform``, wherever

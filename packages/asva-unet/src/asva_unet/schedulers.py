@@ -106,7 +106,7 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         generator: torch.Generator | None = None,
         variance_noise: Tensor | None = None,
         return_dict: bool = True,
-    ):
+    ) -> DDIMSchedulerOutput | tuple[Tensor, Tensor]:
         """Go from `timestep` to its neighbour on the grid.
 
         Args:
@@ -307,7 +307,7 @@ def make_scheduler(
     zero_terminal_snr: bool = True,
     timestep_spacing: str = "trailing",
     dynamic_rescale: bool = False,
-    **options,
+    **options: Any,
 ) -> SchedulerMixin:
     """Build a scheduler by name.
 
