@@ -20,7 +20,7 @@ def clips():
     """Four clips of each class, one of them with two objects where the class allows it."""
     found = {}
     for name in CLASSES:
-        found[name] = SyntheticWorld(3, classes=name).batch(range(3))
+        found[name] = list(map(SyntheticWorld(3, classes=name).__getitem__, range(3)))
         pairs = SyntheticWorld(3, classes=[name, "ball" if name != "ball" else "bell"], two_objects=1.0)
         found[name].append(next(clip for clip in map(pairs.__getitem__, range(50)) if clip.class_name == name))
     return found
@@ -56,7 +56,7 @@ def test_clip_has_its_shapes(clips, name):
 def test_clips_follow_from_seed_and_index_alone():
     world = SyntheticWorld(5)
     first = world[11]
-    world.batch([3, 1])
+    list(map(world.__getitem__, [3, 1]))
     again = pickle.loads(pickle.dumps(world))[11]
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.waveform, again.waveform)
@@ -73,7 +73,7 @@ def test_global_random_state_is_left_alone():
 
 def test_event_times_keep_their_distances():
     counts = set()
-    for clip in SyntheticWorld(8, classes=STRUCK).batch(range(60)):
+    for clip in map(SyntheticWorld(8, classes=STRUCK).__getitem__, range(60)):
         counts.add(len(clip.event_times))
         assert clip.event_times[0] >= 0.12 and clip.event_times[-1] <= 1.9
         assert (np.diff(clip.event_times) >= 0.25).all()
@@ -81,7 +81,7 @@ def test_event_times_keep_their_distances():
 
 
 def test_some_scenes_have_two_objects():
-    clips = SyntheticWorld(1, size=32).batch(range(120))
+    clips = list(map(SyntheticWorld(1, size=32).__getitem__, range(120)))
     pairs = [clip for clip in clips if len(clip.scene["objects"]) == 2]
     assert 0.1 < len(pairs) / len(clips) < 0.3
     assert {clip.moving_object for clip in pairs} == {0, 1}
@@ -91,7 +91,7 @@ def test_some_scenes_have_two_objects():
 
 
 def test_captions_use_the_vocabulary_and_do_not_tell_who_moves():
-    for clip in SyntheticWorld(2, size=32).batch(range(80)):
+    for clip in map(SyntheticWorld(2, size=32).__getitem__, range(80)):
         assert set(clip.caption.split()) <= set(VOCABULARY)
         things = clip.scene["objects"]
         if len(things) == 2:
@@ -150,7 +150,7 @@ def test_still_frames_have_no_motion(clips):
 
 
 def test_the_ambient_class_moves_evenly(clips):
-    for clip in SyntheticWorld(3, classes="cloud").batch(range(3)):
+    for clip in map(SyntheticWorld(3, classes="cloud").__getitem__, range(3)):
         assert clip.event_times.size == 0
         assert np.ptp(clip.motion_score) < 0.5 * clip.motion_score.mean()
 
@@ -172,7 +172,7 @@ def test_loudness_of_the_disc_follows_its_size(clips):
 
 def test_the_right_drum_is_much_higher():
     pitch = {"left": [], "right": []}
-    for clip in SyntheticWorld(4, classes="drums", size=32).batch(range(20)):
+    for clip in map(SyntheticWorld(4, classes="drums", size=32).__getitem__, range(20)):
         for time, label in zip(clip.event_times, clip.event_labels, strict=True):
             start = round(time * 16000)
             spectrum = np.abs(np.fft.rfft(clip.waveform[0, start + 160 : start + 2560], 16000))
@@ -186,7 +186,7 @@ def test_the_right_drum_is_much_higher():
 )
 def test_other_formats(options):
     world = SyntheticWorld(0, **options)
-    for clip in world.batch(range(4)):
+    for clip in map(world.__getitem__, range(4)):
         assert clip.frames.shape == (world.num_frames, world.size, world.size, 3)
         assert clip.waveform.shape == (1, round(world.duration * world.sample_rate))
         assert (clip.event_times < world.duration).all()

@@ -37,7 +37,7 @@ def test_the_folder_is_a_dataset(tmp_path):
     paths = write_world(tmp_path, 2, 1, **SMALL)
     folder = VideoFolder(tmp_path, num_frames=24, size=32, caption=tmp_path / "captions.jsonl", random_start=False)
     assert [folder[i]["caption"] for i in range(2)] == [
-        clip.caption for clip in SyntheticWorld(1, **SMALL).batch([0, 1])
+        clip.caption for clip in map(SyntheticWorld(1, **SMALL).__getitem__, [0, 1])
     ]
     assert len(folder) == len(paths)
 

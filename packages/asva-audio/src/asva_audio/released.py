@@ -9,8 +9,6 @@ from typing import Any
 from asva_weights import ModelError, read_checkpoint, read_content
 from asva_weights.release import Family, Files, Release, Say, blame
 
-__all__ = ["BEATS", "IMAGEBIND", "IMAGEBIND_AUDIO"]
-
 IMAGEBIND = "imagebind_huge.pth"
 
 

@@ -90,8 +90,7 @@ def check_dataset(
         raise MediaError(f"`root` must be an existing folder, got {root}.")
     splits, problems = _lists(root, form)
     total = sum(map(len, splits.values()))
-    usable = dict.fromkeys(splits, 0)
-    done = 0
+    usable, done = dict.fromkeys(splits, 0), 0
     for split, entries in splits.items():
         for entry in entries:
             found = list(_of_file(entry, min_seconds, sound, deep))

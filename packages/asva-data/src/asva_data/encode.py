@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain
@@ -14,6 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from .clip import MediaError
+from .draft import draft_of
 from .encode_check import (
     CONTAINERS,
     LAYOUTS,
@@ -69,15 +69,13 @@ def write_video(
     first = next(pictures, None)
     if first is None:
         raise MediaError("`frames` must hold at least one frame, got none.")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    kind, pictures = CONTAINERS[path.suffix.lower()], chain([first], pictures)
     try:
-        _encode(part, CONTAINERS[path.suffix.lower()], chain([first], pictures), rate, sound, sample_rate, crf, tags)
-        part.replace(path)
+        with draft_of(path) as part:
+            _encode(part, kind, pictures, rate, sound, sample_rate, crf, tags)
     except (av.error.FFmpegError, PermissionError) as error:
         reason = error.strerror or str(error)
         raise MediaError(f"`path` could not be written: {reason}, got {path}; free space or choose another.") from error
-    finally:  # also after Ctrl-C: nothing half-written stays behind
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -139,7 +139,30 @@ class VideoFolder(Dataset):
         Raises:
             MediaError: If the file cannot be read; no other takes its place here.
         """
-        return self._sample(entry, np.random.default_rng([self.seed, epoch, index]))
+        generator = np.random.default_rng([self.seed, epoch, index])
+        latest = max(entry.info.start, entry.info.duration - self.duration)
+        start = generator.uniform(entry.info.start, latest) if self.random_start else entry.info.start
+        clip, score = self._read(entry, start), None
+        if self.motion_scores is not None:
+            stored = score_file(entry.path, self.root, self.motion_scores)
+            score = scores_at(stored, entry.info, start + np.arange(self.num_frames) / self.fps)
+        indices = self._choose(score, generator)
+        chosen = clip.frames[np.minimum(indices, len(clip.frames) - 1)]
+        frames = torch.from_numpy(resize_crop(chosen, self.size, framing=self.framing))
+        sample = {
+            "frames": frames if self.as_uint8 else frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
+            "frame_indices": torch.from_numpy(indices),
+            "times": torch.from_numpy(indices / self.fps),
+            "caption": entry.caption,
+            "class_name": class_of(entry.path, self.root),
+            "path": str(entry.path),
+            "start": float(start),
+        }
+        if score is not None:
+            sample["motion_score"] = torch.from_numpy(score)
+        if self.sound:
+            sample["waveform"], sample["sample_rate"] = self._waveform(entry, start, clip)
+        return sample
 
     def _list(self, captions: Captions) -> list[Entry]:
         entries = []
@@ -165,29 +188,6 @@ class VideoFolder(Dataset):
         if self.motion_scores is not None:
             read_scores(score_file(entry.path, self.root, self.motion_scores))
 
-    def _sample(self, entry: Entry, generator: np.random.Generator) -> dict[str, Any]:
-        latest = max(entry.info.start, entry.info.duration - self.duration)
-        start = generator.uniform(entry.info.start, latest) if self.random_start else entry.info.start
-        clip = self._read(entry, start)
-        score = None if self.motion_scores is None else self._score(entry, start)
-        indices = self._choose(score, generator)
-        chosen = clip.frames[np.minimum(indices, len(clip.frames) - 1)]
-        frames = torch.from_numpy(resize_crop(chosen, self.size, framing=self.framing))
-        sample = {
-            "frames": frames if self.as_uint8 else frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0),
-            "frame_indices": torch.from_numpy(indices),
-            "times": torch.from_numpy(indices / self.fps),
-            "caption": entry.caption,
-            "class_name": class_of(entry.path, self.root),
-            "path": str(entry.path),
-            "start": float(start),
-        }
-        if score is not None:
-            sample["motion_score"] = torch.from_numpy(score)
-        if self.sound:
-            sample["waveform"], sample["sample_rate"] = self._waveform(entry, start, clip)
-        return sample
-
     def _read(self, entry: Entry, start: float) -> Clip:
         native = self.sound and self.load_audio is None
         clip = read_video(
@@ -199,10 +199,6 @@ class VideoFolder(Dataset):
                 f" got {len(clip.frames)} frames in {entry.path}."
             )
         return clip
-
-    def _score(self, entry: Entry, start: float) -> np.ndarray:
-        stored = score_file(entry.path, self.root, self.motion_scores)
-        return scores_at(stored, entry.info, start + np.arange(self.num_frames) / self.fps)
 
     def _choose(self, score: np.ndarray | None, generator: np.random.Generator) -> np.ndarray:
         if self.select_frames is None:

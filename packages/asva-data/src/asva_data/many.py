@@ -50,10 +50,6 @@ class Outcome(NamedTuple):
     failure: str = ""
 
 
-def _ignore(number: int) -> None:
-    """Nobody is told."""
-
-
 def run_many(
     items: Sequence[Any],
     make_work: MakeWork,
@@ -62,7 +58,7 @@ def run_many(
     ray_address: str | None = None,
     gpus: float = 0.0,
     in_order: bool = False,
-    on_start: Callable[[int], None] = _ignore,
+    on_start: Callable[[int], Any] = lambda number: None,
 ) -> Generator[Outcome]:
     """Work on every item; one worker without an address is this process, anything else is Ray.
 
@@ -186,7 +182,7 @@ def store_many(
     make_work: MakeWork,
     *,
     per_shard: int = PER_SHARD,
-    on_done: Callable[[int], None] = _ignore,
+    on_done: Callable[[int], Any] = lambda number: None,
     **options: Any,
 ) -> dict[str, str]:
     """Work on every item that no shard of a folder holds yet, and store the samples in shards in the order of items.

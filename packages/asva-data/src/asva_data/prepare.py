@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from .clip import MediaError
 from .datasets.layouts import Layout, get_layout
 from .decode import iter_frames
+from .draft import draft_of
 from .encode import write_video
 from .info import probe
 from .listing import check_name, video_files
@@ -191,18 +191,10 @@ def write_part(source: Path, target: Path, start: float, seconds: float | None) 
     target.parent.mkdir(parents=True, exist_ok=True)
     whole = start == 0 and (seconds is None or end is None or seconds > end - 0.1)
     if whole and source.suffix.lower() == ".mp4":
-        _copy(source, target)
+        with draft_of(target) as part:
+            shutil.copyfile(source, part)
     else:
         _cut(source, info, target, start, seconds)
-
-
-def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _cut(source: Path, info: Any, target: Path, start: float, seconds: float | None) -> None:
@@ -225,12 +217,8 @@ def _write_lists(out: Path, videos: dict[str, list[str]], labels: dict[str, str]
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with draft_of(path) as part:
         part.write_bytes(text.encode(errors="backslashreplace"))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _draw(name: str, seed: int) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor
 from asva_pipelines.inputs import Sound, as_batch, read_picture, read_sound
 from asva_pipelines.output import VideoOutput
 from asva_pipelines.settings import ContinuedSampling, Denoising, Sampling, check_settings
-from asva_unet import draw_noise
+from asva_unet import KeyVIDUNet, draw_noise
 from asva_unet.pixels import decode_latents, encode_pixels, latent_shape, quantise
 from asva_unet.stage import align_weights
 from asva_unet.tokens import image_tokens, text_tokens
@@ -45,8 +45,9 @@ class Clips:
 
 
 def registered(init: Callable[..., None]) -> Callable[..., None]:
-    """Register what ``__init__`` is given: the class's ``networks`` as modules, everything else as configuration."""
+    """Register what ``__init__`` is given: what has no default, or may be None, as modules, the rest as settings."""
     signature = inspect.signature(init)
+    needed = {name for name, one in signature.parameters.items() if one.default is one.empty}
 
     @wraps(init)
     def register(self: VideoPipeline, *args: Any, **kwargs: Any) -> None:
@@ -54,8 +55,9 @@ def registered(init: Callable[..., None]) -> Callable[..., None]:
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
         _, *named = given.arguments.items()
-        self.register_modules(**{name: value for name, value in named if name in self.networks})
-        self.register_to_config(**{name: value for name, value in named if name not in self.networks})
+        networks = needed.union(self._optional_components)
+        self.register_modules(**{name: value for name, value in named if name in networks})
+        self.register_to_config(**{name: value for name, value in named if name not in networks})
 
     return register
 
@@ -88,13 +90,11 @@ class VideoPipeline(DiffusionPipeline):
         eta: Noise of each DDIM step.
 
     Attributes:
-        networks: Names of what ``__init__`` is given beside settings: networks, tokenizer, scheduler.
         arguments: Class of the further arguments of the call.
         output: Class of what it answers.
         needs_picture: Whether the first frame must be given.
     """
 
-    networks: ClassVar[Sequence[str]] = ()
     arguments: ClassVar[type[Sampling]] = Sampling
     output: ClassVar[type[VideoOutput]] = VideoOutput
     needs_picture: ClassVar[bool] = True
@@ -151,8 +151,12 @@ class VideoPipeline(DiffusionPipeline):
 
     @property
     def _multiple(self) -> int:
-        """What height and width must be divisible by; some U-Nets take any size of latents."""
-        return 2 ** _depth(self.vae) if hasattr(self, "vae") else 2
+        """What height and width must be divisible by; AVSyncD's U-Net takes any size of latents."""
+        if not hasattr(self, "vae"):
+            return 2
+        unets = [part for part in self.components.values() if isinstance(part, KeyVIDUNet)]
+        depth, *depths = (len(network.config.block_out_channels) - 1 for network in (self.vae, *unets))
+        return 2 ** (depth + max(depths, default=0))
 
     @classmethod
     def from_pretrained(cls, model: Any, **kwargs: Any) -> Self:
@@ -299,11 +303,6 @@ class VideoPipeline(DiffusionPipeline):
         from PIL import Image
 
         return [[Image.fromarray(frame) for frame in video] for video in frames]
-
-
-def _depth(network: Any) -> int:
-    """How many times a network halves its picture."""
-    return len(network.config.block_out_channels) - 1
 
 
 def both(encode: Callable[[Any], Tensor], given: Any, nothing: Any, wanted: bool) -> dict[bool, Tensor]:

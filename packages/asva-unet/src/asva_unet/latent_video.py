@@ -13,8 +13,6 @@ from asva_unet import shapes
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import State, blame
 
-__all__ = ["build", "build_parts", "check_schedule", "differing", "read_stage"]
-
 Parts = dict[str, dict[str, Tensor]]
 
 

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from asva_weights import ConversionError, count_of, shape_of
 
-__all__ = ["resampler_config", "text_config", "unet_config", "vae_config", "vision_config"]
-
 State = Mapping[str, Tensor]
 _INIT_HEADS = 8
 _HEAD = 64

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -12,14 +14,31 @@ from asva_unet.conditions import UNetConditions
 View = tuple[int, int]
 
 
-class Tokens(Protocol):
-    """Text, image and sound of the clips, from which the conditions of any branch and any frames are made."""
+@dataclass(frozen=True)
+class Tokens:
+    """From which the conditions of any branch and any frames are made: each given (True) and left out (False).
 
-    def to(self, dtype: torch.dtype) -> Tokens:
-        """The same in another precision."""
+    Attributes:
+        text: (b, n, d).
+        image: (b, t, q, d), or (b, 1, q, d) where all frames share them.
+        audio: (b, n, d); None without sound.
+    """
+
+    text: dict[bool, Tensor]
+    image: dict[bool, Tensor]
+    audio: Mapping[bool, Tensor | None]
 
     def conditions(self, unet: Any, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
         """Keys and values of one guidance branch for the frames (b, k) of one stage."""
+        raise NotImplementedError
+
+    def to(self, dtype: torch.dtype) -> Self:
+        """The same in another precision."""
+        cast = {
+            name: {key: None if x is None else x.to(dtype) for key, x in getattr(self, name).items()}
+            for name in ("text", "image", "audio")
+        }
+        return replace(self, **cast)
 
 
 class StageNetwork:

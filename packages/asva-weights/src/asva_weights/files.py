@@ -17,14 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "file_digest",
-    "json_text",
-    "package_versions",
-    "staged",
-    "write_json",
-]
-
 _PACKAGES = (
     "asva-kit asva-audio asva-curate asva-data asva-dit asva-eval asva-interp asva-keyframe asva-metrics asva-pages "
     "asva-pipelines asva-train asva-unet asva-weights "

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from asva_weights.errors import ConversionError, ModelError
 
-__all__ = ["Family", "Files", "Release", "Say", "State", "blame"]
-
 State = Mapping[str, Tensor]
 Files = dict[str, Path]
 Say = Callable[[str], None]

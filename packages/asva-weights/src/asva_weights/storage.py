@@ -13,8 +13,6 @@ from torch import nn
 
 from asva_weights.errors import ModelError
 
-__all__ = ["SOURCE", "check_space", "fresh", "network_size"]
-
 SOURCE = "source.json"
 
 

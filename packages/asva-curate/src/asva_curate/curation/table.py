@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,18 @@ from asva_curate.curation.recipe import Recipe
 from asva_curate.curation.verdict import Verdict
 from asva_curate.curation.whole_set import count_reasons
 from asva_data import MediaError
+from asva_data.draft import draft_of
 
 
 def write_measurements(path: str | os.PathLike, measured: Iterable[Measurements]) -> Path:
     """Write measurements as one Parquet file, a thousand at a time, under a temporary name until it is whole."""
     import pyarrow.parquet as pq
 
-    def write(part: Path) -> None:
-        rest = iter(measured)
-        with pq.ParquetWriter(part, _schema(), compression="zstd") as writer:
-            while batch := list(islice(rest, 1000)):
-                writer.write_table(_table(batch))
-
-    return write_whole(Path(path), write)
+    path, rest = Path(path), iter(measured)
+    with draft_of(path) as part, pq.ParquetWriter(part, _schema(), compression="zstd") as writer:
+        while batch := list(islice(rest, 1000)):
+            writer.write_table(_table(batch))
+    return path
 
 
 def read_measurements(path: str | os.PathLike) -> list[Measurements]:
@@ -165,24 +163,12 @@ def write_results(
         "counts.json": json.dumps(counts, indent=2, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
-        write_whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+        with draft_of(folder / name) as part:
+            part.write_text(text, encoding="utf-8")
     return counts
 
 
 def _text(path: Path, rows: Iterable[Sequence[str]]) -> Path:
-    def write(part: Path) -> None:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows)
-
-    return write_whole(path, write)
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Write a file under a temporary name until it is whole."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        write(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with draft_of(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
     return path

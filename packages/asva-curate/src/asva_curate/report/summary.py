@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from asva_curate.report.measures import Measures
 from asva_curate.report.page import report_page
 from asva_curate.review.agreement import review_summary
 from asva_data import MediaError
+from asva_data.draft import draft_of
 
 FAILURES = 50
 """Files that could not be read which are listed; all stand in reasons.csv."""
@@ -137,10 +137,6 @@ def _failures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> Path:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with draft_of(path) as part:
         part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asva_curate.curation.table import write_whole
 from asva_curate.curation.verdict import Verdict, clip_key
 from asva_data import MediaError
 from asva_data.datasets.shards import find_members
+from asva_data.draft import draft_of
 from asva_data.many import store_many
 from asva_data.prepare import write_part
 
@@ -90,5 +90,6 @@ def _index(folder: Path, clips: dict[str, dict[str, Any]], failures: dict[str, s
         "index.json": json.dumps(index, indent=2, ensure_ascii=False) + "\n",
     }.items():
         data = content.encode("utf-8", "surrogateescape")
-        write_whole(folder / name, lambda part, data=data: part.write_bytes(data))
+        with draft_of(folder / name) as part:
+            part.write_bytes(data)
     return index

@@ -183,7 +183,9 @@ class VideoClips(Dataset):
             sample = {"frames": clip_pixels(video.frames[chosen], self.size, flip=flipped), "start": float(start)}
             sample["flipped"] = flipped
             if self.motion_scores is not None:
-                sample["motion_score"] = self._motion(entry, info, float(start))
+                stored = score_file(entry.path, self.root, self.motion_scores)
+                times = start + np.arange(self.num_frames) / self.fps
+                sample["motion_score"] = torch.from_numpy(scores_at(stored, info, times))
             if self.sound:
                 sample["waveform"], sample["sample_rate"] = self._waveform(entry, info, float(start))
             samples.append(sample)
@@ -194,10 +196,6 @@ class VideoClips(Dataset):
             return sync_frames(times, starts, fps=self.fps, num_frames=self.num_frames)
         rule = self.frame_rule
         return np.stack([clip_frames(times, s, fps=self.fps, num_frames=self.num_frames, rule=rule) for s in starts])
-
-    def _motion(self, entry: Entry, info: MediaInfo, start: float) -> torch.Tensor:
-        stored = score_file(entry.path, self.root, self.motion_scores)
-        return torch.from_numpy(scores_at(stored, info, start + np.arange(self.num_frames) / self.fps))
 
     def _waveform(self, entry: Entry, info: MediaInfo, start: float) -> tuple[torch.Tensor, int]:
         if self.load_audio is not None:

@@ -71,9 +71,8 @@ def sync_starts(
     if rule == "random-compact":
         return first + np.arange(num_clips) * shift
     left = range(num_clips - 2, -1, -1)
-    return np.array(
-        [*accumulate(left, lambda s, rest: generator.uniform(s + shift, end - rest * shift), initial=first)]
-    )
+    steps = accumulate(left, lambda s, rest: generator.uniform(s + shift, end - rest * shift), initial=first)
+    return np.array([*steps])
 
 
 def sync_frames(times: np.ndarray, starts: np.ndarray, *, fps: float = 6.0, num_frames: int = 12) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import tarfile
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from ..clip import MediaError
+from ..draft import draft_of
 
 logger = logging.getLogger(__name__)
 
@@ -164,12 +164,8 @@ def write_shards(
     sample = next(remaining, None)
     while sample is not None:
         path = folder / f"{prefix}-{first + len(written):06d}.tar"
-        part = folder / f".{path.name}.{secrets.token_hex(4)}.part"
-        try:
+        with draft_of(path) as part:
             sample = _fill(part, sample, remaining, max_bytes, seen)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
         written.append(path)
     return written
 

@@ -122,17 +122,10 @@ def _from_folder(root: Path, layout: Layout, split: str, mapping: dict[str, str]
         yield _entry(path, root, layout, mapping)
 
 
-def _entry(
-    path: Path,
-    folder: Path,
-    layout: Layout,
-    mapping: dict[str, str],
-    start: float | None = None,
-    end: float | None = None,
-) -> Entry:
+def _entry(path: Path, folder: Path, layout: Layout, mapping: dict[str, str], *times: float | None) -> Entry:
     name = layout.class_name or ("" if path.parent == folder else path.parent.name)
     words = layout.class_name or " ".join(class_of(path, folder).split())
-    return Entry(path, name, mapping.get(name, words), start, end)
+    return Entry(path, name, mapping.get(name, words), *times)
 
 
 def _mapping(root: Path) -> dict[str, str]:

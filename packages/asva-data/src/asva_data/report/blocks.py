@@ -148,8 +148,3 @@ class Section:
 def pieces(words: Words) -> Sequence[str]:
     """Words as pieces, whether they came as one or as several."""
     return [words] if isinstance(words, str) else words
-
-
-def kind(one: str | Bar | Block) -> str:
-    """What a piece, a cell or a block is: the name of its class."""
-    return type(one).__name__

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
-from .blocks import Section, Words, kind, pieces
+from .blocks import Section, Words, pieces
 
 
 def to_html(
@@ -27,7 +27,8 @@ def to_html(
     page = files("asva_data.report") / "page"
     style, source = ((page / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"kind": kind, "pieces": pieces, "base64": lambda data: base64.b64encode(data).decode()}
+    environment.filters |= {"kind": lambda one: type(one).__name__, "pieces": pieces}
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     template = environment.from_string((page / "report.html.jinja").read_text(encoding="utf-8"))
     return template.render(
         title=title,

@@ -92,11 +92,8 @@ def build_cloud(colors: Colors) -> Puppet:
     lumps = ((0.0, -0.6, 0.34, 0.2), (-0.12, -0.7, 0.2, 0.2), (0.14, -0.68, 0.17, 0.17),
              (-0.25, -0.54, 0.2, 0.12), (0.28, -0.54, 0.2, 0.12))  # fmt: skip
     cloud = union([ellipse(*lump, white) for lump in lumps])
-
-    def pose(p: np.ndarray) -> np.ndarray:
-        return shift(stretch(np.ones_like(p), np.ones_like(p), (0.0, 0.0)), 0.35 * p, 0.0)
-
-    return Puppet((Mover((cloud,), pose),), (hill, trunk, crown), shadow=None)
+    mover = Mover((cloud,), lambda p: shift(stretch(np.ones_like(p), np.ones_like(p), (0.0, 0.0)), 0.35 * p, 0.0))
+    return Puppet((mover,), (hill, trunk, crown), shadow=None)
 
 
 WOODPECKER = ObjectClass(

@@ -65,17 +65,27 @@ def detect_events(frames: NDArray[np.uint8], scene: dict[str, Any], *, fps: floa
     Raises:
         ValueError: If the frames are not square RGB pictures of bytes, or `fps` is not positive.
     """
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.shape[1] != frames.shape[2] or frames.dtype != np.uint8:
-        raise ValueError(f"`frames` must be uint8 of shape (t, h, h, 3), got {frames.dtype} {frames.shape}.")
-    if not fps > 0:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+    frames = square_frames(frames, fps)
     objects = tuple(_read_object(frames, scene, index, fps) for index in range(len(scene["objects"])))
     active = [index for index, signal in enumerate(objects) if len(signal.times)]
     if not active:
         return Detection(np.zeros(0), (), None, objects)
     best = max(active, key=lambda index: objects[index].change)
     return Detection(objects[best].times, objects[best].labels, best, objects)
+
+
+def square_frames(frames: NDArray[np.uint8], fps: float) -> NDArray[np.uint8]:
+    """The frames, if they are such.
+
+    Raises:
+        ValueError: If they are not square RGB pictures of bytes, or `fps` is not positive.
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.shape[1] != frames.shape[2] or frames.dtype != np.uint8:
+        raise ValueError(f"`frames` must be uint8 of shape (t, h, h, 3), got {frames.dtype} {frames.shape}.")
+    if not fps > 0:
+        raise ValueError(f"`fps` must be positive, got {fps}.")
+    return frames
 
 
 def read_pose(
@@ -135,14 +145,16 @@ def _levels(style: Strike) -> tuple[float, float]:
 
 def _strikes(pose: NDArray[np.float64], kind: ObjectClass, fps: float) -> list[float]:
     """Times at which the pose goes from the low to the high level, moved on to the moment of contact."""
-    style = kind.style
-    low, high = _levels(style)
-    middle = 0.5 * (low + high)
-    windup = 0.78 * style.windup
-    way = (middle + windup) / (style.contact + windup)
-    lead = style.strike * (1.0 - way ** (1.0 / style.power))
-    times: list[float] = []
-    armed = False
+    low, high = _levels(kind.style)
+    return strike_times(pose, kind.style, low, high, 0.78 * kind.style.windup, fps)
+
+
+def strike_times(
+    pose: NDArray[np.float64], style: Strike, low: float, high: float, windup: float, fps: float
+) -> list[float]:
+    """Seconds at which a pose goes from below `low` to above `high`, moved on to the moment of contact."""
+    middle, times, armed = 0.5 * (low + high), [], False
+    lead = style.strike * (1.0 - ((middle + windup) / (style.contact + windup)) ** (1.0 / style.power))
     for frame, value in enumerate(pose):
         if value < low:
             armed = True

@@ -43,10 +43,7 @@ def build_hammer(colors: Colors) -> Puppet:
     head = union((block(-0.64, -0.34, -0.22, 0.23, colors["main"]), block(-0.7, 0.1, -0.16, 0.25, colors["main"])))
     shine = block(-0.57, -0.26, -0.48, 0.04, WHITE, 0.0).plain()
 
-    def pose(p: np.ndarray) -> np.ndarray:
-        return turn(0.58 * (1.0 - p), (0.95, 0.06))
-
-    mover = Mover((handle, grip, head, shine), pose)
+    mover = Mover((handle, grip, head, shine), lambda p: turn(0.58 * (1.0 - p), (0.95, 0.06)))
     return Puppet((mover,), (wood, *grain, nail), shadow=(-0.4, 0.65), sparks=(((-0.43, 0.3), -np.pi / 2),))
 
 
@@ -97,11 +94,7 @@ def build_glass(colors: Colors) -> Puppet:
     shine = capsule((x - 0.28, -0.45), (x - 0.28, -0.12), 0.045, WHITE).plain()
     handle = capsule((0.25, -0.3), (0.62, 0.86), 0.065, STEEL)
     spoon = ellipse(0.2, -0.48, 0.16, 0.25, (196.0, 202.0, 214.0), -0.3)
-
-    def pose(p: np.ndarray) -> np.ndarray:
-        return turn(0.43 * (1.0 - p), (0.62, 0.9))
-
-    mover = Mover((handle, spoon), pose)
+    mover = Mover((handle, spoon), lambda p: turn(0.43 * (1.0 - p), (0.62, 0.9)))
     return Puppet((mover,), (foot, bowl, juice, shine), shadow=(x, 0.55), sparks=(((0.06, -0.66), -np.pi / 2),))
 
 
@@ -112,12 +105,8 @@ def build_disc(colors: Colors) -> Puppet:
         circle(0.0, 0.0, 0.72, CREAM).plain(),
         circle(0.0, 0.0, 0.46, colors["main"]).plain(),
     )
-
-    def pose(p: np.ndarray) -> np.ndarray:
-        radius = 0.48 + 0.5 * p
-        return stretch(radius, radius, (0.0, 0.0))
-
-    return Puppet((Mover(rings, pose),), shadow=None)
+    mover = Mover(rings, lambda p: stretch(0.48 + 0.5 * p, 0.48 + 0.5 * p, (0.0, 0.0)))
+    return Puppet((mover,), shadow=None)
 
 
 BALL = ObjectClass(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .detector import square_frames, strike_times
 from .tracks import STRIKE
 from .tracks_stage import mallet_box, mouth_box, render_stage, wall_box
 
@@ -45,11 +46,7 @@ def read_tracks(frames: NDArray[np.uint8], scene: dict[str, Any], *, fps: float 
     Raises:
         ValueError: If the frames are not square RGB pictures of bytes, or `fps` is not positive.
     """
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.shape[1] != frames.shape[2] or frames.dtype != np.uint8:
-        raise ValueError(f"`frames` must be uint8 of shape (t, h, h, 3), got {frames.dtype} {frames.shape}.")
-    if not fps > 0:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+    frames = square_frames(frames, fps)
     size = frames.shape[1]
     wall = frames[:, *wall_box(size)].reshape(len(frames), -1, 3).mean(axis=1)
     light = wall / np.array(scene["wall"], dtype=np.float64)
@@ -57,7 +54,8 @@ def read_tracks(frames: NDArray[np.uint8], scene: dict[str, Any], *, fps: float 
     openings, poses = np.linspace(0.0, 1.0, 21), np.linspace(-STRIKE.windup, STRIKE.contact, 34)
     opening = _nearest(plain[:, *mouth_box(scene, size)], scene, size, openings, "mouth")
     strike = _nearest(plain[:, *mallet_box(scene, size)], scene, size, poses, "mallet")
-    return TrackReading(opening, strike, _strikes(strike, fps), light)
+    times = strike_times(strike, STRIKE, ARMED, STRUCK, 0.75 * STRIKE.windup, fps)
+    return TrackReading(opening, strike, np.array(times), light)
 
 
 def _nearest(seen: Floats, scene: dict[str, Any], size: int, grid: Floats, part: str) -> Floats:
@@ -75,20 +73,3 @@ def _nearest(seen: Floats, scene: dict[str, Any], size: int, grid: Floats, part:
     bend = low - 2.0 * mid + high
     offset = np.where(bend > 0, 0.5 * (low - high) / np.maximum(bend, 1e-9), 0.0).clip(-1.0, 1.0)
     return np.where(best == inside, grid[inside] + offset * (grid[1] - grid[0]), grid[best])
-
-
-def _strikes(pose: Floats, fps: float) -> Floats:
-    """Seconds at which the pose goes from below `ARMED` to above `STRUCK`, moved on to the moment of contact."""
-    middle, times, armed = 0.5 * (ARMED + STRUCK), [], False
-    windup = 0.75 * STRIKE.windup
-    lead = STRIKE.strike * (1.0 - ((middle + windup) / (1.0 + windup)) ** (1.0 / STRIKE.power))
-    for frame, value in enumerate(pose):
-        if value < ARMED:
-            armed = True
-        elif armed and value >= STRUCK:
-            armed, before = False, frame - 1
-            while before > 0 and pose[before] >= middle:
-                before -= 1
-            rise = max(pose[before + 1] - pose[before], 1e-9)
-            times.append((before + float(np.clip((middle - pose[before]) / rise, 0.0, 1.0))) / fps + lead)
-    return np.array(times)

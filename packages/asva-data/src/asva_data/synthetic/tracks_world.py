@@ -112,7 +112,7 @@ class TrackWorld:
         """
         given = {"speech": speech, "effects": effects, "music": music}
         source = {name: index if other is None else other for name, other in given.items()}
-        heard = {name: name in self._heard(source[name]) for name in TRACKS}
+        heard = {name: name in self.tracks_of(source[name]) for name in TRACKS}
         scene = draw_stage(self._draws(index, "scene"))
         parts: dict[str, Any] = {name: self._track(name, source[name]) if heard[name] else None for name in TRACKS}
         times = np.arange(self.num_frames) / self.fps
@@ -137,15 +137,12 @@ class TrackWorld:
             moving=_moving(frames, light),
         )
 
-    def tracks_of(self, index: int) -> tuple[str, ...]:
-        """Names of the tracks that are heard in a clip, without making it."""
-        return self._heard(index)
-
     def caption_of(self, index: int) -> str:
         """Words of a clip, without making it."""
-        return caption(draw_stage(self._draws(index, "scene")), speaking="speech" in self._heard(index))
+        return caption(draw_stage(self._draws(index, "scene")), speaking="speech" in self.tracks_of(index))
 
-    def _heard(self, index: int) -> tuple[str, ...]:
+    def tracks_of(self, index: int) -> tuple[str, ...]:
+        """Names of the tracks that are heard in a clip, without making it."""
         rng = self._draws(index, "mix")
         present = [name for name, share in zip(TRACKS, rng.random(3), strict=True) if share >= self.absent]
         return tuple(present or [TRACKS[rng.integers(3)]])

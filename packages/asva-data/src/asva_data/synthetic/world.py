@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +84,8 @@ class SyntheticWorld:
         classes: Sequence[str] | str | None = None,
         two_objects: float = 0.2,
     ) -> None:
-        names = (
-            CLASSES
-            if classes is None or classes == "all"
-            else (classes,)
-            if isinstance(classes, str)
-            else tuple(classes)
-        )
+        every = classes is None or classes == "all"
+        names = CLASSES if every else (classes,) if isinstance(classes, str) else tuple(classes)
         _check(seed, size, num_frames, fps, sample_rate, names, two_objects)
         self.seed, self.size, self.num_frames, self.fps = int(seed), int(size), int(num_frames), float(fps)
         self.sample_rate, self.classes, self.two_objects = int(sample_rate), names, float(two_objects)
@@ -99,10 +94,6 @@ class SyntheticWorld:
     def duration(self) -> float:
         """Seconds of a clip."""
         return self.num_frames / self.fps
-
-    def batch(self, indices: Iterable[int]) -> list[SyntheticClip]:
-        """The clips of several indices."""
-        return [self[index] for index in indices]
 
     def class_of(self, index: int) -> str:
         """Class of the clip at ``index``, without making the clip.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clip import MediaError
+from ..draft import draft_of
 from ..encode import write_video
 from .world import WORLD_VERSION, SyntheticClip, SyntheticWorld
 
@@ -135,11 +136,8 @@ def _write_captions(target: Path) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with draft_of(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise MediaError(f"`folder` could not be written: {error.strerror}, got {path}; free space.") from error
-    finally:
-        part.unlink(missing_ok=True)

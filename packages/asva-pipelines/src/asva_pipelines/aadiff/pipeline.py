@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -65,7 +65,6 @@ class AADiffPipeline(VideoPipeline):
     arguments = AADiffSampling
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->unet->vae"
-    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder unet scheduler".split()
 
     @registered
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -11,13 +11,20 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
-from asva_audio import BEATsEncoder, ImageBindAudioEncoder, MultiFeatureEncoder
+from asva_audio import (
+    BEATsEncoder,
+    ImageBindAudioEncoder,
+    MultiFeatureEncoder,
+    frame_times,
+    multi_feature_tokens,
+    null_feature_tokens,
+)
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import OWN, ImageGuidedSampling
 from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise, draw_noise
 from asva_unet.guidance import BRANCHES
-from asva_unet.stage import StageNetwork
+from asva_unet.stage import StageNetwork, Tokens
 from asva_unet.tokens import project
 
 ENCODERS = ("imagebind", "beats")
@@ -53,9 +60,6 @@ class AudioWindowPipeline(VideoPipeline):
     arguments = AudioWindowSampling
     model_cpu_offload_seq = "text_encoder->image_encoder->image_projector->imagebind->beats->taps->unet->vae"
     _optional_components: ClassVar[list[str]] = ["taps", *ENCODERS]
-    networks: ClassVar[Sequence[str]] = (
-        "vae tokenizer text_encoder image_encoder image_projector unet scheduler taps imagebind beats".split()
-    )
 
     @registered
     def __init__(
@@ -86,10 +90,6 @@ class AudioWindowPipeline(VideoPipeline):
         guidance_rescale: int | float = 0.0,
     ) -> None:
         super().__init__()
-
-    @property
-    def _multiple(self) -> int:
-        return super()._multiple * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
     def make(self, clips: Clips, settings: AudioWindowSampling) -> dict[str, Any]:
         """All frames at once, each with the sound around it."""
@@ -122,8 +122,6 @@ class AudioWindowPipeline(VideoPipeline):
         self, sounds: Sequence[Sound], lacks_audio: bool, settings: AudioWindowSampling
     ) -> tuple[dict[bool, Tensor | None], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and the window of each frame (t, n)."""
-        from asva_audio import frame_times, multi_feature_tokens, null_feature_tokens
-
         encoders = {name: getattr(self, name) for name in ENCODERS if getattr(self, name) is not None}
         waveform = torch.stack([sound.mono for sound in sounds]).to(self._execution_device)
         heard = multi_feature_tokens(encoders, self.taps, waveform, self.config.sample_rate)
@@ -158,38 +156,17 @@ class AudioWindowPipeline(VideoPipeline):
 
 
 @dataclass(frozen=True)
-class WindowTokens:
-    """Tokens of each condition, given (True) and left out (False).
+class WindowTokens(Tokens):
+    """Those of the clips and, as ``mask`` (t, n), which of the sound's each frame hears; None without sound."""
 
-    Attributes:
-        text: (b, n, d).
-        image: (b, t, q, d), or (b, 1, q, d) where all frames share them.
-        audio: (b, n, d) tokens of the clip; None without sound.
-        mask: (t, n) those that each frame hears; None without sound.
-    """
-
-    text: dict[bool, Tensor]
-    image: dict[bool, Tensor]
-    audio: dict[bool, Tensor | None]
     mask: Tensor | None
 
     def conditions(self, unet: KeyVIDUNet, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
-        """Keys and values of one guidance branch for the frames (b, t)."""
-        del frame_indices, stage  # all frames, in order
+        """Keys and values of one guidance branch for all frames, in order."""
+        del frame_indices, stage
         with_text, with_image, with_audio = BRANCHES[branch]
-        image = self.image[with_image]
         audio = self.audio[with_audio]
+        mask = None if audio is None else self.mask
         return unet.encode_conditions(
-            self.text[with_text],
-            image,
-            audio_window_embeds=audio,
-            audio_window_mask=None if audio is None else self.mask,
+            self.text[with_text], self.image[with_image], audio_window_embeds=audio, audio_window_mask=mask
         )
-
-    def to(self, dtype: torch.dtype) -> WindowTokens:
-        """The same in another precision."""
-        cast = {
-            name: {key: None if x is None else x.to(dtype) for key, x in getattr(self, name).items()}
-            for name in ("text", "image", "audio")
-        }
-        return replace(self, **cast)

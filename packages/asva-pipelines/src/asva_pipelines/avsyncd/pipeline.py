@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from asva_audio import ImageBindAudioEncoder
+from asva_audio import ImageBindAudioEncoder, segment_mask, segment_tokens
 from asva_pipelines.base import Clips, VideoPipeline, both, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import ContinuedSampling
@@ -36,7 +36,6 @@ class AVSyncDPipeline(VideoPipeline):
     arguments = ContinuedSampling
     model_cpu_offload_seq = "text_encoder->audio_encoder->unet->vae"
     _optional_components: ClassVar[list[str]] = ["audio_encoder"]
-    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder unet scheduler audio_encoder".split()
 
     @registered
     def __init__(
@@ -94,8 +93,6 @@ class AVSyncDPipeline(VideoPipeline):
 
     def _audio(self, sounds: Sequence[Sound | None], lacks_audio: bool) -> tuple[dict[bool, Tensor], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and what each frame attends to (t, n)."""
-        from asva_audio import segment_mask, segment_tokens
-
         encoder, device = self.audio_encoder, self._execution_device
         silence = encoder.null_spectrogram(device=device)
         mel = silence.expand(len(sounds), -1, -1, -1)

@@ -14,8 +14,6 @@ from asva_pipelines.avsyncd.stable_diffusion import read_stable_diffusion, stabl
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, Release, Say, blame
 
-__all__ = ["AVSYNCD", "RELEASED_SETTINGS"]
-
 # What the original's generation scripts set; weights do not carry it.
 RELEASED_SETTINGS: dict[str, Any] = {
     "num_frames": 12,

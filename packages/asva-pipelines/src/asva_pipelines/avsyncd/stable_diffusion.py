@@ -14,8 +14,6 @@ from asva_pipelines.loading.hub import cached_folder
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, State, blame
 
-__all__ = ["read_stable_diffusion", "stable_diffusion_files"]
-
 # Full precision first; a copy may hold only one of them.
 _WEIGHTS = {
     "vae": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),

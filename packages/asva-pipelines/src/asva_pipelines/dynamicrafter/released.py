@@ -12,8 +12,6 @@ from asva_unet.latent_video import build_parts, check_schedule, read_stage
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, blame
 
-__all__ = ["DYNAMICRAFTER", "RELEASED_SETTINGS"]
-
 # What the original's scripts and inference_512_v1.0.yaml set; weights do not carry it. Its one guidance scale drops
 # text and image together, which equal scales do here.
 RELEASED_SETTINGS: dict[str, Any] = {

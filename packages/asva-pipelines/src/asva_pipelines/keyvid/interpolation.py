@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asva_audio import null_mel
+from asva_interp import KeyframeInjection, blend_noise, masked_condition, shuffle_noise, window_views, windowed
 from asva_pipelines.base import VideoPipeline, both
 from asva_pipelines.inputs import Sound, as_batch, per_sample, read_frames, read_keyframes, read_picture
 from asva_pipelines.keyvid.tokens import ClipTokens, audio_tokens
@@ -121,11 +123,6 @@ class InterpolatingPipeline(VideoPipeline):
                 f"`interp_latents` must have shape (b, {self.config.num_frames}, c, h, w), got {tuple(given.shape)}."
             )
 
-    @property
-    def _multiple(self) -> int:
-        depths = (len(unet.config.block_out_channels) - 1 for unet in (self.keyframe_unet, self.interp_unet))
-        return super()._multiple * 2 ** max(depths)
-
     def _mel(self, sounds: Sequence[Sound]) -> Tensor:
         waveform = torch.stack([sound.mono for sound in sounds])
         return self.audio_encoder.spectrogram(waveform, self.config.sample_rate)
@@ -134,8 +131,6 @@ class InterpolatingPipeline(VideoPipeline):
         self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance]
     ) -> dict[str, ClipTokens]:
         """Tokens for each stage, of the clips and, where a branch wants them, of nothing: "", grey, a mel of zeros."""
-        from asva_audio import null_mel
-
         branches = {branch for scales in guidance.values() for branch in scales.branches}
         lacks_text, lacks_image, lacks_audio = (any(not BRANCHES[b][place] for b in branches) for place in range(3))
         text, towers = self._text_tokens(prompts, lacks_text), self._image_tokens(pixels, lacks_image)
@@ -169,8 +164,6 @@ class InterpolatingPipeline(VideoPipeline):
         settings: InterpSampling,
     ) -> Tensor:
         """Second stage: latents (b, t, c, h, w) of all frames."""
-        from asva_interp import KeyframeInjection, masked_condition, window_views, windowed
-
         b, _, *latent = keyframe_latents.shape
         indices = indices.to(keyframe_latents.device)
         condition = masked_condition(
@@ -202,8 +195,6 @@ class InterpolatingPipeline(VideoPipeline):
         )
 
     def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, settings: InterpSampling) -> Tensor:
-        from asva_interp import blend_noise, shuffle_noise
-
         given = settings.interp_latents
         noise = draw_noise(shape, settings.generator) if given is None else given.cpu()
         if settings.interp_noise == "none":

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva_audio import ImageBindAudioEncoder
-from asva_keyframe import MotionLocalizer, load_bundled_localizer
+from asva_keyframe import MotionLocalizer, load_bundled_localizer, select_keyframes, uniform_keyframes
 from asva_pipelines.base import Clips, registered
 from asva_pipelines.inputs import per_sample, read_keyframes
 from asva_pipelines.keyvid.interpolation import InterpolatingPipeline, InterpSampling
@@ -87,10 +87,6 @@ class KeyVIDPipeline(InterpolatingPipeline):
         "keyframe_unet->interp_unet->vae"
     )
     _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector"]
-    networks: ClassVar[Sequence[str]] = (
-        "vae tokenizer text_encoder image_encoder image_projector audio_encoder keyframe_unet interp_unet localizer "
-        "scheduler interp_image_projector"
-    ).split()
 
     @registered
     def __init__(
@@ -180,8 +176,6 @@ class KeyVIDPipeline(InterpolatingPipeline):
         self, mel: Tensor | None, settings: KeyVIDSampling, batch_size: int
     ) -> tuple[Tensor, np.ndarray | None]:
         """Keyframes (b, k) and motion curves (b, t)."""
-        from asva_keyframe import select_keyframes, uniform_keyframes
-
         if settings.keyframe_indices is not None:
             return read_keyframes(settings.keyframe_indices, batch_size, self.config.num_frames), None
         curves = None

@@ -14,8 +14,6 @@ from asva_weights import ModelError, read_checkpoint
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, State, blame
 
-__all__ = ["KEYVID", "RELEASED_SETTINGS", "released_networks"]
-
 # What the original's scripts set (spec: KeyVID code, configs and generation.sh); weights do not carry it.
 RELEASED_SETTINGS: dict[str, Any] = {
     "fps": 24,

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from asva_audio import frame_audio_tokens
 from asva_unet import UNetConditions
 from asva_unet.guidance import BRANCHES
+from asva_unet.stage import Tokens
 
 
 @dataclass(frozen=True)
-class ClipTokens:
-    """Tokens of each condition, given (True) and left out (False).
+class ClipTokens(Tokens):
+    """Those of the clips, the sound's as the trunk gives them, not yet grouped by frames.
 
     Attributes:
-        text: (b, n, d).
-        image: (b, t, q, d), or (b, 1, q, d) where all frames share them.
-        audio: (b, n, d) of the trunk, not yet grouped by frames.
         grid: (frequency, time) patches of the audio trunk.
         num_frames: Frames t of the whole clip.
         alignment: How audio tokens are grouped by frames.
     """
 
-    text: dict[bool, Tensor]
-    image: dict[bool, Tensor]
-    audio: dict[bool, Tensor]
     grid: tuple[int, int]
     num_frames: int
     alignment: str
 
     def conditions(self, unet: Any, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
         """Keys and values of one guidance branch for the frames (b, k) of one stage."""
-        from asva_audio import frame_audio_tokens
-
         with_text, with_image, with_audio = BRANCHES[branch]
         image = self.image[with_image]
         if image.shape[1] > 1:
@@ -49,13 +43,6 @@ class ClipTokens:
             stage=stage,
         )
         return unet.encode_conditions(self.text[with_text], image, audio)
-
-    def to(self, dtype: torch.dtype) -> ClipTokens:
-        """The same in another precision."""
-        cast = {
-            name: {key: x.to(dtype) for key, x in getattr(self, name).items()} for name in ("text", "image", "audio")
-        }
-        return replace(self, **cast)
 
 
 def audio_tokens(audio_encoder: Any, mel: Tensor, device: Any) -> Tensor:

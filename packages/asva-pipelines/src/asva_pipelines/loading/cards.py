@@ -11,8 +11,6 @@ import torch
 from asva_pipelines.loading.citations import credit_of
 from asva_pipelines.method import Credit
 
-__all__ = ["card_of", "model_card"]
-
 _UNKNOWN = "Not stated: whoever put it here knows."
 
 

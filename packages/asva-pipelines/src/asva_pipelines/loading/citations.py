@@ -11,8 +11,6 @@ from asva_pipelines.method import Credit
 from asva_pipelines.methods import METHODS, method_of
 from asva_weights.storage import SOURCE
 
-__all__ = ["credit_of", "say_credit"]
-
 _log = logging.getLogger("asva_pipelines.loading")
 _said: set[str] = set()
 

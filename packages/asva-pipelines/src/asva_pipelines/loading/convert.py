@@ -14,8 +14,6 @@ from asva_pipelines.methods import METHODS
 from asva_weights.release import Family, Files, Release, Say
 from asva_weights.storage import SOURCE, check_space, fresh, network_size
 
-__all__ = ["convert_files", "convert_model"]
-
 _SHARD = "2GB"
 Progress = Callable[[str], None] | None
 

@@ -11,8 +11,6 @@ from asva_weights import ModelError
 from asva_weights.checkpoint import read_content
 from asva_weights.release import Family, Files
 
-__all__ = ["ENCODERS", "find_family", "method_families"]
-
 ENCODERS = (IMAGEBIND_AUDIO, BEATS)
 
 

@@ -19,16 +19,6 @@ from asva_weights import ModelError
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "check_complete",
-    "component_sizes",
-    "damage_named",
-    "method_of_model",
-    "model_settings",
-    "read_index",
-    "shared_parts",
-    "stored_names",
-]
 
 # CLIP lost these parts of its names in transformers 5, which still reads files that have them.
 _FORMER_NAME = re.compile(r"(^|\.)(?:text_model|vision_model)\.")

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from asva_weights import DownloadPlan, ModelError, RemoteFile
 
-__all__ = ["cached_file", "cached_files", "cached_folder", "download", "snapshot"]
-
 # Weights of a model lie in the folders of its parts; beside them there may be others, in other precisions.
 _WANTED = ["*.json", "*/*.safetensors", "*.txt"]
 _UNWANTED = ["*.fp16.*", "*.non_ema.*"]

@@ -17,8 +17,6 @@ from asva_pipelines.method import Method
 from asva_pipelines.methods import METHODS
 from asva_weights import ModelError
 
-__all__ = ["load_localizer", "load_pipeline"]
-
 
 def load_pipeline(
     model: str | os.PathLike[str] = "tiny",

@@ -12,14 +12,6 @@ import torch
 
 from asva_weights import ModelError
 
-__all__ = [
-    "free_memory",
-    "measured_peak",
-    "release_memory",
-    "reset_peak",
-    "weights_held",
-]
-
 
 def weights_held(pipeline: Any, offload: str = "none") -> int:
     """Bytes of a pipeline's weights that are on the device at once; see :func:`asva_pipelines.load_pipeline`."""

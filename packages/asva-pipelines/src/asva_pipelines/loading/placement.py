@@ -9,8 +9,6 @@ import torch
 from asva_pipelines.loading.memory import free_memory, weights_held
 from asva_weights import ModelError
 
-__all__ = ["check_offload", "choose_device", "choose_dtype", "place"]
-
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _OFFLOADS = ("auto", "none", "model", "sequential")
 

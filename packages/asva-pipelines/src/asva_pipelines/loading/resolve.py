@@ -17,7 +17,6 @@ from asva_weights import DownloadPlan, ModelError
 if TYPE_CHECKING:
     from asva_weights.release import Family
 
-__all__ = ["cache_folder", "resolve_model"]
 
 # Raise it when the converters write something else: folders converted before are then made anew.
 _CONVERSION = 1

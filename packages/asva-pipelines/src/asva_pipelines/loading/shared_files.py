@@ -10,8 +10,6 @@ from typing import Any
 from asva_pipelines.loading import hub
 from asva_weights import ModelError, RemoteFile
 
-__all__ = ["IMAGEBIND_FILE", "TOKENIZER_FILES", "openclip_files", "openclip_tokenizer"]
-
 IMAGEBIND_FILE = RemoteFile(
     repo="link in the README of facebookresearch/ImageBind",
     path="imagebind_huge.pth",

@@ -14,8 +14,6 @@ from asva_pipelines.loading.memory import weights_held
 from asva_pipelines.loading.placement import choose_device, choose_dtype, place
 from asva_weights import DownloadPlan, ModelError
 
-__all__ = ["make_picture", "resolve_image_model"]
-
 
 def resolve_image_model(name: str, *, confirm: Callable[[DownloadPlan], bool] | None = None) -> Path:
     """Folder of a text-to-image model.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -41,10 +42,11 @@ def plan_between(
     return plan, math.ceil(plan.padded_frames / ratio)
 
 
+@dataclass(kw_only=True)
 class FramesBetween:
     """Makes the frames of a plan of :func:`plan_between`; each window stands on given frames alone.
 
-    Args:
+    Attributes:
         pipeline: With a second stage.
         plan: Length, rate and windows.
         given: (n, h, w, 3) uint8, every `ratio`-th frame; may be memory-mapped.
@@ -54,24 +56,19 @@ class FramesBetween:
         seed: The same one gives the same video.
         arguments: Of every call of ``pipeline.interpolate``.
         callback: See the pipelines.
+        window: The window that is being made.
     """
 
-    def __init__(
-        self,
-        pipeline: Any,
-        plan: ClipPlan,
-        given: np.ndarray,
-        ratio: int,
-        track: Track,
-        *,
-        prompts: Sequence[str],
-        seed: int = 0,
-        arguments: Mapping[str, Any] | None = None,
-        callback: Callback | None = None,
-    ) -> None:
-        self.pipeline, self.plan, self.given, self.ratio, self.track = pipeline, plan, given, ratio, track
-        self.prompts, self.seed, self.arguments, self.callback = prompts, seed, dict(arguments or {}), callback
-        self.window = 0
+    pipeline: Any
+    plan: ClipPlan
+    given: np.ndarray
+    ratio: int
+    track: Track
+    prompts: Sequence[str]
+    seed: int = 0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    callback: Callback | None = None
+    window: int = field(default=0, init=False)
 
     def frames(self) -> Iterator[np.ndarray]:
         """Frames (h, w, 3) uint8 of the video, as they are made."""

@@ -148,11 +148,11 @@ def _between(
     stages.stage("loading the interpolator")
     pipeline = load(plan.interpolator, method="keyvid", **_place(plan))
     between = FramesBetween(
-        pipeline,
-        clip,
-        given,
-        plan.ratio,
-        control,
+        pipeline=pipeline,
+        plan=clip,
+        given=given,
+        ratio=plan.ratio,
+        track=control,
         prompts=window_prompts(request.options.get("--prompt-at", []), clip, request.prompt),
         seed=request.seed,
         arguments={"interp_num_inference_steps": request.options.get("--interp-steps")},

@@ -15,8 +15,6 @@ from asva_pipelines.loading.placement import choose_device, choose_dtype
 from asva_pipelines.memory.prediction import Prediction, predict
 from asva_weights import ModelError
 
-__all__ = ["Choice", "choose"]
-
 _CHUNKS = (8, 1)  # frames decoded at once
 _SMALLEST = 64  # pixels
 _MULTIPLE = 64  # of pixels, which every network takes

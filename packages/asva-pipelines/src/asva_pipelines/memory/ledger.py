@@ -21,8 +21,6 @@ from torch.utils._pytree import tree_leaves
 from asva_pipelines.memory.numbers import Numbers
 from asva_pipelines.memory.workspace import GIVEN_BACK, HOLES, fused_attention, workspace
 
-__all__ = ["Ledger"]
-
 
 class Ledger(TorchDispatchMode):
     """Counts the bytes of tensors that are alive, and the most there were, while the block lasts.

@@ -9,8 +9,6 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-__all__ = ["Numbers"]
-
 _SMALL = 4096
 _CPU = torch.device("cpu")
 

@@ -16,8 +16,6 @@ from asva_pipelines.loading.folders import component_sizes, damage_named
 from asva_pipelines.memory.rehearsal import rehearse
 from asva_pipelines.memory.skeleton import skeleton
 
-__all__ = ["Prediction", "predict"]
-
 # Bytes that the first call brings into a process that holds the libraries already: kernels, codecs, buffers.
 _FIRST_CALL = 60_000_000
 # Frames that x264 looks ahead and refers to, each with its reduced copies: 1.5 bytes a pixel, twice.

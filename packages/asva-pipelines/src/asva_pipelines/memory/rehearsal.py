@@ -11,8 +11,6 @@ from asva_pipelines.memory.ledger import Ledger
 from asva_pipelines.settings import call_arguments
 from asva_unet.pixels import decode_latents, quantise
 
-__all__ = ["rehearse"]
-
 _DECODED_AT_ONCE = 8
 # Bytes of a value of a frame that waits, and while all are joined: as it was, in its clip, in its batch, being rounded.
 _WAITING, _JOINING = 4, 20

@@ -12,8 +12,6 @@ from torch import nn
 
 from asva_pipelines.loading.folders import damage_named, method_of_model, read_index, shared_parts
 
-__all__ = ["skeleton"]
-
 
 def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = torch.float32) -> Any:
     """The pipeline of a model folder on the meta device, where shapes are computed and nothing is held.

@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["GIVEN_BACK", "HOLES", "fused_attention", "workspace"]
-
 # Blocks from here on go back to the system at once; smaller ones stay in the heap of glibc, for the next of their kind.
 GIVEN_BACK = 32 * 2**20
 # What the heap takes for each byte that was in it at most: fitted on small models of four methods.

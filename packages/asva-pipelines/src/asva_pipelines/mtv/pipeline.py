@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
@@ -94,7 +94,6 @@ class MTVPipeline(VideoPipeline):
     output = MTVOutput
     needs_picture = False
     model_cpu_offload_seq = "text_encoder->audio_encoder->transformer->vae"
-    networks: ClassVar[Sequence[str]] = "vae tokenizer text_encoder audio_encoder transformer scheduler".split()
 
     @registered
     def __init__(

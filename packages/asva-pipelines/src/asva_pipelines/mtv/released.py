@@ -13,8 +13,6 @@ from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, METHOD, WAV2VEC
 from asva_weights import ModelError
 from asva_weights.release import Files, Release, Say, blame
 
-__all__ = ["MTV", "RELEASED_SETTINGS"]
-
 # What the original's sampling scripts set; weights do not carry it.
 RELEASED_SETTINGS: dict[str, Any] = {
     "num_frames": 49,

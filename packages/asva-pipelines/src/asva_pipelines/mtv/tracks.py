@@ -27,11 +27,6 @@ class Tracks:
     stems: Stems
     how: str
 
-    @property
-    def approximate(self) -> bool:
-        """Whether masks took the sound apart, which is not exact."""
-        return self.how == "masks"
-
     def mono(self, seconds: float) -> dict[str, Tensor]:
         """(1, s) of each track as MTV hears it: mono, 16 kHz, at its peak, cut or padded to the seconds."""
         stems = self.stems
@@ -71,10 +66,8 @@ def read_tracks(
         return Tracks(Stems.of(**sounds), "given") if sounds else None
     mix = _read(audio, sample_rate)
     if sounds:
-        if len(sounds) < len(TRACKS):
-            rest = next(name for name in ("effects", "music", "speech") if name not in sounds)
-            return Tracks(GivenStems(**sounds, rest=rest)(mix.waveform, mix.sample_rate), f"given, the rest to {rest}")
-        return Tracks(GivenStems(**sounds, rest="effects")(mix.waveform, mix.sample_rate), "given, the rest to effects")
+        rest = next((name for name in ("effects", "music", "speech") if name not in sounds), "effects")
+        return Tracks(GivenStems(**sounds, rest=rest)(mix.waveform, mix.sample_rate), f"given, the rest to {rest}")
     name = "masks" if demixer is None else type(demixer).__name__
     return Tracks((demixer or MaskDemixer())(mix.waveform, mix.sample_rate), name)
 
