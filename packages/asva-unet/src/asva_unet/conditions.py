@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -28,8 +28,40 @@ class LayerConditions:
     audio_window: KeysValues | None = None
 
 
+class BatchConditions:
+    """Tensors whose axis 0 is the clips of a batch, or the branches of guidance."""
+
+    @property
+    def batch_size(self) -> int:
+        """Number of clips (or of guidance branches) held."""
+        raise NotImplementedError
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply ``function`` to every tensor; axis 0 of each is the batch."""
+        raise NotImplementedError
+
+    def expand(self, batch_size: int) -> Self:
+        """Repeat a single clip ``batch_size`` times without copying.
+
+        Raises:
+            ValueError: If more than one clip is held.
+        """
+        if self.batch_size not in (1, batch_size):
+            raise ValueError(f"`expand` must start from 1 clip or {batch_size} clips, got {self.batch_size}.")
+        return self.map(lambda x: x.expand(batch_size, *x.shape[1:]))
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Self:
+        """Some of the clips; an integer keeps the batch axis."""
+        index = [index] if isinstance(index, int) else index
+        return self.map(lambda x: x[index])
+
+    def to(self, *args: Any) -> Self:
+        """Move or cast every tensor, as ``Tensor.to``; masks stay bool."""
+        return self.map(lambda x: x.to(*args).bool() if x.dtype == torch.bool else x.to(*args))
+
+
 @dataclass(frozen=True)
-class UNetConditions:
+class UNetConditions(BatchConditions):
     """Text, image and sound of a batch of clips as the U-Net's layers want them; from ``KeyVIDUNet.encode_conditions``.
 
     Attributes:
@@ -45,7 +77,6 @@ class UNetConditions:
 
     @property
     def batch_size(self) -> int:
-        """Number of clips (or of guidance branches) held."""
         return self.layers[0].text[0].shape[0]
 
     @property
@@ -66,28 +97,7 @@ class UNetConditions:
             raise ValueError("`conditions` must hold at least one entry, got none.")
         return _merge(list(conditions), lambda tensors: torch.cat(tensors))
 
-    def expand(self, batch_size: int) -> "UNetConditions":
-        """Repeat a single clip ``batch_size`` times without copying.
-
-        Raises:
-            ValueError: If more than one clip is held.
-        """
-        if self.batch_size not in (1, batch_size):
-            raise ValueError(f"`expand` must start from 1 clip or {batch_size} clips, got {self.batch_size}.")
-        return self.map(lambda x: x.expand(batch_size, *x.shape[1:]))
-
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "UNetConditions":
-        """Some of the clips; an integer keeps the batch axis."""
-        if isinstance(index, int):
-            index = [index]
-        return self.map(lambda x: x[index])
-
-    def to(self, *args: Any) -> "UNetConditions":
-        """Move or cast every tensor, as ``Tensor.to``."""
-        return self.map(lambda x: x.to(*args))
-
     def map(self, function: Callable[[Tensor], Tensor]) -> "UNetConditions":
-        """Apply ``function`` to every tensor; axis 0 of each is the batch."""
         return _merge([self], lambda tensors: function(tensors[0]))
 
 

@@ -181,6 +181,35 @@ class _DynamicRescale:
     step_index: Any
     set_begin_index: Callable[[int], None]
 
+    @register_to_config
+    def __init__(
+        self,
+        num_train_timesteps: int = 1000,
+        beta_start: float = 0.00085,
+        beta_end: float = 0.012,
+        prediction_type: str = "v_prediction",
+        timestep_spacing: str = "trailing",
+        steps_offset: int = 0,
+        rescale_betas_zero_snr: bool = True,
+        dynamic_rescale: bool = False,
+        base_scale: float = 0.7,
+        turning_step: int = 400,
+        solver_order: int = 2,
+    ):
+        of_the_solver: dict[str, Any] = dict(
+            num_train_timesteps=num_train_timesteps,
+            beta_start=beta_start,
+            beta_end=beta_end,
+            beta_schedule="scaled_linear",
+            prediction_type=prediction_type,
+            timestep_spacing=timestep_spacing,
+            steps_offset=steps_offset,
+            rescale_betas_zero_snr=rescale_betas_zero_snr,
+            solver_order=solver_order,
+        )
+        super().__init__(**of_the_solver)
+        self._use_schedule(self.config)
+
     def _use_schedule(self, config) -> None:
         exact = levels.noise_schedule(
             config.num_train_timesteps,
@@ -236,65 +265,9 @@ class _DynamicRescale:
 class KeyVIDUniPCScheduler(_DynamicRescale, UniPCMultistepScheduler):
     """UniPC (arXiv 2302.04867) of order `solver_order` on KeyVID's schedule. Arguments as the DDIM class."""
 
-    @register_to_config
-    def __init__(
-        self,
-        num_train_timesteps: int = 1000,
-        beta_start: float = 0.00085,
-        beta_end: float = 0.012,
-        prediction_type: str = "v_prediction",
-        timestep_spacing: str = "trailing",
-        steps_offset: int = 0,
-        rescale_betas_zero_snr: bool = True,
-        dynamic_rescale: bool = False,
-        base_scale: float = 0.7,
-        turning_step: int = 400,
-        solver_order: int = 2,
-    ):
-        super().__init__(
-            num_train_timesteps=num_train_timesteps,
-            beta_start=beta_start,
-            beta_end=beta_end,
-            beta_schedule="scaled_linear",
-            prediction_type=prediction_type,
-            timestep_spacing=timestep_spacing,
-            steps_offset=steps_offset,
-            rescale_betas_zero_snr=rescale_betas_zero_snr,
-            solver_order=solver_order,
-        )
-        self._use_schedule(self.config)
-
 
 class KeyVIDDPMSolverScheduler(_DynamicRescale, DPMSolverMultistepScheduler):
     """DPM-Solver++ (arXiv 2211.01095) of order `solver_order` on KeyVID's schedule. Arguments as the DDIM class."""
-
-    @register_to_config
-    def __init__(
-        self,
-        num_train_timesteps: int = 1000,
-        beta_start: float = 0.00085,
-        beta_end: float = 0.012,
-        prediction_type: str = "v_prediction",
-        timestep_spacing: str = "trailing",
-        steps_offset: int = 0,
-        rescale_betas_zero_snr: bool = True,
-        dynamic_rescale: bool = False,
-        base_scale: float = 0.7,
-        turning_step: int = 400,
-        solver_order: int = 2,
-    ):
-        super().__init__(
-            num_train_timesteps=num_train_timesteps,
-            beta_start=beta_start,
-            beta_end=beta_end,
-            beta_schedule="scaled_linear",
-            prediction_type=prediction_type,
-            timestep_spacing=timestep_spacing,
-            steps_offset=steps_offset,
-            rescale_betas_zero_snr=rescale_betas_zero_snr,
-            solver_order=solver_order,
-        )
-        self._use_schedule(self.config)
 
 
 SCHEDULERS = {"ddim": KeyVIDDDIMScheduler, "unipc": KeyVIDUniPCScheduler, "dpm++": KeyVIDDPMSolverScheduler}

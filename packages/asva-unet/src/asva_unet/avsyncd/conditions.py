@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from asva_unet.conditions import KeysValues
+from asva_unet.conditions import BatchConditions, KeysValues
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class KeptTokens:
 
 
 @dataclass(frozen=True)
-class AVSyncDConditions:
+class AVSyncDConditions(BatchConditions):
     """Text and sound of a batch of clips as the layers want them; from ``AVSyncDUNet.encode_conditions``.
 
     Attributes:
@@ -67,7 +66,6 @@ class AVSyncDConditions:
 
     @property
     def batch_size(self) -> int:
-        """Number of clips (or of guidance branches) held."""
         return self.text[0][0].shape[0]
 
     @property
@@ -93,28 +91,7 @@ class AVSyncDConditions:
             )
         return _merge(list(conditions), torch.cat)
 
-    def expand(self, batch_size: int) -> "AVSyncDConditions":
-        """Repeat a single clip ``batch_size`` times without copying.
-
-        Raises:
-            ValueError: If more than one clip is held.
-        """
-        if self.batch_size not in (1, batch_size):
-            raise ValueError(f"`expand` must start from 1 clip or {batch_size} clips, got {self.batch_size}.")
-        return self.map(lambda x: x.expand(batch_size, *x.shape[1:]))
-
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "AVSyncDConditions":
-        """Some of the clips; an integer keeps the batch axis."""
-        if isinstance(index, int):
-            index = [index]
-        return self.map(lambda x: x[index])
-
-    def to(self, *args: Any) -> "AVSyncDConditions":
-        """Move or cast every tensor, as ``Tensor.to``; the mask stays bool."""
-        return self.map(lambda x: x.to(*args).bool() if x.dtype == torch.bool else x.to(*args))
-
     def map(self, function: Callable[[Tensor], Tensor]) -> "AVSyncDConditions":
-        """Apply ``function`` to every tensor; axis 0 of each is the batch."""
         return _merge([self], lambda tensors: function(tensors[0]))
 
 
