@@ -38,11 +38,6 @@ class Clips:
     prompts: list[str]
     sounds: list
 
-    @property
-    def sounding(self) -> bool:
-        """Whether there is a sound."""
-        return self.sounds[0] is not None
-
 
 def registered(init: Callable[..., None]) -> Callable[..., None]:
     """Register what ``__init__`` is given: what has no default, or may be None, as modules, the rest as settings."""

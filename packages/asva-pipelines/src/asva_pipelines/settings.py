@@ -79,6 +79,10 @@ class Denoising(Sampling):
     batched_guidance: bool = False
     decode_chunk_size: int = 8
 
+    def hears(self, sound: Any) -> bool:
+        """Whether there is a sound that counts."""
+        return sound is not None and not self.no_audio
+
 
 @dataclass(kw_only=True)
 class TextAudioSampling(Denoising):

@@ -93,7 +93,7 @@ class AudioWindowPipeline(VideoPipeline):
 
     def make(self, clips: Clips, settings: AudioWindowSampling) -> dict[str, Any]:
         """All frames at once, each with the sound around it."""
-        hears = clips.sounding and not settings.no_audio and self.taps is not None
+        hears = settings.hears(clips.sounds[0]) and self.taps is not None
         guidance = settings.guidance(hears)
         first = self._first_latents(clips.pixels, settings)
         tokens = self._encode_tokens(clips.pixels, clips.prompts, clips.sounds if hears else None, guidance, settings)

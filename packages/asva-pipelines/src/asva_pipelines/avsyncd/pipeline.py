@@ -67,7 +67,7 @@ class AVSyncDPipeline(VideoPipeline):
 
     def make(self, clips: Clips, settings: ContinuedSampling) -> dict[str, Any]:
         """Frames after the first, denoised beside it."""
-        hears = clips.sounding and not settings.no_audio and self.unet.config.audio
+        hears = settings.hears(clips.sounds[0]) and self.unet.config.audio
         guidance = self._guidance(settings, hears)
         first = self._first_latents(clips.pixels, settings)
         sounds = clips.sounds if hears else [None] * len(clips.sounds)

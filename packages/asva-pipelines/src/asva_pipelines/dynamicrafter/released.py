@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
-from asva_pipelines.loading.shared_files import openclip_files, openclip_tokenizer
+from asva_pipelines.loading.shared_files import openclip_files, write_openclip_parts
 from asva_unet.latent_video import build_parts, check_schedule, read_stage
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, blame
@@ -75,14 +75,8 @@ def _which(interp: bool) -> str:
 
 def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) -> dict[str, Any]:
     from asva_pipelines.audio_window.pipeline import AudioWindowPipeline
-    from asva_unet import make_scheduler
 
-    others = {
-        "tokenizer": openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings),
-        "scheduler": make_scheduler("ddim", dynamic_rescale=True),
-    }
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
+    others = write_openclip_parts(folder, files, networks)
     AudioWindowPipeline(**networks, **others, **(INTERP_SETTINGS if interp else RELEASED_SETTINGS)).save_config(folder)
     return {"model": "DynamiCrafter_512_Interp" if interp else "DynamiCrafter_512"}
 

@@ -105,7 +105,7 @@ class InterpolatingPipeline(VideoPipeline):
             [clip[0] if one is None else read_picture(one, size) for clip, one in zip(given, pictures, strict=True)]
         )
         sounds = [self._read_sound(entry, sample_rate) for entry in audios]
-        hears = sounds[0] is not None and not settings.no_audio
+        hears = settings.hears(sounds[0])
         guidance = settings.interp_guidance(hears)
         with self._ready():
             latents = self._encode_frames(given, settings)

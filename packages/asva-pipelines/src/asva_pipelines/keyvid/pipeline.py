@@ -146,12 +146,12 @@ class KeyVIDPipeline(InterpolatingPipeline):
         super().check(settings, images, audios)
         if settings.keyframe_indices is not None:
             read_keyframes(settings.keyframe_indices, len(images), self.config.num_frames)
-        elif self.localizer is None and _hears(audios[0], settings) and settings.selection != "uniform":
+        elif self.localizer is None and settings.hears(audios[0]) and settings.selection != "uniform":
             raise ValueError("`keyframe_indices` must be given: this model has no localizer to find them.")
 
     def make(self, clips: Clips, settings: KeyVIDSampling) -> dict[str, Any]:
         """Both stages."""
-        hears = _hears(clips.sounds[0], settings)
+        hears = settings.hears(clips.sounds[0])
         guidance = {"keyframe": settings.guidance(hears), "interp": settings.interp_guidance(hears)}
         # 1. the first frame's latents
         first = self._first_latents(clips.pixels, settings)
@@ -224,7 +224,3 @@ class KeyVIDPipeline(InterpolatingPipeline):
             return keyframe_latents
         pixels = quantise(decode_latents(self.vae, keyframe_latents, settings.decode_chunk_size))
         return self._encode_frames(pixels.float() / 127.5 - 1, settings)
-
-
-def _hears(audio: Any, settings: KeyVIDSampling) -> bool:
-    return audio is not None and not settings.no_audio

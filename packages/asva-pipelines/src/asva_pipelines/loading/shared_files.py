@@ -42,6 +42,17 @@ def _find(folder: Path, file: RemoteFile) -> Path:
     )
 
 
+def write_openclip_parts(folder: Path, files: Mapping[str, Path], networks: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokenizer and the noise schedule of models on OpenCLIP, which stand beside their networks from now on."""
+    from asva_unet import make_scheduler
+
+    tokenizer = openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings)
+    parts = {"tokenizer": tokenizer, "scheduler": make_scheduler("ddim", dynamic_rescale=True)}
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+    return parts
+
+
 def openclip_tokenizer(files: Mapping[str, Path], length: int) -> Any:
     """CLIP's words, padded with the word of number 0.
 

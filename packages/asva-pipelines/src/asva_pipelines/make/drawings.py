@@ -24,20 +24,21 @@ def draw_plot(path: Path, watched: Watched, sound: str) -> None:
         watched: The video.
         sound: Name of the sound, for the title.
     """
-    if watched.curve is not None:
-        curve, fps, title = watched.curve, watched.curve_fps, f"{sound}: motion heard and keyframes chosen"
+    made = watched.made
+    if made.curve is not None:
+        curve, fps, title = made.curve, float(made.request.native_fps), f"{sound}: motion heard and keyframes chosen"
     else:
         motion = np.asarray(watched.motion)
         curve = relative_motion(motion) if len(motion) else np.zeros(watched.count)
-        fps, title = watched.fps, f"{sound}, and the motion measured in the video"
-    times = np.empty(0) if watched.keyframes is None else watched.keyframes
+        fps, title = float(made.plan.fps), f"{sound}, and the motion measured in the video"
+    times = np.empty(0) if made.keyframes is None else made.keyframes
     plot_keyframes(
         path,
         curve,
         np.minimum(np.round(np.asarray(times) * fps).astype(int), len(curve) - 1),
         fps=fps,
-        waveform=watched.waveform,
-        sample_rate=watched.sample_rate,
+        waveform=made.sound.waveform,
+        sample_rate=made.sound.sample_rate,
         title=title,
     )
 
@@ -51,7 +52,7 @@ def draw_strip(path: Path, watched: Watched) -> None:
     """
     from PIL import Image
 
-    strip = keyframe_strip(np.stack(watched.shown), watched.strip, fps=watched.fps)
+    strip = keyframe_strip(np.stack(watched.shown), watched.strip, fps=float(watched.made.plan.fps))
     Image.fromarray(strip).save(path)
 
 

@@ -49,3 +49,11 @@ class Made:
     between: ClipPlan | None = None
     picture: bytes | None = None
     finish: Callable[[], None] = lambda: None
+
+    @property
+    def shown(self) -> np.ndarray | None:
+        """Frames of the video that show the keyframes, or come nearest to them."""
+        if self.keyframes is None:
+            return None
+        numbers = np.floor(self.keyframes * float(self.plan.fps) + 0.5).astype(int)
+        return np.minimum(numbers, self.plan.num_frames - 1)

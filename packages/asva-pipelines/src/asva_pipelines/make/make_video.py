@@ -7,8 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from asva_data import write_video
 from asva_pipelines.loading.load import load_pipeline
 from asva_pipelines.loading.memory import measured_peak, reset_peak
@@ -76,24 +74,13 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
 
 def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: Callable[[], str] | None) -> dict[str, Any]:
     clip, request = made.plan, made.request.request
-    shown = None
-    if made.keyframes is not None:
-        shown = np.minimum(np.floor(made.keyframes * float(clip.fps) + 0.5).astype(int), clip.num_frames - 1)
-    watched = Watched(
-        fps=float(clip.fps),
-        waveform=made.sound.waveform,
-        sample_rate=made.sound.sample_rate,
-        curve=made.curve,
-        curve_fps=float(made.request.native_fps),
-        keyframes=made.keyframes,
-        strip=frames_to_show(clip.num_frames, shown) if "strip" in targets else (),
-        measure="plot" in targets and made.curve is None,
-    )
+    strip = frames_to_show(clip.num_frames, made.shown) if "strip" in targets else ()
+    watched = Watched(made, strip, measure="plot" in targets and made.curve is None)
     with staged(*targets.values()) as drafts:
         draft = dict(zip(targets, drafts, strict=True))
         write_video(
             draft["video"],
-            watched.watch(made.frames),
+            watched.frames(),
             fps=clip.fps,
             waveform=made.sound.waveform,
             sample_rate=made.sound.sample_rate,

@@ -41,11 +41,6 @@ class Heard:
     between: ClipPlan | None = None
     localizer: bool = False
 
-    def frame_numbers(self, plan: ClipPlan) -> np.ndarray:
-        """Frames of the video that show the keyframes, or come nearest to them."""
-        numbers = np.floor(self.seconds * float(plan.fps) + 0.5).astype(int)
-        return np.minimum(numbers, plan.num_frames - 1)
-
 
 def read_tracks(request: Request) -> tuple[Track, Track]:
     """The sound of the file, as long as the video, and the one that steers."""

@@ -52,8 +52,7 @@ def make_record(made: Made) -> dict[str, Any]:
 
 def told_of_windows(made: Made, heard: Heard, video: LongVideo, resumed: int) -> dict[str, Any]:
     """What was heard, how the video was put together, and how far each window has drifted from the first frame."""
-    plan, clip = made.request, made.plan
-    request = plan.request
+    plan, request = made.request, made.request.request
     told: dict[str, Any] = {"model": {"localizer": _localizer(plan) if heard.localizer else None}}
     told["windows"] = {
         "fps": float(video.plan.native_fps),
@@ -68,8 +67,7 @@ def told_of_windows(made: Made, heard: Heard, video: LongVideo, resumed: int) ->
     if over_time := _over_time(request):
         told["over_time"] = over_time
     if heard.seconds is not None:
-        indices = heard.frame_numbers(clip)
-        told["keyframes"] = {"indices": indices, "seconds": heard.seconds, "chosen_by": heard.chosen_by}
+        told["keyframes"] = {"indices": made.shown, "seconds": heard.seconds, "chosen_by": heard.chosen_by}
     if "keyframe" in plan.method.stages or "--curve" in request.options:
         told |= {"motion_fps": plan.native_fps, "motion_curve": heard.curve}
     if plan.interpolator is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from asva_pipelines.make.made import Made
 
 MOST_FRAMES = 12  # on a strip without keyframes
 MOST_KEYFRAMES = 24
@@ -17,12 +19,7 @@ class Watched:
     """A video that has passed.
 
     Attributes:
-        fps: Frames per second.
-        waveform: (c, s) its sound.
-        sample_rate: Hertz.
-        curve: (t,) motion heard, one value per frame of `curve_fps`; None where none was.
-        curve_fps: Values per second.
-        keyframes: (k,) seconds of the keyframes; None where there are none.
+        made: Its frames, its sound, and what is known of it.
         strip: Numbers of the frames that are shown side by side.
         measure: Whether motion is measured in the picture.
         shown: Those frames.
@@ -30,22 +27,17 @@ class Watched:
         count: Frames that have passed.
     """
 
-    fps: float
-    waveform: np.ndarray
-    sample_rate: int
-    curve: np.ndarray | None = None
-    curve_fps: float = 0.0
-    keyframes: np.ndarray | None = None
+    made: Made
     strip: Sequence[int] = ()
     measure: bool = False
     shown: list[np.ndarray] = field(default_factory=list)
     motion: list[float] = field(default_factory=list)
     count: int = 0
 
-    def watch(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The same frames; each is looked at before it is handed on."""
+    def frames(self) -> Iterator[np.ndarray]:
+        """Its frames; each is looked at before it is handed on."""
         wanted, waiting = set(self.strip), []
-        for frame in frames:
+        for frame in self.made.frames:
             if self.count in wanted:
                 self.shown.append(frame)
             if self.measure:

@@ -13,6 +13,7 @@ from transformers import CLIPTextModel, T5EncoderModel, Wav2Vec2Model
 
 from asva_audio import LogMelFrames
 from asva_audio.mtv_features import hear_tracks
+from asva_audio.stems import TRACKS
 from asva_dit import (
     MTVDPMScheduler,
     MTVGuidance,
@@ -30,7 +31,7 @@ from asva_dit.prompt import prompt_embeds
 from asva_pipelines.base import VideoPipeline, registered
 from asva_pipelines.inputs import Sound, as_batch
 from asva_pipelines.mtv.frames import fill_slots, read_given
-from asva_pipelines.mtv.tracks import TRACKS, Tracks, read_tracks
+from asva_pipelines.mtv.tracks import Tracks, read_tracks
 from asva_pipelines.output import MTVOutput
 from asva_pipelines.settings import OWN, Sampling, check_settings
 from asva_unet import draw_noise
@@ -236,7 +237,8 @@ class MTVPipeline(VideoPipeline):
         slots = latent_frames(self.config.num_frames)
         shape = (slots, self.vae.config.latent_channels, size[0] // factor, size[1] // factor)
         segments: list[Tensor] = []
-        report = settings.report("frames")
+        report, generator = settings.report("frames"), settings.generator  # the scheduler takes one, or a list
+        generator = generator if isinstance(generator, torch.Generator) else list(generator)
         for number, window in enumerate(plan.windows):
             before = segments[-1][:, -plan.overlap :] if segments and plan.overlap else None
             filled = [
@@ -254,7 +256,7 @@ class MTVPipeline(VideoPipeline):
                 guidance=guidance,
                 clean_latents=clean,
                 clean_frame_mask=mask,
-                generator=_generators(settings.generator),
+                generator=generator,
                 batched=settings.batched_guidance,
                 callback_on_step_end=_progress(report, number, len(plan.windows), settings.num_inference_steps),
             )
@@ -303,8 +305,3 @@ def _progress(report: Any, number: int, windows: int, steps: int) -> Any:
         report(number * steps + index, windows * steps, latents)
 
     return on_step
-
-
-def _generators(generator: Any) -> Any:
-    """One generator, or a list of one for each sample, as the scheduler takes them."""
-    return generator if isinstance(generator, torch.Generator) else list(generator)

@@ -12,8 +12,6 @@ from asva_audio import Audio, Demixer, GivenStems, MaskDemixer, Stems, fit, load
 from asva_audio.mtv_features import SAMPLE_RATE, level_tracks
 from asva_pipelines.inputs import _samples
 
-TRACKS = ("speech", "effects", "music")
-
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
