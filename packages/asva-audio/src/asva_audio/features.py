@@ -1,12 +1,11 @@
 """From a waveform through frozen encoders to the features that :class:`asva_audio.MultiFeatureEncoder` taps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from asva_audio.imagebind import AudioEncoderOutput
 from asva_audio.taps import MultiFeatureEncoder
 from asva_audio.windows import TimedTokens
 
@@ -17,6 +16,9 @@ class AudioEncoder(Protocol):
     Its ``config`` states ``num_hidden_layers``; its ``hidden_states`` begin with the input of the first block.
     """
 
+    @property
+    def config(self) -> Any: ...
+
     def spectrogram(self, waveform: Tensor, sample_rate: int = 16000) -> Tensor:
         """(b, s) sound -> the input of the encoder."""
 
@@ -26,8 +28,8 @@ class AudioEncoder(Protocol):
     def token_times(self, spectrogram: Tensor) -> Tensor:
         """(n, 2) seconds of the last n tokens; those before them (class tokens) hear everything."""
 
-    def __call__(self, spectrogram: Tensor, output_hidden_states: bool = False) -> AudioEncoderOutput:
-        """Tokens of all layers."""
+    def __call__(self, spectrogram: Tensor, output_hidden_states: bool = False) -> Any:
+        """:class:`AudioEncoderOutput` with the tokens of all layers."""
 
 
 def multi_feature_tokens(

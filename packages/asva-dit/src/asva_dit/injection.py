@@ -168,7 +168,8 @@ class BlockControl(nn.Module):
         """Put every layer that writes into the video tokens to zero, or the style alone, so that nothing is added."""
         injections = [layer for layer in (*self.speech, self.effects, self.music, self.shared) if layer is not None]
         writers: list[Any] = [layer.to_out for layer in injections] if everything else []
-        for layer in writers if self.style is None else [*writers, self.style.affine]:
+        writers += [] if self.style is None else [self.style.affine]
+        for layer in writers:
             layer.weight.zero_()
             layer.bias.zero_()
 

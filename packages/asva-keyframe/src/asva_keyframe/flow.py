@@ -121,7 +121,7 @@ def _method(
     if method == "dis":
         if preset not in DIS_PRESETS:
             raise ValueError(f"`preset` must be one of {', '.join(DIS_PRESETS)}, got {preset!r}.")
-        return _dis(cv2.DISOpticalFlow_create(DIS_PRESETS[preset])), _grey
+        return _dis(cv2.DISOpticalFlow.create(DIS_PRESETS[preset])), _grey
     if method == "farneback":
         return _padded(_farneback), _grey
     if method != "raft":

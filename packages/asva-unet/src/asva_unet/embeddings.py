@@ -1,10 +1,13 @@
 """Sinusoids and the small networks that turn time, frame rate, frame index and sound into the time embedding."""
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def sinusoid(values: Tensor, width: int, max_period: float = 10_000.0) -> Tensor:
@@ -74,7 +77,7 @@ class AudioTimeEmbedding(nn.Module):
         return self.linear_2(F.silu(self.linear_1(tokens)))
 
 
-def zero_(module: nn.Module) -> nn.Module:
+def zero_(module: Layer) -> Layer:
     """Set every parameter of ``module`` to zero and return it."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)

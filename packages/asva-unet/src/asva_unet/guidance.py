@@ -78,12 +78,8 @@ class Guidance(WeightedBranches):
     @property
     def weights(self) -> dict[str, float | Tensor]:
         """Weight of each branch that counts; they sum to 1. F is kept where the rescale needs it."""
-        shares = {
-            "none": 1.0 - self.image,
-            "image": self.image - self.text,
-            "image_text": self.text - self.audio,
-            "full": self.audio,
-        }
+        text, image, audio = (getattr(self, name) for name in SCALES)
+        shares = {"none": 1.0 - image, "image": image - text, "image_text": text - audio, "full": audio}
         kept = {name: share for name, share in shares.items() if counts(share)}
         if self.rescale > 0 and len(kept) > 1:
             kept.setdefault("full", 0.0)

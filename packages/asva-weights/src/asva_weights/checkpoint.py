@@ -92,7 +92,7 @@ def _unpickle(path: Path) -> object:
         return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
 
 
-def _stand_ins(path: Path) -> list[tuple[type, str]]:
+def _stand_ins(path: Path) -> list[Any]:
     """Inert classes for harmless settings; anything else that is not a weight stays forbidden."""
     try:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)

@@ -23,7 +23,7 @@ class PictureMeter:
     """
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._points: dict[str, list[tuple[float, float, float]]] = {}
         self._previous: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
         self._hashes: list[tuple[float, int]] = []

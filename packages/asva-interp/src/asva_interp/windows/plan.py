@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,7 +71,8 @@ class ClipPlan:
 
     def resample(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Frames of the network, one by one, as frames of the video: pictures stay at their times."""
-        ratio, wanted, before = self.native_fps / self.fps, 0, None
+        ratio, wanted = self.native_fps / self.fps, 0
+        before: Any = None
         for index, frame in enumerate(frames):
             while wanted < self.num_frames:
                 place = wanted * ratio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ def invert_imagebind(model: ImageBind) -> dict[str, Tensor]:
     return state
 
 
-def _tower(modality: str, rest: Mapping[str, Tensor], num_heads: int) -> ImageBindVisionTower | ImageBindTextTower:
+def _tower(modality: str, rest: Mapping[str, Tensor], num_heads: int) -> Any:
     table, what = TABLES[modality], f"{modality} tower of ImageBind"
     state = {key: value for key, value in rest.items() if key.split(".")[1] == modality}
     embedding_size, width = shape_of(state, table.place("projection.weight").name, what, 2)

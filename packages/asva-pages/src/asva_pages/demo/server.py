@@ -46,7 +46,7 @@ class Server:
         self.ear = Worker(settings, self.home)  # uploads are heard and seen while videos are made
         self.makers = [Worker(settings, self.home) for _ in range(settings.workers)]
         self.queue = Queue(self.makers, self.limits)
-        self.drawn: asyncio.Task[Any] | None = None
+        self.drawn: Any = None  # the task that draws the examples
 
     @contextlib.asynccontextmanager
     async def live(self, app: Starlette) -> AsyncGenerator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class ClipTokens(Tokens):
 
     grid: tuple[int, int]
     num_frames: int
-    alignment: str
+    alignment: Literal["aligned", "official"]
 
     def conditions(self, unet: Any, branch: str, frame_indices: Tensor, stage: str) -> UNetConditions:
         """Keys and values of one guidance branch for the frames (b, k) of one stage."""

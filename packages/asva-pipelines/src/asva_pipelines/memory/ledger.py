@@ -116,7 +116,7 @@ class _StandIn(TorchFunctionMode):
         if func is torch.Tensor.numpy and args[0].is_meta:
             return np.zeros(args[0].shape, dtype=torch.empty(0, dtype=args[0].dtype).numpy().dtype)
         if func is torch.nn.functional.scaled_dot_product_attention:
-            query, key, value = (kwargs.get(name) if at >= len(args) else args[at] for at, name in enumerate(_QKV))
+            query, key, value = [*args, *(kwargs[name] for name in _QKV[len(args) :])][:3]
             mask = kwargs.get("attn_mask") if len(args) < 4 else args[3]
             if (
                 query.is_meta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -27,7 +28,7 @@ class ShownStages(Stages):
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = None
+        self._task: Any = None
 
     def __enter__(self) -> ShownStages:
         self._bars.start()
