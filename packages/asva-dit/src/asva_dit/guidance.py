@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
+import torch
 from torch import Tensor
 
 SILENCES = ("zeros", "off")
@@ -77,4 +79,4 @@ def mtv_guidance(predictions: Mapping[str, Tensor], guidance: MTVGuidance) -> Te
     weights = guidance.weights
     if missing := sorted(set(weights) - set(predictions)):
         raise ValueError(f"`predictions` must hold the branches {guidance.branches}, got none for {missing}.")
-    return sum(weight * predictions[name] for name, weight in weights.items())
+    return reduce(torch.add, (weight * predictions[name] for name, weight in weights.items()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.embeddings import get_3d_rotary_pos_embed
@@ -34,13 +36,14 @@ def rotary_embedding(
         return None
     p = config["patch_size"]
     grid, base = (height // p, width // p), (config["sample_height"] // p, config["sample_width"] // p)
-    return get_3d_rotary_pos_embed(
+    rotary: Any = get_3d_rotary_pos_embed(
         embed_dim=config["attention_head_dim"],
         crops_coords=crop_region(grid, base),
         grid_size=grid,
         temporal_size=num_latent_frames,
         device=torch.device(device or transformer.device),
     )
+    return rotary
 
 
 def crop_region(grid: tuple[int, int], base: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:

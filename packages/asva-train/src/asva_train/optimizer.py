@@ -1,9 +1,10 @@
 """Optimizers of a training run by name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from asva_train.fields import LoopRecipe
 
@@ -52,7 +53,7 @@ class MuonAdamW(torch.optim.Optimizer):
             )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Any = None) -> Any:
         """Move the weights; the learning rate is that of the (only) parameter group."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for kernel, matrix in self._matrices:

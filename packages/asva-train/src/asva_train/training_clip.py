@@ -45,10 +45,13 @@ class ClipSource(Protocol):
     ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
     """
 
-    class_names: tuple[str, ...]
-    num_clips: int | None
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
 
-    def __getitem__(self, index: int) -> TrainingClip: ...
+    @property
+    def num_clips(self) -> int | None: ...
+
+    def __getitem__(self, index: int) -> Any: ...
 
     def class_at(self, index: int) -> int:
         """Class index of a clip, without making the clip."""

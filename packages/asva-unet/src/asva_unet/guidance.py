@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -23,7 +24,10 @@ SCALES = ("text", "image", "audio")
 class WeightedBranches:
     """What guidance is, whatever the conditions: answers under some of them, each with its weight."""
 
-    rescale: float
+    if TYPE_CHECKING:
+
+        @property
+        def rescale(self) -> float: ...
 
     @property
     def weights(self) -> dict[str, float | Tensor]:

@@ -21,7 +21,8 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(num_groups, num_channels, eps)
         self.silu = silu
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
+        x = input  # torch's name for it
         if x.device.type == "cpu":
             rows = x.permute(0, 2, 3, 1)
             y = _RowsGroupNorm.apply(rows.flatten(1, 2), self.weight, self.bias, self.num_groups, self.eps, self.silu)

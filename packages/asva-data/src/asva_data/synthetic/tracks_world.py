@@ -49,7 +49,8 @@ class TrackClip:
     @property
     def waveform(self) -> NDArray[np.float32]:
         """(1, s) the mix: the sum of the stems."""
-        return sum(self.stems[name] for name in TRACKS)
+        speech, effects, music = (self.stems[name] for name in TRACKS)
+        return speech + effects + music
 
 
 class TrackWorld:

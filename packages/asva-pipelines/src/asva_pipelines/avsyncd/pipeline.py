@@ -59,7 +59,7 @@ class AVSyncDPipeline(VideoPipeline):
     ) -> None:
         super().__init__()
 
-    def check(self, settings: ContinuedSampling, images: list, audios: list) -> None:
+    def check(self, settings: Any, images: list, audios: list) -> None:
         """As of every pipeline; a network that hears needs its ears."""
         super().check(settings, images, audios)
         if self.unet.config.audio and self.audio_encoder is None:

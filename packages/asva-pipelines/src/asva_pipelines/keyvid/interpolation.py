@@ -114,7 +114,7 @@ class InterpolatingPipeline(VideoPipeline):
             frames = self._finish(latents, settings)
         return VideoOutput.of(sounds, self.config.fps, single=single, frames=frames)
 
-    def check(self, settings: InterpSampling, images: list, audios: list) -> None:
+    def check(self, settings: Any, images: list, audios: list) -> None:
         """As of every pipeline; given noise of the second stage is that of all frames."""
         super().check(settings, images, audios)
         given = settings.interp_latents

@@ -141,7 +141,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
             how.setdefault("localizer", load_bundled_localizer().to(dtype))
         return super().from_pretrained(model, **how)
 
-    def check(self, settings: KeyVIDSampling, images: list, audios: list) -> None:
+    def check(self, settings: Any, images: list, audios: list) -> None:
         """As of every pipeline; keyframes must be findable."""
         super().check(settings, images, audios)
         if settings.keyframe_indices is not None:

@@ -53,10 +53,10 @@ class Ledger(TorchDispatchMode):
         self._hook = nn.modules.module.register_module_forward_pre_hook(self._enter_part)
         return super().__enter__()
 
-    def __exit__(self, *fault: Any) -> None:
-        super().__exit__(*fault)
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
         self._hook.remove()
-        self._stand_in.__exit__(*fault)
+        self._stand_in.__exit__(exc_type, exc_val, exc_tb)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types

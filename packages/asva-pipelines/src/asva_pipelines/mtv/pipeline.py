@@ -122,7 +122,7 @@ class MTVPipeline(VideoPipeline):
             raise ValueError(f"`prediction_type` must be one of {', '.join(PREDICTIONS)}, got {prediction_type}.")
 
     @torch.no_grad()
-    def __call__(
+    def __call__(  # ty: ignore[incompatible-method-override]  # words come first: pictures are one choice of many
         self,
         prompt: str | MTVPrompt | Sequence[str | MTVPrompt] = "",
         audio: Any = None,

@@ -20,11 +20,20 @@ INTERRUPTED = 130
 class Door(TyperGroup):
     """The root command group; every way out of a command passes through here."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Any = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run a command line; ``--debug`` may stand anywhere in it."""
         words = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in words or bool(os.environ.get("ASVA_DEBUG"))
         words = [word for word in words if word != "--debug"]
+        extra |= {"complete_var": complete_var, "windows_expand_args": windows_expand_args}
         code = self._run(words, prog_name or "asva", debug, extra)
         if standalone_mode:
             sys.exit(code)
