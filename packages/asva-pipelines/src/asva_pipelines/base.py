@@ -61,7 +61,8 @@ class VideoPipeline(DiffusionPipeline):
     """A picture, a sound and a prompt become a video: what all pipelines share.
 
     A pipeline states its networks and settings in ``__init__``, which is :func:`registered`, the arguments of its call
-    in :attr:`arguments`, and makes the frames in :meth:`make`.
+    in :attr:`arguments`, and makes the frames in :meth:`make`. A setting that is not named here is what the field of
+    that name in :attr:`arguments` is unless the call says otherwise.
 
     Args:
         vae: Frames to latents and back.
@@ -73,16 +74,7 @@ class VideoPipeline(DiffusionPipeline):
         scheduler: Noise levels and steps; its prediction type follows the networks.
         num_frames: Frames of the video, or of one window of it.
         fps: Frames per second of the video.
-        height: Of the video, in pixels, unless the call says otherwise.
-        width: Of the video, in pixels, unless the call says otherwise.
         sample_rate: Hertz that the pipeline hears.
-        vae_sample: `"sample"` of the posterior or its `"mode"`, unless the call says otherwise.
-        num_inference_steps: Steps, unless the call says otherwise.
-        text_guidance_scale: 1 is none.
-        image_guidance_scale: 1 is none.
-        audio_guidance_scale: 1 is none.
-        guidance_rescale: 0 to 1.
-        eta: Noise of each DDIM step.
 
     Attributes:
         arguments: Class of the further arguments of the call.

@@ -58,7 +58,6 @@ class AADiffPipeline(VideoPipeline):
     Args:
         unet: Stable Diffusion's.
         scheduler: Its noise schedule; sampling is DDIM's whichever it is.
-        smoothing: Frames over which loudness is averaged, odd.
         audio_guidance_scale: By what attention to the words is multiplied where the sound is loudest; 1 is none.
     """
 

@@ -53,7 +53,6 @@ class AudioWindowPipeline(VideoPipeline):
         imagebind: Audio encoder, if the taps name it.
         beats: Audio encoder, if the taps name it.
         fps: Frames per second of the video, which the network is told.
-        radius: Of a frame's window, in frames.
         dynamic_rescale: Whether the network was trained on scaled latents (the released DynamiCrafter was).
     """
 

@@ -35,8 +35,8 @@ class InterpSampling(Denoising):
         eta: Noise of each DDIM step, 0 to 1.
         interp_latents: (b, t, c, h, w) initial noise of the second stage, before it is blended.
         interp_step_noise: Noise of each step of the second stage.
-        interp_noise: See the configuration.
-        interp_window_size: See the configuration; 0 is all frames at once.
+        interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
+        interp_window_size: Frames that it sees at once; 0 is all of them.
     """
 
     interp_num_inference_steps: int = OWN

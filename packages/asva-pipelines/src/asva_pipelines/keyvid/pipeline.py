@@ -36,7 +36,7 @@ class KeyVIDSampling(InterpSampling, ImageGuidedSampling):
     Attributes:
         keyframe_indices: (k,) or (b, k) frames to use as keyframes instead of choosing them from the sound, which the
             localizer then does not hear.
-        selection: Rule by which keyframes are chosen.
+        selection: Rule of :func:`asva_keyframe.select_keyframes`.
         step_noise: Noise of each step of the first stage.
         handover: How the second stage gets the keyframes: their `"latents"`, or `"pixels"`, decoded and encoded again
             as the released scripts do.
@@ -65,19 +65,11 @@ class KeyVIDPipeline(InterpolatingPipeline):
         num_keyframes: Keyframes chosen.
         keyframe_fps: Frame rate that the first stage is told.
         alignment: `"aligned"`, or `"official"` for the released weights; see :func:`asva_audio.frame_audio_tokens`.
-        selection: Rule of :func:`asva_keyframe.select_keyframes`.
         dynamic_rescale: Whether the networks were trained on scaled latents (the released ones were).
         interp_fill: What the second stage sees between keyframes; see :func:`asva_interp.masked_condition`.
         interp_mask_channel: Whether it is given the mask.
-        interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
         interp_injection: Whether keyframe latents are injected after its first step.
-        interp_window_size: Frames that it sees at once; None is all of them.
         interp_window_stride: Distance of its windows.
-        interp_num_inference_steps: Steps of the second stage.
-        interp_text_guidance_scale: Second stage.
-        interp_image_guidance_scale: Second stage.
-        interp_audio_guidance_scale: Second stage.
-        interp_guidance_rescale: Second stage.
     """
 
     arguments = KeyVIDSampling
