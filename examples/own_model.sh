@@ -23,18 +23,14 @@ fi
 # 1. Clips into form; a quarter of them is kept for the test.
 asva data prepare --test-share 0.25 "$CLIPS" "$OUT/dataset"
 asva data check "$OUT/dataset"
-mkdir -p "$OUT/train" "$OUT/true" "$OUT/made" "$OUT/bundled"
-while read -r name; do
-    mkdir -p "$OUT/train/$(dirname "$name")"
-    cp "$OUT/dataset/videos/$name" "$OUT/train/$name"
-done < "$OUT/dataset/train.txt"
+mkdir -p "$OUT/true" "$OUT/made" "$OUT/bundled"
 
-# 2. Both networks go on from the bundled model; the rest of it is taken as it is.
+# 2. Trained is on train.txt alone. Both networks go on from the bundled model; the rest of it is taken as it is.
 [ -d "$OUT/parts/training/keyframe" ] && RESUME=--resume || RESUME=--no-resume
-asva train keyframe --folder "$OUT/parts" --data "$OUT/train" --steps "$STEPS" $RESUME \
+asva train keyframe --folder "$OUT/parts" --data "$OUT/dataset" --steps "$STEPS" $RESUME \
     --set base=tiny --set "models={}" --set "train=[]" --set "loop.batch_size=$BATCH" --set data.workers=0
 [ -d "$OUT/parts/training/interp" ] && RESUME=--resume || RESUME=--no-resume
-asva train interp --folder "$OUT/parts" --data "$OUT/train" --steps "$STEPS" $RESUME \
+asva train interp --folder "$OUT/parts" --data "$OUT/dataset" --steps "$STEPS" $RESUME \
     --set base=tiny --set "models={}" --set "train=[]" --set loop.batch_size=1 --set data.workers=0
 [ -d "$OUT/model" ] || asva train assemble --folder "$OUT/parts" --base tiny --output "$OUT/model"
 

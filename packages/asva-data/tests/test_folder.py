@@ -34,10 +34,36 @@ def test_sample(root):
     assert sample["frames"].shape == (48, 3, 32, 32) and sample["frames"].dtype == torch.float32
     assert -1 <= sample["frames"].min() < sample["frames"].max() <= 1
     assert sample["waveform"].shape == (2, 32000) and sample["sample_rate"] == 16000
-    assert (sample["caption"], sample["class_name"]) == ("dog barking", "dog barking")
+    assert (sample["caption"], sample["class_name"]) == ("dog barking", "dog_barking")
     assert sample["path"].endswith("a.mp4")
     torch.testing.assert_close(sample["times"], torch.arange(48, dtype=torch.float64) / 24)
     assert "motion_score" not in sample
+
+
+@pytest.mark.parametrize("below", [".", "videos", "videos/dog_barking"])
+def test_a_split_is_what_the_lists_of_the_dataset_say(root, below):
+    home = root.parent
+    assert len(small(root, split="train")) == 3 and small(root, split="train").taken.listed is None
+    (home / "train.txt").write_text("dog_barking/a.mp4,0.5,2.6\nhammering/c.mp4\ndog_barking/gone.mp4\n", encoding="utf-8")
+    (home / "test.txt").write_text("dog_barking/b.mp4\n", encoding="utf-8")
+    data = small(home / below, split="train")
+    wanted = ["dog_barking/a.mp4"] + ["hammering/c.mp4"] * (below != "videos/dog_barking")
+    assert [entry.path for entry in data.entries] == [root / name for name in wanted]
+    assert [path.name for path, _ in data.broken] == ["gone.mp4"]
+    assert data.taken.listed == home / "train.txt" and data.taken.left_out == 1
+    assert all(0.5 <= small(home / below, split="train", seed=seed)[0]["start"] <= 0.6 for seed in range(4))
+    assert [entry.path.name for entry in small(home / below, split="test").entries] == ["b.mp4"]
+    assert len(small(root, split="all")) == 3
+    with pytest.raises(MediaError, match=r"`root` must hold videos that .*test.txt names for test, got none in"):
+        small(root / "hammering", split="test")
+
+
+def test_a_layout_with_one_class_names_it(root):
+    home = root.parent
+    (root / "dog_barking/a.mp4").rename(root / "2015_denoised_thumb.mp4")
+    (home / "train.txt").write_text("2015_denoised_thumb.mp4\n", encoding="utf-8")
+    sample = small(home, split="train")[0]
+    assert (sample["caption"], sample["class_name"]) == ("hitting with a stick",) * 2
 
 
 def test_frames_may_stay_as_they_were_decoded(root):

@@ -55,6 +55,32 @@ def test_shots_of_a_folder(tmp_path):
         clip_source(_data(**folder, shots=3))
 
 
+def test_videos_of_the_test_are_never_seen(tmp_path, caplog):
+    """A video's sound is as loud as its number says, so that the clip tells which one it is."""
+    from asva_data import SyntheticWorld, write_video
+    from asva_train import Run, make_task
+
+    clip = SyntheticWorld(seed=0, size=32, num_frames=12, fps=6.0)[0]
+    for number in range(6):
+        path = tmp_path / "data" / "videos" / "a_bell" / f"{number}.mkv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = np.full((1, 32000), (number + 1) / 10, np.float32)
+        write_video(path, clip.frames, fps=6, waveform=sound, sample_rate=16000)
+    (tmp_path / "data" / "train.txt").write_text("a_bell/0.mkv\na_bell/3.mkv\na_bell/9.mkv\n", encoding="utf-8")
+    (tmp_path / "data" / "test.txt").write_text("a_bell/1.mkv\n", encoding="utf-8")
+    for below in (".", "videos", "videos/a_bell"):
+        source = clip_source(_data(kind="folder", root=str(tmp_path / "data" / below), wrong_sound=0.5))
+        seen = {round(10 * float(np.median(source[index].waveform))) - 1 for index in range(20)}
+        assert seen == {0, 3} and source.source.class_names == ("a_bell",) and source[0].caption == "a bell"
+    with caplog.at_level("INFO", logger="asva"):
+        recipe = load_recipe("tiny-vae", WORLD | {"data.kind": "folder", "data.root": str(tmp_path / "data")})
+        Run(make_task(recipe, tmp_path / "model"), tmp_path / "model", device="cpu")
+    assert "2 videos of" in caplog.text and "train.txt, 1 more that cannot be used; 4 others" in caplog.text
+    (tmp_path / "data" / "train.txt").unlink()
+    (tmp_path / "data" / "test.txt").unlink()
+    assert "no list keeps any for a test" in clip_source(recipe.data).remark
+
+
 @pytest.mark.parametrize(("shots", "error"), [(0, ValueError), (-1, RecipeError)])
 def test_without_shots_there_is_nothing_to_train(shots, error):
     with pytest.raises(error, match="shots"):

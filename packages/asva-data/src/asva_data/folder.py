@@ -6,30 +6,23 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from .clip import Clip, MediaError
+from .datasets.splits import Entry, Split, take_split
 from .decode import read_video
 from .info import MediaInfo, probe
-from .listing import Captions, check_name, class_of, read_scores, score_file, scores_at, video_files
+from .listing import Captions, check_name, read_scores, score_file, scores_at
 from .resize import Framing, check_size, resize_crop
 from .sound import load_sound
 
 logger = logging.getLogger(__name__)
 
 SHORTAGE = 2  # frames that may be missing at the end (headers round); the last one is shown on
-
-
-class Entry(NamedTuple):
-    """A usable file."""
-
-    path: Path
-    info: MediaInfo
-    caption: str
 
 
 class VideoFolder(Dataset):
@@ -45,7 +38,7 @@ class VideoFolder(Dataset):
     sample_rate    samples per second of `waveform`
     motion_score   (num_frames,) float32, if `motion_scores` is given: the motion that leads to each frame
     caption        text
-    class_name     name of the file's folder, underscores as spaces
+    class_name     its class: the name of the file's folder, or what the dataset's layout says
     path, start    file, and second in it at which the piece starts
     ============== ============================================================================================
 
@@ -53,14 +46,16 @@ class VideoFolder(Dataset):
     used are logged and listed in `broken`; one that fails later, in the middle, is logged and the next takes its place.
 
     Args:
-        root: Folder of videos, searched at any depth; subfolders are classes.
+        root: Folder of videos, searched at any depth, whose subfolders are classes; with `split` a dataset too.
+        split: "train" or "test" as the lists of the dataset say that the folder is or belongs to; every file where
+            there are none, or with "all".
         num_frames: Frames of a piece.
         fps: Frames per second of a piece.
         size: Height and width in pixels, or one number for a square.
         framing: How the size is met, see `resize_crop`.
         select_frames: ``(motion_score or None, numpy generator) -> indices`` of the frames wanted.
-        caption: "folder" (its name), "txt" (a file beside each video), or a .csv or .jsonl file with `path`
-            (below `root`) and `caption`.
+        caption: "folder" (the class in words), "txt" (a file beside each video), or a .csv or .jsonl file with `path`
+            (below the videos) and `caption`.
         motion_scores: "beside", or a folder, of .npy files with one score for each pair of neighbouring frames.
         sound: Whether sound is read; files without are then listed as broken.
         load_audio: ``(path, start=, duration=) -> object with waveform and sample_rate``, such as
@@ -79,6 +74,7 @@ class VideoFolder(Dataset):
         self,
         root: str | os.PathLike,
         *,
+        split: Split = "all",
         num_frames: int = 48,
         fps: float = 24.0,
         size: int | tuple[int, int] = 256,
@@ -96,13 +92,15 @@ class VideoFolder(Dataset):
     ) -> None:
         if num_frames < 1 or not 0 < fps <= 1000:
             raise MediaError(f"`num_frames` must be at least 1 and `fps` in (0, 1000], got {num_frames} and {fps}.")
-        self.root, self.num_frames, self.fps, self.size = Path(root), num_frames, float(fps), check_size(size)
+        self.num_frames, self.fps, self.size = num_frames, float(fps), check_size(size)
         self.framing, self.select_frames, self.motion_scores = framing, select_frames, motion_scores
         self.sound, self.load_audio, self.random_start = sound, load_audio, random_start
         self.seed, self.as_uint8, self.transform, self.backend = seed, as_uint8, transform, backend
         # Shared memory: workers that live through several epochs see the new number too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self.broken: list[tuple[Path, str]] = []
+        self.taken = take_split(Path(root), split)
+        self.root = self.taken.videos
         self.entries = self._list(Captions(self.root, caption))
         if not self.entries:
             raise MediaError(f"`root` must hold usable videos, got {len(self.broken)} broken ones in {root}.")
@@ -140,12 +138,13 @@ class VideoFolder(Dataset):
             MediaError: If the file cannot be read; no other takes its place here.
         """
         generator = np.random.default_rng([self.seed, epoch, index])
-        latest = max(entry.info.start, entry.info.duration - self.duration)
-        start = generator.uniform(entry.info.start, latest) if self.random_start else entry.info.start
+        info = probe(entry.path)
+        begin, end = _part(entry, info)
+        start = generator.uniform(begin, max(begin, end - self.duration)) if self.random_start else begin
         clip, score = self._read(entry, start), None
         if self.motion_scores is not None:
             stored = score_file(entry.path, self.root, self.motion_scores)
-            score = scores_at(stored, entry.info, start + np.arange(self.num_frames) / self.fps)
+            score = scores_at(stored, info, start + np.arange(self.num_frames) / self.fps)
         indices = self._choose(score, generator)
         chosen = clip.frames[np.minimum(indices, len(clip.frames) - 1)]
         frames = torch.from_numpy(resize_crop(chosen, self.size, framing=self.framing))
@@ -154,7 +153,7 @@ class VideoFolder(Dataset):
             "frame_indices": torch.from_numpy(indices),
             "times": torch.from_numpy(indices / self.fps),
             "caption": entry.caption,
-            "class_name": class_of(entry.path, self.root),
+            "class_name": entry.class_name,
             "path": str(entry.path),
             "start": float(start),
         }
@@ -166,25 +165,24 @@ class VideoFolder(Dataset):
 
     def _list(self, captions: Captions) -> list[Entry]:
         entries = []
-        for path in video_files(self.root):
+        for entry in self.taken.entries:
             try:
-                check_name(path)
-                entry = Entry(path, probe(path), captions(path))
+                check_name(entry.path)
                 self._check(entry)
-                entries.append(entry)
+                entries.append(entry._replace(caption=captions(entry)))
             except MediaError as error:
-                self.broken.append((path, str(error)))
+                self.broken.append((entry.path, str(error)))
                 logger.warning("Skipped: %s", error)
         return entries
 
     def _check(self, entry: Entry) -> None:
-        info = entry.info
+        info = probe(entry.path)
         if self.sound and not info.has_sound:
             raise MediaError(f"`root` must hold videos with sound, got {entry.path} without; or give sound=False.")
-        if info.duration is None or info.duration - info.start < self.duration - 0.5 / self.fps:
-            raise MediaError(
-                f"`root` must hold videos of {self.duration:g} s or more, got {info.duration} s: {entry.path}."
-            )
+        begin, end = _part(entry, info)
+        if end is None or end - begin < self.duration - 0.5 / self.fps:
+            seconds = end if end is None else end - begin
+            raise MediaError(f"`root` must hold videos of {self.duration:g} s or more, got {seconds} s: {entry.path}.")
         if self.motion_scores is not None:
             read_scores(score_file(entry.path, self.root, self.motion_scores))
 
@@ -215,3 +213,9 @@ class VideoFolder(Dataset):
             waveform, rate = load_sound(self.load_audio, entry.path, start, self.duration)
         missing = round(self.duration * rate) - waveform.shape[-1]
         return torch.nn.functional.pad(waveform, (0, missing)), rate  # a negative number cuts
+
+
+def _part(entry: Entry, info: MediaInfo) -> tuple[float, float | None]:
+    """Seconds at which the picture of a part begins and ends."""
+    ends = [end for end in (info.duration, entry.end) if end is not None]
+    return max(info.start, entry.start or 0.0), min(ends, default=None)

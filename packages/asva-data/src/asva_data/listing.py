@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,14 +51,15 @@ class Captions:
         self.root, self.source = root, source
         self.table = {} if source in ("folder", "txt") else _read_table(Path(source))
 
-    def __call__(self, path: Path) -> str:
-        """The caption of one file.
+    def __call__(self, entry: Any) -> str:
+        """The caption of one video, an :class:`~asva_data.datasets.splits.Entry`.
 
         Raises:
             MediaError: If it has none.
         """
+        path = entry.path
         if self.source == "folder":
-            return class_of(path, self.root)
+            return entry.caption
         if self.source == "txt":
             text = path.with_suffix(".txt")
             if not text.is_file():

@@ -1,7 +1,6 @@
 """Clips of a training, from the synthetic world or from a folder of videos with sound."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -63,7 +62,10 @@ class SyntheticClips:
 
 
 class FolderClips:
-    """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own."""
+    """Clips of a folder of videos with sound; every epoch visits each video once, in an order of its own.
+
+    `remark` says which of the videos are taken.
+    """
 
     def __init__(self, recipe: DataRecipe):
         if recipe.root is None:
@@ -71,6 +73,8 @@ class FolderClips:
         self.recipe = recipe
         self.folder = VideoFolder(
             recipe.root,
+            split=recipe.split,
+            caption=recipe.captions,
             num_frames=recipe.num_frames,
             fps=recipe.fps,
             size=(recipe.height, recipe.width),
@@ -80,9 +84,10 @@ class FolderClips:
             seed=recipe.seed,
             as_uint8=True,
         )
-        self.class_names = tuple(sorted({entry.path.parent.name for entry in self.folder.entries}))
+        self.remark = _remark(self.folder, recipe.split)
+        names = [entry.class_name for entry in self.folder.entries]
+        self.class_names = tuple(sorted(set(names)))
         if recipe.shots is not None:
-            names = [entry.path.parent.name for entry in self.folder.entries]
             chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
             self.folder.entries = [self.folder.entries[place] for place in chosen]
         self.num_clips = len(self.folder)
@@ -99,7 +104,7 @@ class FolderClips:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")
         pairs = motion_curve(frames) if score is None else score[1:].numpy()
-        class_index = self.class_names.index(Path(sample["path"]).parent.name)
+        class_index = self.class_names.index(sample["class_name"])
         return TrainingClip(
             frames=frames,
             waveform=sample["waveform"][0].numpy(),
@@ -112,7 +117,18 @@ class FolderClips:
 
     def class_at(self, index: int) -> int:
         place = epoch_place(index, len(self.folder), self.recipe.seed)[1]
-        return self.class_names.index(self.folder.entries[place].path.parent.name)
+        return self.class_names.index(self.folder.entries[place].class_name)
+
+
+def _remark(folder: VideoFolder, split: str) -> str:
+    """Which videos of a folder are taken, in words."""
+    taken, broken = folder.taken, len(folder.broken)
+    said = f"{len(folder)} videos of {taken.listed or taken.videos}"
+    if broken:
+        said += f", {broken} more that cannot be used"
+    if taken.listed is not None:
+        return f"{said}; {taken.left_out} others of the folder are left out"
+    return said if split == "all" else f"{said}; no list keeps any for a test (`asva data prepare` writes one)"
 
 
 def motion_at(recipe: DataRecipe, curve: np.ndarray, num_frames: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from asva_data.datasets.splits import Split
 from asva_data.settings import strict
 
 # YAML reads a bare `no` as false.
@@ -20,7 +21,10 @@ class DataRecipe:
     Attributes:
         kind: ``"synthetic"``, ``"folder"``, or ``"tracks"``: the synthetic world of three tracks of sound (MTV).
             ``"latents"``: shards of ``asva data precompute``, whose settings the fields must be.
-        root: Folder of videos, or of shards; usually given on the command line.
+        root: Folder of videos, of a dataset, or of shards; usually given on the command line.
+        split: Which videos, where a list of the dataset says; a folder without lists is taken whole.
+        captions: ``"folder"`` (the class in words), ``"txt"`` beside each video, or a table, see
+            :class:`asva_data.VideoFolder`.
         motion_scores: ``"beside"``, or a folder, of stored motion scores; optical flow of each clip if none.
         seed: Seed of the synthetic world, or of the random crops of a folder.
         height: Height of the frames in pixels.
@@ -44,6 +48,8 @@ class DataRecipe:
 
     kind: Literal["synthetic", "folder", "tracks", "latents"] = "synthetic"
     root: Path | None = None
+    split: Split = "train"
+    captions: str = "folder"
     motion_scores: Path | None = None
     seed: int = 0
     height: int = 64

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from asva_pipelines.notes import note
 from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from asva_train.draws import generator_at, layer_draws
 from asva_train.errors import RunError
@@ -102,6 +103,8 @@ class Run:
         parameters = [p for p in task.module.parameters() if p.requires_grad]
         self.num_trainable = sum(p.numel() for p in parameters)
         logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
+        if self.accelerator.is_main_process and (remark := getattr(task.source, "remark", "")):
+            note(remark, quiet=True)
         optimizer = make_optimizer(self.recipe, parameters)
         self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
         self.parameters, self.ema, self.step = parameters, None, 0

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from asva_data import probe
 from asva_data.datasets.shards import find_members
-from asva_data.folder import Entry
+from asva_data.datasets.splits import Entry
 from asva_data.many import item_key, store_many
 from asva_pipelines.loading.load import choose_device
+from asva_pipelines.notes import note
 from asva_train.clips import FolderClips
 from asva_train.draws import generator_at
 from asva_train.encoders import EncoderPlan, Encoders, plan_encoders
@@ -66,9 +66,11 @@ def precompute(
     """
     plan = plan_encoders(model, recipe)
     values = asdict(data)
-    clip_settings = {name: str(v) if isinstance(v := values[name], Path) else v for name in (*OF_CLIPS, "seed")}
+    names = (*OF_CLIPS, "split", "captions", "seed")
+    clip_settings = {name: str(v) if isinstance(v := values[name], Path) else v for name in names}
     settings = {"data": clip_settings, "encoders": plan.hashes(), "tokens": plan.tokens.record(), "passes": passes}
     clips = FolderClips(data)
+    note(clips.remark, quiet=True)
     pieces = _pieces(clips, passes)
     _check(output, settings)
     if not (output / "nothing.safetensors").is_file():
@@ -95,8 +97,7 @@ def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[d
     encode = Encoders(plan, where)
 
     def work(piece: dict[str, Any]) -> dict[str, Any]:
-        path = Path(piece["file"])
-        entry = Entry(path, probe(path), piece["caption"])
+        entry = Entry(Path(piece["file"]), piece["class"], piece["caption"], *piece["part"])
         clip = clips.clip_of(clips.folder.piece(entry, piece["place"], piece["pass"]), piece["index"])
         known = {"path": piece["path"], "caption": clip.caption, "class_name": piece["class"]}
         numbers = {name: piece[name] for name in ("place", "pass")}
@@ -115,8 +116,9 @@ def _pieces(clips: FolderClips, passes: int) -> dict[str, dict[str, Any]]:
             pieces[item_key(entry.path, root, number, place)] = {
                 "file": str(entry.path.resolve()),
                 "path": entry.path.relative_to(root).as_posix(),
-                "class": entry.path.parent.name,
+                "class": entry.class_name,
                 "caption": entry.caption,
+                "part": (entry.start, entry.end),
                 "place": place,
                 "pass": number,
                 "index": index_of[place],

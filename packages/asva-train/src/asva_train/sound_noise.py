@@ -26,6 +26,7 @@ class NoisySounds:
     def __init__(self, source: ClipSource, recipe: DataRecipe):
         self.source, self.recipe = source, recipe
         self.class_names, self.num_clips = source.class_names, source.num_clips
+        self.remark = getattr(source, "remark", "")
         names = recipe.classes if recipe.kind == "synthetic" and recipe.classes else self.class_names
         self.heard = {self.class_names.index(name) for name in names}
         if recipe.off_screen_sound and len(self.heard) < 2:

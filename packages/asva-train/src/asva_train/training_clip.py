@@ -42,7 +42,8 @@ class TrainingClip:
 class ClipSource(Protocol):
     """Clips in the order of a run: any of them can be made without those before.
 
-    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None.
+    ``class_names`` holds the names of all classes; ``num_clips`` is the number of different clips, or None. A source
+    may have a ``remark``: what of its data it takes, in words.
     """
 
     @property

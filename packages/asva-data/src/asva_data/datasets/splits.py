@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..clip import MediaError
 from ..listing import class_of, video_files
-from .layouts import Layout
+from .layouts import LAYOUTS, Layout, detect_layout
 
 VGGSOUND = "vggsound.csv"
+Split = Literal["train", "test", "all"]
 
 
 class Entry(NamedTuple):
@@ -32,6 +33,54 @@ class Entry(NamedTuple):
     caption: str
     start: float | None = None
     end: float | None = None
+
+
+class Taken(NamedTuple):
+    """The videos of a folder that belong to a split.
+
+    Attributes:
+        entries: The videos.
+        videos: The folder below which they lie.
+        listed: Where their list stands; None where there is none, and every file is taken.
+        left_out: Videos of the folder that the list does not name.
+    """
+
+    entries: list[Entry]
+    videos: Path
+    listed: Path | None
+    left_out: int
+
+
+def take_split(folder: Path, split: Split) -> Taken:
+    """The videos of a split in a folder that is a dataset, or lies within the videos of one.
+
+    A folder without lists, and the split "all", give every file.
+
+    Raises:
+        MediaError: If the folder does not exist or holds no video, the list is missing, or none of it lies there.
+    """
+    found = None if split == "all" else _dataset_of(folder)
+    if found is None:
+        return Taken(list(_from_folder(folder, LAYOUTS["folder"], "all", _mapping(folder))), folder, None, 0)
+    home, layout = found
+    here = Path(os.path.abspath(folder))
+    entries = [entry for entry in read_split(home, layout, split) if entry.path.is_relative_to(here)]
+    listed = home / (VGGSOUND if layout.lists == "vggsound" else f"{split}.txt")
+    if not entries:
+        raise MediaError(f"`root` must hold videos that {listed} names for {split}, got none in {folder}.")
+    others = set(video_files(here)) - {entry.path for entry in entries}
+    return Taken(entries, home / layout.videos.format(split=split) if here == home else here, listed, len(others))
+
+
+def _dataset_of(folder: Path) -> tuple[Path, Layout] | None:
+    """The dataset that a folder is, or within whose videos it lies; None where no list tells what videos are for."""
+    here = Path(os.path.abspath(folder))
+    for home in (here, *here.parents):
+        if home == here or here.is_relative_to(home / "videos"):
+            layout = detect_layout(home)
+            if layout.lists != "none":
+                return home, layout
+    return None
 
 
 def read_split(root: str | os.PathLike, layout: Layout, split: str = "train") -> list[Entry]:

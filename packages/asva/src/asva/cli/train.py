@@ -35,7 +35,7 @@ processes: torchrun --nproc-per-node 2 -m asva train ...""",
 
 Recipe = Annotated[str, typer.Option(help="A recipe's name, or the path of a YAML file.")]
 Folder = Annotated[Path, typer.Option(help="Model folder: parts are read from it and written to it.")]
-Data = Annotated[Path | None, typer.Option(help="Folder of videos with sound, instead of the recipe's data.")]
+Data = Annotated[Path | None, typer.Option(help="Dataset, or folder of videos with sound, in the recipe's place.")]
 Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the newest checkpoint.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimizer steps, instead of the recipe's.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Any recipe field: --set loop.learning_rate=0.0001")]
