@@ -2,6 +2,7 @@
 
 import os
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import nn
 from asva_data import read_video, write_video
 from asva_eval import evaluate, load_protocol, write_report
 from asva_eval.network_observations import ClipFeatures, FrameFeatures, JointFeatures, LipVectors, SyncFeatures
+from asva_eval.protocol import protocol_names
+from asva_eval.report import make_report
 from asva_eval.weights import KINDS, Networks, WeightsError
 from asva_metrics import align_sync, cosine_similarity, frechet_distance, lip_sync, relative_sync
 
@@ -99,6 +102,38 @@ def measured(tmp_path_factory, write_ball):
 
 def per_clip(result, function):
     return [function(clip) for clip in result.clips("it")]
+
+
+@pytest.mark.parametrize("name", protocol_names())
+def test_wide_videos_equal_their_own_centre_crops(name, tmp_path, write_ball):
+    protocol = load_protocol(name)
+    scores = tuple(score for score in protocol.scores if score.name in ("fid", "fvd", "rel_sync", "psnr"))
+    height, width = protocol.size
+    for place in range(2):
+        ball = read_video(write_ball(tmp_path / "ball.mp4", 0.2 + 0.1 * place, 0.5, side=80))
+        edge = (
+            np.random.default_rng(place).integers(0, 255, (*ball.frames.shape[:2], 30, 1), np.uint8).repeat(3, axis=-1)
+        )
+        wide = np.concatenate((edge, ball.frames, edge), axis=2)
+        left = (140 - 80 * width // height) // 2
+        sound = {"fps": 24, "waveform": ball.waveform[0], "sample_rate": ball.sample_rate, "crf": 0}
+        for side, frames in (("true", wide), ("made", wide[:, :, left : 140 - left])):
+            (tmp_path / side).mkdir(exist_ok=True)
+            write_video(tmp_path / side / f"{place}.mp4", frames, **sound)
+    result = evaluate(
+        {"it": tmp_path / "made"},
+        tmp_path / "true",
+        tmp_path / "out",
+        protocol=replace(protocol, scores=scores),
+        weights=networks(),
+    )
+    figures = {score["name"]: score["systems"]["it"] for score in make_report(result)["scores"]}
+    assert {"fid", "fvd"} & figures.keys() and all(figures[x]["value"] < 1e-3 for x in ("fid", "fvd") if x in figures)
+    if "rel_sync" in figures:
+        half = {score.name: score.scale / 2 for score in scores}["rel_sync"]
+        assert figures["rel_sync"]["value"] == pytest.approx(half, abs=1e-3)
+    if "psnr" in figures:
+        assert figures["psnr"]["undefined"] == {"the frames equal the true ones": 2}
 
 
 def test_every_score_has_a_figure(measured):

@@ -21,6 +21,7 @@ from asva_metrics import (
     shift_losses,
     speech_mfcc,
 )
+from asva_metrics.networks.i3d import Convolution, MaxPool
 
 KEYS = {
     "inception": "inception_fid",
@@ -106,6 +107,42 @@ def test_i3d_matches(parity, filled, style):
         torch.testing.assert_close(embedded, parity.outputs["feat1024_piergiaj"], rtol=0, atol=2e-4)
     else:
         torch.testing.assert_close(network(video).softmax(-1), parity.outputs["softmax_hassony"], rtol=0, atol=2e-4)
+
+
+def naive_same(video, size, stride, take):
+    """TensorFlow's "SAME" along time, one output at a time: ``take`` of each window of (c, t, h, w) in float64."""
+    length = video.shape[1]
+    count = -(-length // stride)
+    before = max((count - 1) * stride + size - length, 0) // 2
+    windows = [
+        [t for t in range(i * stride - before, i * stride - before + size) if 0 <= t < length] for i in range(count)
+    ]
+    return torch.stack([take(video[:, w], w[0] - (i * stride - before)) for i, w in enumerate(windows)], dim=1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("style", ["hassony", "piergiaj"])
+@pytest.mark.parametrize("length", [5, 6, 7, 8, 9])
+def test_i3d_pads_time_by_what_the_stride_leaves(length, style):
+    generator = torch.Generator().manual_seed(length)
+    video = torch.rand(1, 2, length, 2, 2, generator=generator, dtype=torch.float64)
+    unit = Convolution(2, 3, 7, style, stride=2).double().eval()
+    unit.conv.weight.data = torch.randn(3, 2, 7, 1, 1, generator=generator, dtype=torch.float64)
+    unit.conv.kernel_size, unit.conv.stride = (7, 1, 1), (2, 1, 1)
+
+    def weighed(window, first):
+        kernel = unit.conv.weight[:, :, first : first + window.shape[1], 0, 0]
+        return torch.einsum("oct,cthw->ohw", kernel, window).relu() / (1 + unit.norm.eps) ** 0.5
+
+    torch.testing.assert_close(unit(video)[0], naive_same(video[0], 7, 2, weighed), rtol=0, atol=1e-12)
+    for size in (3, 2):
+        pooled = MaxPool((size, 1, 1), (2, 1, 1), style)(video)[0]
+        torch.testing.assert_close(pooled, naive_same(video[0], size, 2, lambda window, _: window.amax(1)))
+
+
+@torch.no_grad()
+def test_i3d_sees_nine_frames():
+    assert I3D().eval()(torch.zeros(1, 9, 3, 224, 224)).shape == (1, 400)
 
 
 @torch.no_grad()

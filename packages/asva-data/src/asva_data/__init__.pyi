@@ -1,6 +1,7 @@
 from .avsyncd import clip_frames as clip_frames
 from .avsyncd import clip_pixels as clip_pixels
 from .avsyncd import clip_starts as clip_starts
+from .avsyncd import middle_part as middle_part
 from .check import CheckReport as CheckReport
 from .check import Problem as Problem
 from .check import check_dataset as check_dataset

@@ -105,16 +105,15 @@ def clip_pixels(frames: np.ndarray, size: int | tuple[int, int], *, flip: bool =
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise MediaError(f"`frames` must be uint8 (t, h, w, 3), got {frames.dtype} {frames.shape}.")
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
-    h, w = pixels.shape[-2:]
-    if h / w > height / width:
-        pixels = _middle(pixels, int(w * height / width), w)
-    else:
-        pixels = _middle(pixels, h, int(h * width / height))
+    middle = np.ascontiguousarray(middle_part(frames, (height, width)))
+    pixels = torch.from_numpy(middle).permute(0, 3, 1, 2).float() / 255
     scaled = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=True)
     return (scaled.flip(-1) if flip else scaled) * 2 - 1
 
 
-def _middle(pixels: Tensor, height: int, width: int) -> Tensor:
-    top, left = (pixels.shape[-2] - height) // 2, (pixels.shape[-1] - width) // 2
-    return pixels[..., top : top + height, left : left + width]
+def middle_part(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The largest middle part of (..., h, w, 3) frames with the aspect of a size, in whole pixels, not resized."""
+    (h, w), (height, width) = frames.shape[-3:-1], size
+    tall, wide = (int(w * height / width), w) if h / w > height / width else (h, int(h * width / height))
+    top, left = (h - tall) // 2, (w - wide) // 2
+    return frames[..., top : top + tall, left : left + wide, :]

@@ -23,6 +23,8 @@ class Conventions:
         seconds: Length of a clip.
         num_frames: Frames of a clip that the networks see.
         fps: Their rate.
+        size: Height and width that the middle of every picture is cropped and resized to before anything is measured,
+            that of the models as in the original; None takes pictures as they are.
         frames: Which frame of the file stands for a moment, see `asva_data.clip_frames`.
         short: Whether a file shorter than a clip shows its last frame on (``"repeat"``, as published), or is left out.
         stereo: What networks are given of stereo files, see `asva_audio.load_audio`.
@@ -40,6 +42,7 @@ class Conventions:
     seconds: Annotated[float, Field(gt=0)] = 2.0
     num_frames: Annotated[int, Field(ge=2)] = 12
     fps: Annotated[float, Field(gt=0, le=1000)] = 6.0
+    size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] | None = None
     frames: Literal["official", "nearest"] = "nearest"
     short: Literal["repeat", "leave out"] = "leave out"
     stereo: Literal["official", "correct"] = "correct"
@@ -53,7 +56,7 @@ class Conventions:
     @cached_property
     def cut_digest(self) -> str:
         """Hash of the fields that decide what a clip is; records of equal ones can be taken over."""
-        names = ("seconds", "num_frames", "fps", "frames", "short", "stereo", "sound")
+        names = ("seconds", "num_frames", "fps", "size", "frames", "short", "stereo", "sound")
         return digest_of({name: getattr(self, name) for name in names})
 
     def record(self) -> dict[str, Any]:

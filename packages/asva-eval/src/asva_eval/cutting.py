@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asva_data import MediaError, MediaInfo, clip_frames, clip_starts, iter_frames, probe
+from asva_data import MediaError, MediaInfo, clip_frames, clip_pixels, clip_starts, iter_frames, middle_part, probe
 from asva_eval.conventions import Conventions
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ class Cut:
         path: File.
         start: Second of the file at which the clip begins; the official rule goes below 0 in short files.
         seconds: Length.
-        frames: (t, h, w, 3) uint8, the frames of the protocol.
+        size: Height and width of the file's pictures.
+        frames: (t, h, w, 3) uint8, the frames of the protocol in its size.
         fps: Their rate.
-        moving: (n, h, w, 3) uint8, every frame of the file within the clip.
+        moving: (n, h', w', 3) uint8, every frame of the file within the clip, cropped alike but not resized.
         moving_fps: Their rate.
         waveform: (s,) float32 mono sound of the clip at the file's rate, or None without a sound track.
         sample_rate: Its rate, or None.
@@ -43,6 +44,7 @@ class Cut:
     path: Path
     start: float
     seconds: float
+    size: tuple[int, int]
     frames: np.ndarray
     fps: float
     moving: np.ndarray
@@ -123,13 +125,20 @@ def cut_clip(path: Path, start: float, protocol: Conventions, *, sound_from: Cut
         path=path,
         start=start,
         seconds=protocol.seconds,
-        frames=np.stack([pictures[i][1] for i in chosen]),
+        size=inside[0].shape[:2],
+        frames=_resized(np.stack([pictures[i][1] for i in chosen]), protocol.size),
         fps=protocol.fps,
-        moving=np.stack(inside),
+        moving=np.stack(inside if protocol.size is None else [middle_part(p, protocol.size) for p in inside]),
         moving_fps=info.fps,
         stereo=protocol.stereo,
         **sound,
     )
+
+
+def _resized(frames: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    if size is None or frames.shape[1:3] == size:
+        return frames
+    return ((clip_pixels(frames, size) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def _sound(path: Path, info: MediaInfo, start: float, protocol: Conventions) -> dict:

@@ -103,7 +103,7 @@ class Measurer:
         except (ValueError, OSError) as error:
             record.head["problem"] = str(error)
             return None
-        height, width = cut.moving.shape[1:3]
+        height, width = cut.size
         record.head["clip"] = {
             "seconds": cut.seconds,
             "height": height,

@@ -25,7 +25,8 @@ def _inputs(report: dict[str, Any]) -> Section:
     fields = protocol["fields"]
     taken = (
         f" Clips of {fields['seconds']:g} s; networks see {fields['num_frames']} frames at {fields['fps']:g} per "
-        f"second ({fields['frames']} frames, {fields['stereo']} sound). {' '.join(fields['description'].split())}"
+        f"second ({fields['frames']} frames, {fields['stereo']} sound)"
+        f"{_size(fields['size'])}. {' '.join(fields['description'].split())}"
     )
     named = ["Protocol ", Strong(protocol["name"] or "unnamed"), " (digest ", Code(protocol["digest"]), ")."]
     rows = []
@@ -34,6 +35,10 @@ def _inputs(report: dict[str, Any]) -> Section:
         rows.append((side, str(facts["num_clips"]), *cells, Code(report["folders"][side])))
     head = ("side", "clips", "frames per second", "size", "sound in Hz", "folder")
     return Section("inputs", "What was compared", [Paragraph([*named, taken]), Table(head, rows), *_rates(report)])
+
+
+def _size(size: list[int] | None) -> str:
+    return f", of every picture the middle at {size[0]} x {size[1]}" if size else ""
 
 
 def _rates(report: dict[str, Any]) -> list[Paragraph]:

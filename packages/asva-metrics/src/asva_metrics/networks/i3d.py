@@ -30,12 +30,12 @@ MIXED = {
 def pad_same(video: Tensor, size: tuple[int, ...], stride: tuple[int, ...], style: Style) -> Tensor:
     """Zeros around (b, c, t, h, w), after which a convolution acts as TensorFlow's "SAME".
 
-    TensorFlow's number of zeros depends on the length; "hassony" takes that of a length which the stride divides.
+    TensorFlow's number of zeros depends on what the stride leaves of the length; "hassony" heeds that in time alone.
     """
     sides: list[int] = []
-    for length, extent, step in zip(video.shape[:1:-1], size[::-1], stride[::-1], strict=True):
-        left = length % step if style == "piergiaj" else 0
-        zeros = max(extent - (left or step), 0)
+    for axis in (2, 1, 0):
+        left = video.shape[2 + axis] % stride[axis] if style == "piergiaj" or axis == 0 else 0
+        zeros = max(size[axis] - (left or stride[axis]), 0)
         sides += [zeros // 2, zeros - zeros // 2]
     return F.pad(video, sides)
 
@@ -89,7 +89,7 @@ class I3D(ModelMixin, ConfigMixin):
     Args:
         num_classes: Classes.
         style: Whose port: "hassony" is what the widespread ``i3d_torchscript.pt`` was scripted from, "piergiaj" has
-            another epsilon in its norms and TensorFlow's padding at odd lengths.
+            another epsilon in its norms and TensorFlow's padding at odd heights and widths.
     """
 
     @register_to_config
