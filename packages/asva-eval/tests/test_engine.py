@@ -245,6 +245,53 @@ def test_names_of_systems_are_checked(folders, protocol, tmp_path, name):
         evaluate({name: folders / "good"}, folders / "true", tmp_path, protocol=protocol)
 
 
+@pytest.mark.parametrize("seconds", [2.0, 2.0004])
+def test_numbered_clips_of_a_video_of_two_seconds_stay_three(protocol, tmp_path, write_ball, seconds):
+    write_ball(tmp_path / "true/a.mp4", 0.3, 0.6)
+    for clip in range(3):
+        write_ball(tmp_path / f"made/a_clip-0{clip}.mp4", 0.2 + 0.1 * clip, 0.6)
+    write_ball(tmp_path / "whole/a.mp4", 0.3, 0.6)
+    plan = evaluate(
+        {"made": tmp_path / "made", "whole": tmp_path / "whole"},
+        tmp_path / "true",
+        tmp_path / "out",
+        protocol=replace(protocol, clips=3, scores=protocol.scores[:1], seconds=4 - seconds),
+    ).plan
+    assert sorted(task.generated["made"].path.name for task in plan.tasks) == [f"a_clip-0{i}.mp4" for i in range(3)]
+    assert [sorted(task.generated) for task in plan.tasks] == [["made", "whole"], ["made"], ["made"]]
+
+
+def test_a_system_without_sound_is_told_what_would_serve(protocol, tmp_path, write_ball):
+    for place in range(2):
+        write_ball(tmp_path / f"true/{place}.mp4", 0.3, 0.6)
+        write_ball(tmp_path / f"made/{place}.mp4", 0.3, 0.6, sound=False)
+    figures = scores(run(tmp_path / "made", tmp_path / "true", tmp_path, protocol))["event_f1"]["systems"]["it"]
+    assert "`sound: reference` in the protocol takes that of the true clips" in figures["reason"]
+    judged = replace(protocol, sound="reference")
+    assert value(run(tmp_path / "made", tmp_path / "true", tmp_path, judged), "event_f1", "it") > 0.8
+
+
+def test_each_system_may_have_its_manifest(protocol, tmp_path, write_ball):
+    for name in ("true/a", "elsewhere/b", "one/x", "two/y", "three/a"):
+        write_ball(tmp_path / f"{name}.mp4", 0.3, 0.6)
+    (tmp_path / "one.csv").write_text("generated,reference,class\nx.mp4,a.mp4,dog\n", encoding="utf-8")
+    row = {"generated": "y.mp4", "reference": str(tmp_path / "elsewhere/b.mp4"), "class": "cat"}
+    (tmp_path / "two.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    plan = evaluate(
+        {name: tmp_path / name for name in ("one", "two", "three")},
+        tmp_path / "true",
+        tmp_path / "out",
+        protocol=replace(protocol, scores=protocol.scores[:1]),
+        manifest={"one": tmp_path / "one.csv", "two": tmp_path / "two.jsonl"},
+    ).plan
+    found = {task.key: (task.class_name, sorted(task.generated)) for task in plan.tasks}
+    assert found == {"a@0.000": ("dog", ["one", "three"]), "b@0.000": ("cat", ["two"])}
+    with pytest.raises(MatchError, match="`manifest` must name systems, got four"):
+        evaluate(
+            {"one": tmp_path / "one"}, tmp_path / "true", tmp_path / "out", manifest={"four": tmp_path / "one.csv"}
+        )
+
+
 def test_files_of_almost_the_same_length_are_cut_at_the_same_moments(protocol, tmp_path):
     frames, sound = np.random.default_rng(0).integers(0, 255, (40, 16, 16, 3), np.uint8), np.zeros(60000)
     for name, count in (("true", 40), ("one", 39), ("two", 40), ("brief", 24)):

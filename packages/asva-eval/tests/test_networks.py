@@ -17,7 +17,15 @@ from asva_eval.network_observations import ClipFeatures, FrameFeatures, JointFea
 from asva_eval.protocol import protocol_names
 from asva_eval.report import make_report
 from asva_eval.weights import KINDS, Networks, WeightsError
-from asva_metrics import align_sync, cosine_similarity, frechet_distance, lip_sync, relative_sync
+from asva_metrics import (
+    align_sync,
+    cosine_similarity,
+    frechet_distance,
+    jackknife_interval,
+    kernel_distance,
+    lip_sync,
+    relative_sync,
+)
 
 WIDTH = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 ALL = [
@@ -156,6 +164,43 @@ def test_distances_are_those_of_all_features(measured):
         with pytest.warns() if name == "fvd" else nullcontext():
             assert figures["value"] == pytest.approx(frechet_distance(*sides[::-1]), rel=1e-9)
         assert ("warning" in figures) == (name == "fvd")  # 5 clips in 12 dimensions
+
+
+def test_blocks_are_left_out_as_if_never_seen(measured):
+    result, scores = measured
+    clips = result.clips("it")
+
+    def without(name, video, observation, distance):
+        rest = [clip for clip in clips if clip.video != video]
+        sides = [
+            np.concatenate([getattr(clip, side).tensor(observation, "features") for clip in rest])
+            for side in ("generated", "reference")
+        ]
+        return distance(*sides)
+
+    observation = FrameFeatures("pytorch-fid", True)
+    for name, distance in (("fid", frechet_distance), ("kid", kernel_distance)):
+        left_out = [without(name, clip.video, observation, distance) for clip in clips]
+        figures = scores[name]["systems"]["it"]
+        interval, _ = jackknife_interval(figures["value"], left_out)
+        assert (figures["low"], figures["high"]) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_systems_of_equal_clips_share_their_distances(tmp_path, write_ball, monkeypatch):
+    import asva_eval.distances as distances
+
+    for place in range(3):
+        for side, first in (("true", 0.2), ("one", 0.3), ("two", 0.4)):
+            write_ball(tmp_path / side / f"{place}.mp4", first + 0.1 * place, 0.5)
+    systems = {name: tmp_path / name for name in ("one", "two")}
+    options = {"protocol": protocol_of(tmp_path, ["fid"]), "weights": {"inception": Means()}}
+    result = evaluate(systems, tmp_path / "true", tmp_path / "out", **options)
+    calls = []
+    monkeypatch.setattr(distances, "frechet_distance", lambda *a, **o: calls.append(a) or frechet_distance(*a, **o))
+    (score,) = make_report(result)["scores"]
+    assert len(calls) == 2 * (1 + 3)
+    gap = score["systems"]["one"]["value"] - score["systems"]["two"]["value"]
+    assert score["comparisons"][0]["difference"]["value"] == pytest.approx(gap)
 
 
 def test_relative_scores_are_those_of_the_pure_functions(measured):
@@ -336,3 +381,36 @@ def test_wrong_weights_are_named(tmp_path):
     with pytest.raises(WeightsError, match="must hold NumPy arrays only"):
         Networks({"i3d": tmp_path / "i3d.ckpt"})["i3d"]
     assert all(kind.what for kind in KINDS.values())
+
+
+@pytest.fixture(scope="module")
+def two_balls(tmp_path_factory, write_ball):
+    home = tmp_path_factory.mktemp("two")
+    for name in ("true/wood/0", "true/wood/1", "made/wood/0", "made/wood/1"):
+        write_ball(home / f"{name}.mp4", 0.3, 0.6, fps=12)
+    return home, networks()
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_network_that_cannot_be_read_stops_the_run(name, folder, tmp_path, two_balls):
+    home, small = two_balls
+    path = tmp_path / "weights.pt"
+    path.mkdir() if folder else path.write_bytes(b"no weights")
+    scores = [score for score in ALL if name in protocol_of(tmp_path, [score]).scores[0].needs]
+    protocol = protocol_of(tmp_path, scores or ["sync_c"])
+    weights = {**small, "syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]} | {name: path}
+    with pytest.raises(WeightsError, match=f"`weights` {name}="):
+        make_report(
+            evaluate({"it": home / "made"}, home / "true", tmp_path / "out", protocol=protocol, weights=weights)
+        )
+
+
+def test_a_classifier_trained_here_is_taken(tmp_path):
+    network = networks()["avsync"]
+    network.save_pretrained(tmp_path / "model/sync")
+    sounds, video = torch.rand(2, 1, 128, 204), torch.rand(2, 12, 3, 32, 32)
+    for folder in (tmp_path / "model/sync", tmp_path / "model"):
+        found = Networks({"avsync": folder})["avsync"]
+        assert not found.training
+        torch.testing.assert_close(found(sounds, video), network(sounds, video))

@@ -71,6 +71,21 @@ def test_statistics_stream_merge_and_travel(features, tmp_path):
     np.testing.assert_allclose(loaded.covariance(), np.cov(np.concatenate([first, second]).T), rtol=1e-10)
 
 
+def test_what_is_left_out_need_not_be_seen_again(features):
+    rows, whole = features[1] + 100, FeatureStatistics(features[1] + 100)
+    for block in np.array_split(np.arange(40), 7):
+        rest = whole.without(FeatureStatistics(rows[block]))
+        again = FeatureStatistics(np.delete(rows, block, axis=0))
+        assert rest.count == again.count
+        np.testing.assert_allclose(rest.mean, again.mean, rtol=1e-13)
+        np.testing.assert_allclose(rest.covariance(), again.covariance(), rtol=1e-11, atol=1e-12)
+        value, expected = (frechet_distance(features[0], one) for one in (rest, again))
+        assert value == pytest.approx(expected, rel=1e-12)
+    assert whole.without(FeatureStatistics()).count == 40
+    with pytest.raises(ValueError, match="less than the 40 features"):
+        whole.without(whole)
+
+
 def test_far_from_the_origin_nothing_cancels():
     rows = np.random.default_rng(0).normal(1e6, 1e-2, size=(1000, 3))
     parts = FeatureStatistics(rows[:1])

@@ -81,6 +81,8 @@ def test_a_broken_file_is_said(evaluate, clips, tmp_path):
         (("--weights", "vgg=x.pt"), 1, "one of sync, inception"),
         (("--weights", "i3d=x.pt"), 1, "existing files"),
         (("--manifest", "pairs.csv"), 1, "manifest"),
+        (("--manifest", "four=pairs.csv"), 1, "must name systems, got four"),
+        (("--manifest", "pairs.csv", "--manifest", "made=pairs.csv"), 2, "--manifest"),
         (("--workers", "0"), 2, "--workers"),
         (("--examples", "-1"), 2, "--examples"),
     ],
@@ -88,6 +90,23 @@ def test_a_broken_file_is_said(evaluate, clips, tmp_path):
 def test_wrong_words_are_named(evaluate, words, code, named):
     ran = evaluate(*words)
     assert ran.code == code and named in ran.complaint and "Traceback" not in ran.err
+
+
+def test_a_network_that_cannot_be_read_is_no_nan(evaluate, tmp_path):
+    (tmp_path / "i3d.pt").write_bytes(b"no weights")
+    ran = evaluate("--weights", "i3d=i3d.pt")
+    assert ran.code == 1 and "`weights` i3d=i3d.pt" in ran.complaint and not (tmp_path / "out/report.json").exists()
+
+
+def test_a_manifest_for_one_of_two_systems(evaluate, clips, tmp_path):
+    (tmp_path / "pairs.csv").write_text("generated,reference,class\n0.mp4,1.mp4,dog\n", encoding="utf-8")
+    ran = evaluate("--generated", f"two={clips / 'made'}", "--manifest", "two=pairs.csv", "--no-html")
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert [(clip["class"], sorted(clip["sides"])) for clip in report["clips"]] == [
+        ("", ["made", "reference"]),
+        ("dog", ["made", "reference", "two"]),
+    ]
 
 
 def test_folders_and_protocols_that_are_not_there(evaluate, tmp_path):

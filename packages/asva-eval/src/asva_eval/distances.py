@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -22,41 +23,47 @@ from asva_metrics import FeatureStatistics, frechet_distance, jackknife_interval
 
 BLOCKS = 20
 """Blocks of videos that are left out in turn."""
+BATCH = 64
+"""Clips whose features are in memory at once."""
 
 
-def distance_figures(score: Score, clips: Sequence[MeasuredClip], protocol: Conventions) -> dict[str, Any]:
-    """The distance of a system's clips with its interval, as it stands in the report."""
+def distance_entry(score: Score, clips: Mapping[str, Sequence[MeasuredClip]], protocol: Conventions) -> dict[str, Any]:
+    """The distances of all systems with their intervals, and their differences, as they stand in the report."""
     (observation,) = score.observed(protocol)
-    usable, undefined = _usable(clips, observation)
-    videos = {clip.video for clip in usable}
-    figures: dict[str, Any] = {"num_clips": len(usable), "num_videos": len(videos), "undefined": dict(undefined)}
+    usable = {name: _usable(some, observation) for name, some in clips.items() if name != REFERENCE}
+    # Systems that have all clips are compared by the distances that their figures are made of.
+    measure = cache(lambda name, keys: _jackknife(score, [c for c in usable[name][0] if c.key in keys], observation))
+    systems = {name: _figures(score, *usable[name], partial(measure, name)) for name in usable if clips[name]}
+    return {"systems": systems, "comparisons": list(_comparisons(score, usable, measure))}
+
+
+def _figures(score: Score, clips: list[MeasuredClip], undefined: Counter, measure: Callable) -> dict[str, Any]:
+    videos = {clip.video for clip in clips}
+    figures: dict[str, Any] = {"num_clips": len(clips), "num_videos": len(videos), "undefined": dict(undefined)}
     try:
-        value, left_out, facts = _jackknife(score, usable, observation)
+        value, left_out, facts = measure(_keys(clips))
     except ValueError as error:
         reason = "; ".join(f"{reason} ({count} clips)" for reason, count in undefined.items()) or str(error)
         return figures | {"value": None, "low": None, "high": None, "reason": reason}
     return figures | facts | scaled(jackknife_interval(value, left_out)[0], score.scale)
 
 
-def distance_comparisons(
-    score: Score, clips: dict[str, list[MeasuredClip]], protocol: Conventions
-) -> list[dict[str, Any]]:
+def _comparisons(score: Score, usable: Mapping[str, tuple], measure: Callable) -> Iterator[dict[str, Any]]:
     """Differences between systems on the clips that they share, with jackknife intervals and p."""
-    (observation,) = score.observed(protocol)
-    found = []
-    for first, second in combinations([name for name in clips if name != REFERENCE], 2):
-        usable = [_usable(clips[name], observation)[0] for name in (first, second)]
-        shared = {clip.key for clip in usable[0]} & {clip.key for clip in usable[1]}
-        one = {"first": first, "second": second, "num_clips": len(shared)}
+    for names in combinations(usable, 2):
+        shared = frozenset.intersection(*(_keys(usable[name][0]) for name in names))
+        one = dict(zip(("first", "second"), names, strict=True)) | {"num_clips": len(shared)}
         try:
-            sides = [_jackknife(score, [c for c in side if c.key in shared], observation) for side in usable]
+            (value, left_out, _), (other, other_left_out, _) = (measure(name, shared) for name in names)
         except ValueError as error:
-            found.append(one | {"difference": None, "p": None, "reason": str(error)})
+            yield one | {"difference": None, "p": None, "reason": str(error)}
             continue
-        (value, left_out, _), (other, other_left_out, _) = sides
         interval, p = jackknife_interval(value - other, np.subtract(left_out, other_left_out))
-        found.append(one | {"difference": scaled(interval, score.scale), "p": None if np.isnan(p) else p})
-    return found
+        yield one | {"difference": scaled(interval, score.scale), "p": None if np.isnan(p) else p}
+
+
+def _keys(clips: Sequence[MeasuredClip]) -> frozenset[str]:
+    return frozenset(clip.key for clip in clips)
 
 
 def _usable(clips: Sequence[MeasuredClip], observation: Observation) -> tuple[list[MeasuredClip], Counter]:
@@ -81,39 +88,56 @@ def _jackknife(
     num_blocks = min(BLOCKS, len(place))
     blocks = [[clip for clip in clips if place[clip.video] % num_blocks == b] for b in range(num_blocks)]
     frechet = score.settings["form"] == "frechet"
-    measure = _frechet if frechet else _kernel
-    value, count, width = measure(score, blocks, observation)
-    without = [blocks[:i] + blocks[i + 1 :] for i in range(num_blocks)] if num_blocks > 2 else []
+    value, left_out, count, width = (_frechet if frechet else _kernel)(score, blocks, observation)
     facts = {"num_features": count, "num_dimensions": width}
     if count <= width and frechet:
         facts["warning"] = (
             f"{count} features do not span {width} dimensions: exact for these clips, but biased upwards; compare "
             "only with figures of equal counts"
         )
-    return value, [measure(score, rest, observation)[0] for rest in without], facts
+    return value, left_out, facts
 
 
 Blocks = Sequence[Sequence[MeasuredClip]]
+Measured = tuple[float, list[float], int, int]
+"""The distance, those without each block, number and width of the features."""
 
 
-def _frechet(score: Score, blocks: Blocks, observation: Observation) -> tuple[float, int, int]:
-    """Distance, number and width of features, which are only added up, so that memory does not grow with the clips."""
-    generated, reference = FeatureStatistics(), FeatureStatistics()
-    for ours, theirs in _features(blocks, observation):
-        generated.update(ours)
-        reference.update(theirs)
+def _frechet(score: Score, blocks: Blocks, observation: Observation) -> Measured:
+    """By statistics, which are added up and taken off again, so that memory does not grow with the clips."""
+    generated, reference = _statistics([clip for block in blocks for clip in block], observation)
+    variant = score.settings["variant"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few samples are said in the report
-        distance = frechet_distance(generated, reference, variant=score.settings["variant"])
-    return distance, reference.count, len(reference.mean)
+        value, left_out = frechet_distance(generated, reference, variant=variant), []
+        for block in blocks if len(blocks) > 2 else []:
+            ours, theirs = _statistics(block, observation)
+            rest = generated.without(ours), reference.without(theirs)
+            left_out.append(frechet_distance(*rest, variant=variant))
+    return value, left_out, reference.count, len(reference.mean)
 
 
-def _kernel(score: Score, blocks: Blocks, observation: Observation) -> tuple[float, int, int]:
-    generated, reference = (np.concatenate(side) for side in zip(*_features(blocks, observation), strict=True))
-    return kernel_distance(generated, reference), *generated.shape
+def _statistics(clips: Sequence[MeasuredClip], observation: Observation) -> tuple[FeatureStatistics, ...]:
+    """(generated, reference) statistics of some clips."""
+    sides = FeatureStatistics(), FeatureStatistics()
+    for start in range(0, len(clips), BATCH):
+        for side, features in zip(sides, _features(clips[start : start + BATCH], observation), strict=True):
+            side.update(features)
+    return sides
 
 
-def _features(blocks: Blocks, observation: Observation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(generated, reference) features of each clip."""
-    for clip in (clip for block in blocks for clip in block):
-        yield clip.generated.tensor(observation, "features"), clip.reference.tensor(observation, "features")
+def _kernel(score: Score, blocks: Blocks, observation: Observation) -> Measured:
+    generated, reference = _features([clip for block in blocks for clip in block], observation)
+    of_clip = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    of_row = np.repeat(of_clip, len(generated) // len(of_clip))
+    value, *left_out = (
+        kernel_distance(generated[of_row != out], reference[of_row != out])
+        for out in (-1, *(range(len(blocks)) if len(blocks) > 2 else ()))
+    )
+    return value, left_out, *generated.shape
+
+
+def _features(clips: Sequence[MeasuredClip], observation: Observation) -> tuple[np.ndarray, ...]:
+    """(generated, reference) features of some clips."""
+    sides = ([clip.generated for clip in clips], [clip.reference for clip in clips])
+    return tuple(np.concatenate([record.tensor(observation, "features") for record in side]) for side in sides)

@@ -78,7 +78,7 @@ def evaluate(
     *,
     protocol: Protocol | str | Path = "asva-fixed",
     weights: Mapping[str, Any] | None = None,
-    manifest: Path | None = None,
+    manifest: Path | Mapping[str, Path] | None = None,
     device: str = "cpu",
     workers: int = 1,
     shard: tuple[int, int] = (0, 1),
@@ -95,7 +95,8 @@ def evaluate(
         output: Folder to write to; made if it is missing.
         protocol: A protocol, its name, or the path of its YAML file.
         weights: Files of networks, or networks in memory, by name, see `asva_eval.weights.KINDS`.
-        manifest: Table that matches files, see `read_manifest`; by name if none.
+        manifest: Table that matches files, see `read_manifest`, of all systems or by their names; others are matched
+            by the names of their files.
         device: Where networks run.
         workers: Processes; the numbers do not depend on it. With several, a script needs the usual guard
             ``if __name__ == "__main__":``.
@@ -114,7 +115,10 @@ def evaluate(
     protocol = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
     _check(generated, output, workers, shard)
     networks = Networks(weights, device)
-    matchings = {name: _match(Path(folder), Path(reference), manifest) for name, folder in generated.items()}
+    tables = manifest if isinstance(manifest, Mapping) else dict.fromkeys(generated, manifest)
+    if unknown := [name for name in tables if name not in generated]:
+        raise MatchError(f"`manifest` must name systems, got {unknown[0]}, which is none of {', '.join(generated)}.")
+    matchings = {name: _match(Path(folder), Path(reference), tables.get(name)) for name, folder in generated.items()}
     say = on_step or (lambda stage, done, total: None)
     plan = make_plan(matchings, Path(reference), protocol, lambda done, total: say("looking at files", done, total))
     store = RecordStore(Path(output) / "clips")

@@ -117,9 +117,8 @@ def read_manifest(path: Path, generated: Path, reference: Path) -> Matching:
             if not file.is_file():
                 raise MatchError(f"`{side}` in {place} must be an existing file, got {file}.")
         name = _stem(ours, generated) if ours.is_relative_to(generated) else ours.stem
-        class_name = (
-            str(row.get("class") or "") or _class(theirs, reference) if theirs.is_relative_to(reference) else ""
-        )
+        folder = _class(theirs, reference) if theirs.is_relative_to(reference) else ""
+        class_name = str(row.get("class") or folder)
         caption, start = str(row.get("caption") or ""), _number(row.get("start"), place)
         pairs.append(
             Pair(name=name, generated=ours, reference=theirs, start=start, class_name=class_name, caption=caption)

@@ -15,7 +15,7 @@ from asva_eval.observations import Observation, Observed
 from asva_eval.plan import ClipPlace, ClipTask
 from asva_eval.protocol import Protocol
 from asva_eval.records import FORM, REFERENCE, Record, RecordStore
-from asva_eval.weights import Networks
+from asva_eval.weights import Networks, WeightsError
 from asva_weights.files import file_digest
 
 
@@ -120,6 +120,8 @@ class Measurer:
             if observation.pair and reference is None:
                 raise ValueError("the true clip cannot be read")
             found = self._find(observation, cut, reference)
+        except WeightsError:  # no fault of the clip: it would be nan everywhere
+            raise
         except (ValueError, OSError) as error:
             found = Observed({"reason": str(error)})
         weights = self._weights(observation)

@@ -25,6 +25,7 @@ from asva_metrics import (
 
 SILENT = 1e-4
 """Peak below which a sound is silence (-80 dB of full scale)."""
+SOUNDLESS = ("no sound track", "the sound is silent")
 ENVELOPE_RATE = 100
 """Values of the drawn loudness per second."""
 MOVES = 16
@@ -128,9 +129,9 @@ def sound_of(cut: Cut) -> tuple[np.ndarray, int]:
         ValueError: If there is no sound track or only silence.
     """
     if cut.waveform is None or cut.sample_rate is None:
-        raise ValueError("no sound track")
+        raise ValueError(SOUNDLESS[0])
     if np.abs(cut.waveform).max(initial=0.0) < SILENT:
-        raise ValueError("the sound is silent")
+        raise ValueError(SOUNDLESS[1])
     return cut.waveform, cut.sample_rate
 
 

@@ -17,6 +17,8 @@ class ClipPlace:
 
     path: Path
     start: float
+    mark: str = ""
+    """Tells numbered clips apart that begin at the same moment, as in a file that is no longer than one."""
 
 
 @dataclass
@@ -113,7 +115,9 @@ def _places(pair: Pair, protocol: Conventions) -> list[tuple[ClipPlace, ClipPlac
                 "take or write a protocol with more clips of each video."
             )
         own = starts_of(pair.generated, protocol, clips=1)[0]
-        return [(ClipPlace(pair.generated, own), ClipPlace(pair.reference, starts[pair.clip]))]
+        moments = [f"{start:.3f}" for start in starts]
+        mark = f"_clip-{pair.clip:02}" if moments[pair.clip] in moments[: pair.clip] else ""
+        return [(ClipPlace(pair.generated, own), ClipPlace(pair.reference, starts[pair.clip], mark))]
     first = 0.0 if pair.start is None else pair.start
     room, length = shared_seconds(pair.reference) - first, shared_seconds(pair.generated)
     # Files that are as long as the true one but for rounding are cut at the same moments whoever made them.
@@ -125,9 +129,10 @@ def _places(pair: Pair, protocol: Conventions) -> list[tuple[ClipPlace, ClipPlac
 
 def _task(tasks: dict[str, ClipTask], pair: Pair, true: ClipPlace, root: Path, protocol: Conventions) -> ClipTask:
     video = true.path.relative_to(root).as_posix() if true.path.is_relative_to(root) else true.path.name
-    key = f"{video.rsplit('.', 1)[0]}@{true.start:.3f}"
+    key = f"{video.rsplit('.', 1)[0]}@{true.start:.3f}{true.mark}"
     text = _text(pair, protocol)
-    task = tasks.setdefault(key, ClipTask(key, video, true, pair.class_name, text))
+    task = tasks.setdefault(key, ClipTask(key, video, true, "", ""))
+    task.class_name, task.text = task.class_name or pair.class_name, task.text or text
     if task.reference.path != true.path:
         raise MatchError(f"`reference` must name its files apart, got {task.reference.path} and {true.path}.")
     return task

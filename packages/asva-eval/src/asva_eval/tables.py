@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from asva_eval.distances import distance_comparisons, distance_figures
+from asva_eval.distances import distance_entry
 from asva_eval.engine import Evaluation
+from asva_eval.observations import SOUNDLESS
 from asva_eval.records import REFERENCE, MeasuredClip
 from asva_eval.score import Contributions, Score, contributions, finite_or_none, scaled
 from asva_eval.weights import KINDS
@@ -60,7 +61,17 @@ def _clip_entry(
             "classes": _classes(score, measured, table, generator),
             "per_clip": {c.key: finite_or_none(v * score.scale) for c, v in zip(measured, table.values, strict=True)},
         }
+    _advise(systems)
     return {"systems": systems, "comparisons": _comparisons(score, tables, generator)}
+
+
+def _advise(systems: dict[str, dict[str, Any]]) -> None:
+    """Say of systems without sound what would give them a figure: the true clips' sound, where that has one."""
+    if systems.get(REFERENCE, {"value": None})["value"] is None:
+        return
+    for figures in systems.values():
+        if figures["value"] is None and figures["reason"].startswith(SOUNDLESS):
+            figures["reason"] += "; `sound: reference` in the protocol takes that of the true clips"
 
 
 def _figures(
@@ -156,6 +167,5 @@ def _shared(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
 def _distance_entry(
     score: Score, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
-    protocol = evaluation.protocol
-    systems = {name: distance_figures(score, c, protocol) for name, c in clips.items() if name != REFERENCE and c}
-    return {"systems": systems, "comparisons": _corrected(distance_comparisons(score, clips, protocol))}
+    entry = distance_entry(score, clips, evaluation.protocol)
+    return entry | {"comparisons": _corrected(entry["comparisons"])}

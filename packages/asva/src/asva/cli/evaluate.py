@@ -39,7 +39,11 @@ def evaluate(
         list[str] | None, typer.Option("--weights", "-w", help="NAME=PATH of a network, such as i3d=i3d.pt.")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="CSV or JSONL that matches files: generated, reference, class, caption, start.")
+        list[str] | None,
+        typer.Option(
+            help="CSV or JSONL that matches files (generated, reference, class, caption, start), of all systems; or "
+            "NAME=FILE of one, may be repeated."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that measure clips; the numbers stay the same.")] = 1,
     shard: Annotated[
@@ -88,7 +92,7 @@ def evaluate(
             output,
             protocol=resolved,
             weights={name: Path(path) for name, path in _named(weights or [], "--weights")},
-            manifest=manifest,
+            manifest=_manifests(manifest or []),
             device=_device(device),
             workers=workers,
             shard=_shard(shard),
@@ -144,6 +148,13 @@ def _named(items: list[str], option: str) -> list[tuple[str, str]]:
         if not all(pair):
             raise RequestError(f"`{option}` must be NAME=PATH, got '{item}'.")
     return pairs
+
+
+def _manifests(items: list[str]) -> Path | dict[str, Path] | None:
+    """One table of all systems, or tables by their names."""
+    if len(items) == 1 and "=" not in items[0]:
+        return Path(items[0])
+    return {name: Path(path) for name, path in _named(items, "--manifest")} or None
 
 
 def _shard(text: str | None) -> tuple[int, int]:
