@@ -7,6 +7,10 @@ from .check import Problem as Problem
 from .check import check_dataset as check_dataset
 from .clip import Clip as Clip
 from .clip import MediaError as MediaError
+from .datasets.benchmark import Benchmark as Benchmark
+from .datasets.benchmark import BenchmarkClip as BenchmarkClip
+from .datasets.benchmark import first_frame as first_frame
+from .datasets.benchmark import read_benchmark as read_benchmark
 from .datasets.clips import VideoClips as VideoClips
 from .datasets.encodings import load_text_encodings as load_text_encodings
 from .datasets.layouts import Layout as Layout
@@ -26,6 +30,7 @@ from .folder import VideoFolder as VideoFolder
 from .image import read_image as read_image
 from .info import MediaInfo as MediaInfo
 from .info import probe as probe
+from .info import shared_seconds as shared_seconds
 from .prepare import Prepared as Prepared
 from .prepare import prepare_dataset as prepare_dataset
 from .resize import resize_crop as resize_crop

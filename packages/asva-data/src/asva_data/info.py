@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import av
 
+from .clip import MediaError
 from .media import exact_headers, open_media, picture_track, sound_track
 from .tracks import first_time
 
@@ -72,6 +73,18 @@ def probe(path: str | os.PathLike) -> MediaInfo:
             zero=zero,
             start=start,
         )
+
+
+def shared_seconds(path: str | os.PathLike, info: MediaInfo | None = None) -> float:
+    """Seconds for which a file has both picture and sound, or picture if it is silent.
+
+    Raises:
+        MediaError: If the file cannot be read or does not say how long it is.
+    """
+    info = info or probe(path)
+    if info.duration is None:
+        raise MediaError(f"`path` must say how long it is, got {path}; convert it to MP4.")
+    return min(info.duration, info.sound_end) if info.has_sound and info.sound_end else info.duration
 
 
 def _duration(container, video, zero, start) -> float | None:

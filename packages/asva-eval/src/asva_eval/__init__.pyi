@@ -1,5 +1,8 @@
 """Public names of asva_eval, loaded when first used."""
 
+from .benchmark import check_benchmark as check_benchmark
+from .benchmark import judge_benchmark as judge_benchmark
+from .benchmark import published_tables as published_tables
 from .cutting import Cut as Cut
 from .cutting import cut_clip as cut_clip
 from .engine import Evaluation as Evaluation
@@ -29,12 +32,15 @@ __all__ = [
     "Score",
     "ScoredClip",
     "Undefined",
+    "check_benchmark",
     "cut_clip",
     "evaluate",
+    "judge_benchmark",
     "load_protocol",
     "match_folders",
     "protocol_names",
     "protocol_record",
+    "published_tables",
     "read_manifest",
     "score_names",
     "write_report",

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asva_data import MediaError, MediaInfo, clip_frames, clip_pixels, clip_starts, iter_frames, middle_part, probe
+from asva_data import (
+    MediaError,
+    MediaInfo,
+    clip_frames,
+    clip_pixels,
+    clip_starts,
+    iter_frames,
+    middle_part,
+    probe,
+    shared_seconds,
+)
 from asva_eval.conventions import Conventions
 
 if TYPE_CHECKING:
@@ -58,18 +68,6 @@ class Cut:
     def sound(self) -> dict[str, Any]:
         """The fields of the sound, for clips that are judged with it."""
         return {name: getattr(self, name) for name in ("waveform", "sample_rate", "network_waveform")}
-
-
-def shared_seconds(path: Path, info: MediaInfo | None = None) -> float:
-    """Seconds for which a file has both picture and sound, or picture if it is silent.
-
-    Raises:
-        MediaError: If the file cannot be read or does not say how long it is.
-    """
-    info = info or probe(path)
-    if info.duration is None:
-        raise MediaError(f"`path` must say how long it is, got {path}; convert it to MP4.")
-    return min(info.duration, info.sound_end) if info.has_sound and info.sound_end else info.duration
 
 
 def starts_of(

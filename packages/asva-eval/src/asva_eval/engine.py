@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_eval.conventions import Conventions
-from asva_eval.matching import MatchError, Matching, match_folders, read_manifest
+from asva_eval.matching import MatchError, match_folders, read_manifest
 from asva_eval.measuring import Measurer, observations_of
 from asva_eval.plan import ClipPlan, ClipTask, make_plan
 from asva_eval.protocol import Protocol, load_protocol
@@ -79,6 +79,7 @@ def evaluate(
     protocol: Protocol | str | Path = "asva-fixed",
     weights: Mapping[str, Any] | None = None,
     manifest: Path | Mapping[str, Path] | None = None,
+    videos: Mapping[Path, str] | None = None,
     device: str = "cpu",
     workers: int = 1,
     shard: tuple[int, int] = (0, 1),
@@ -97,6 +98,7 @@ def evaluate(
         weights: Files of networks, or networks in memory, by name, see `asva_eval.weights.KINDS`.
         manifest: Table that matches files, see `read_manifest`, of all systems or by their names; others are matched
             by the names of their files.
+        videos: True files that count, with their classes, see `match_folders`; None is all.
         device: Where networks run.
         workers: Processes; the numbers do not depend on it. With several, a script needs the usual guard
             ``if __name__ == "__main__":``.
@@ -118,7 +120,12 @@ def evaluate(
     tables = manifest if isinstance(manifest, Mapping) else dict.fromkeys(generated, manifest)
     if unknown := [name for name in tables if name not in generated]:
         raise MatchError(f"`manifest` must name systems, got {unknown[0]}, which is none of {', '.join(generated)}.")
-    matchings = {name: _match(Path(folder), Path(reference), tables.get(name)) for name, folder in generated.items()}
+    matchings = {
+        name: match_folders(Path(folder), Path(reference), videos)
+        if tables.get(name) is None
+        else read_manifest(tables[name], Path(folder), Path(reference))
+        for name, folder in generated.items()
+    }
     say = on_step or (lambda stage, done, total: None)
     plan = make_plan(matchings, Path(reference), protocol, lambda done, total: say("looking at files", done, total))
     store = RecordStore(Path(output) / "clips")
@@ -128,10 +135,6 @@ def evaluate(
     _measure(tasks, measurer, workers, lambda done: say("measuring clips", done, len(tasks)))
     folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
     return Evaluation(protocol, plan, store, networks, folders, shard)
-
-
-def _match(generated: Path, reference: Path, manifest: Path | None) -> Matching:
-    return match_folders(generated, reference) if manifest is None else read_manifest(manifest, generated, reference)
 
 
 def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tuple[int, int]) -> None:

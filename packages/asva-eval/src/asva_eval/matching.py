@@ -58,17 +58,23 @@ class Matching:
     reference_alone: list[Path] = field(default_factory=list)
 
 
-def match_folders(generated: Path, reference: Path) -> Matching:
+def match_folders(generated: Path, reference: Path, videos: Mapping[Path, str] | None = None) -> Matching:
     """Match two folders.
 
     A generated file ``dog/a.mp4`` or ``dog/a_clip-01.mp4`` (second clip of three, as AVSyncD's scripts name them)
     belongs to the true file ``dog/a.*``. Where no true file has that path, a name that occurs once will do, so that one
     side may lack the folders of the classes. The class is the folder of the true file, or else of the generated one.
 
+    Args:
+        generated: Folder of generated files.
+        reference: Folder of true files.
+        videos: Those of them that count, with their classes; None is all.
+
     Raises:
         MatchError: If a folder is missing or holds no video, nothing matches, or a name fits several files.
     """
-    ours, theirs = _listed(generated, "generated"), _listed(reference, "reference")
+    ours, theirs = _listed(generated, "generated"), _listed(reference, "reference") if videos is None else [*videos]
+    classes = videos or {}
     exact, by_name = _index(theirs, lambda path: _stem(path, reference)), _index(theirs, lambda path: path.stem)
     pairs, alone = [], []
     for path in ours:
@@ -77,7 +83,7 @@ def match_folders(generated: Path, reference: Path) -> Matching:
         if found is None:
             alone.append(path)
             continue
-        class_name = _class(found, reference) or _class(path, generated)
+        class_name = classes.get(found) or _class(found, reference) or _class(path, generated)
         pairs.append(Pair(name=name, generated=path, reference=found, clip=clip, class_name=class_name))
     if not pairs:
         raise MatchError(

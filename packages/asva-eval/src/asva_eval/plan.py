@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asva_data import shared_seconds
 from asva_eval.conventions import Conventions
-from asva_eval.cutting import SLACK, shared_seconds, starts_of
+from asva_eval.cutting import SLACK, starts_of
 from asva_eval.matching import MatchError, Matching, Pair
 
 

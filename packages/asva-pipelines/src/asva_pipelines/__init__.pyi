@@ -4,6 +4,7 @@ from .aadiff.pipeline import AADiffPipeline as AADiffPipeline
 from .audio_window.pipeline import AudioWindowPipeline as AudioWindowPipeline
 from .avsyncd.pipeline import AVSyncDPipeline as AVSyncDPipeline
 from .batch.make_batch import make_batch as make_batch
+from .batch.make_benchmark import make_benchmark as make_benchmark
 from .batch.table import read_rows as read_rows
 from .keyvid.pipeline import KeyVIDPipeline as KeyVIDPipeline
 from .loading.convert import convert_model as convert_model

@@ -83,14 +83,25 @@ def _dataset_of(folder: Path) -> tuple[Path, Layout] | None:
     return None
 
 
-def read_split(root: str | os.PathLike, layout: Layout, split: str = "train") -> list[Entry]:
+def read_split(
+    root: str | os.PathLike, layout: Layout, split: str = "train", *, listed: Path | None = None
+) -> list[Entry]:
     """Every video that a list names, in its order.
+
+    Args:
+        root: Folder of the dataset.
+        layout: How it lies on disk.
+        split: "train" or "test"; "all" for a plain folder.
+        listed: Another list in place of the dataset's own, of the form of `train.txt`.
 
     Raises:
         MediaError: If the list is missing or empty, a line leads out of the folder, or a number in it is none.
     """
     root = Path(root)
-    entries = list(_READERS[layout.lists](root, layout, split, _mapping(root)))
+    if listed is None:
+        entries = list(_READERS[layout.lists](root, layout, split, _mapping(root)))
+    else:
+        entries = list(_from_text(listed, root / layout.videos.format(split=split), layout, _mapping(root)))
     if not entries:
         raise MediaError(f"`split` must hold videos, got none in {split!r} of {root}.")
     return entries
@@ -118,11 +129,13 @@ def within(root: Path, name: str) -> Path:
     return root / pure
 
 
-def _from_text(root: Path, layout: Layout, split: str, mapping: dict[str, str]) -> Iterator[Entry]:
-    listed = root / f"{split}.txt"
+def _from_lists(root: Path, layout: Layout, split: str, mapping: dict[str, str]) -> Iterator[Entry]:
+    return _from_text(root / f"{split}.txt", root / layout.videos.format(split=split), layout, mapping)
+
+
+def _from_text(listed: Path, folder: Path, layout: Layout, mapping: dict[str, str]) -> Iterator[Entry]:
     if not listed.is_file():
         raise MediaError(f"`split` must have a list, got no {listed}; write one path below the videos in each line.")
-    folder = root / layout.videos.format(split=split)
     for line in listed.read_text(encoding="utf-8-sig").splitlines():
         if line.strip():
             name, start, end = _parts(line.strip(), listed)
@@ -191,4 +204,4 @@ def _mapping(root: Path) -> dict[str, str]:
     return mapping
 
 
-_READERS = {"txt": _from_text, "vggsound": _from_vggsound, "none": _from_folder}
+_READERS = {"txt": _from_lists, "vggsound": _from_vggsound, "none": _from_folder}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data.many import only_run, run_many
-from asva_pipelines.batch.table import read_rows
+from asva_pipelines.batch.table import Row, read_rows
 from asva_pipelines.batch.tasks import ReadJob, Task, check_rows
 from asva_pipelines.loading.load import load_pipeline
 from asva_pipelines.loading.memory import release_memory
@@ -37,6 +37,11 @@ def make_batch(source: Path, folder: Path, read: ReadJob, on_made: Callable[[Pat
     """
     rows = read_rows(source)
     _make_folder(source, folder)
+    return make_rows(rows, folder, read, on_made, **options)
+
+
+def make_rows(rows: list[Row], folder: Path, read: ReadJob, on_made: Callable[[Path], None], **options: Any) -> int:
+    """The same of rows that are read already, into a folder that is there."""
     with only_run(folder):
         tasks = check_rows(rows, read, folder)
         _sweep(tasks)

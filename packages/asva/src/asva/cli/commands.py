@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from asva.cli.bench import bench
 from asva.cli.curate import curate
 from asva.cli.data import data_app
 from asva.cli.demix import demix
@@ -23,6 +24,7 @@ app = typer.Typer(cls=Door, no_args_is_help=True, rich_markup_mode="rich", prett
 app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(bench)
 app.command(no_args_is_help=True)(demix)
 app.command()(demo)
 app.add_typer(train_app, name="train")

@@ -91,9 +91,9 @@ def evaluate(
             reference,
             output,
             protocol=resolved,
-            weights={name: Path(path) for name, path in _named(weights or [], "--weights")},
+            weights={name: Path(path) for name, path in named_paths(weights or [], "--weights")},
             manifest=_manifests(manifest or []),
-            device=_device(device),
+            device=network_device(device),
             workers=workers,
             shard=_shard(shard),
             on_step=on_step,
@@ -142,7 +142,8 @@ def _systems(items: list[str]) -> dict[str, Path]:
     return systems
 
 
-def _named(items: list[str], option: str) -> list[tuple[str, str]]:
+def named_paths(items: list[str], option: str) -> list[tuple[str, str]]:
+    """Names and paths of NAME=PATH."""
     pairs = [item.partition("=")[::2] for item in items]
     for pair, item in zip(pairs, items, strict=True):
         if not all(pair):
@@ -154,7 +155,7 @@ def _manifests(items: list[str]) -> Path | dict[str, Path] | None:
     """One table of all systems, or tables by their names."""
     if len(items) == 1 and "=" not in items[0]:
         return Path(items[0])
-    return {name: Path(path) for name, path in _named(items, "--manifest")} or None
+    return {name: Path(path) for name, path in named_paths(items, "--manifest")} or None
 
 
 def _shard(text: str | None) -> tuple[int, int]:
@@ -166,7 +167,8 @@ def _shard(text: str | None) -> tuple[int, int]:
     return int(first), int(count)
 
 
-def _device(name: str) -> str:
+def network_device(name: str) -> str:
+    """Where the networks of scores run."""
     if name != "auto":
         return name
     import torch
