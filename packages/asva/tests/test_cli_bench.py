@@ -175,3 +175,10 @@ def test_every_published_table_is_whole():
     for one in found:
         assert all(len(row) == len(one.scores) for row in one.systems.values())
         assert set(one.scores) <= {score.name for score in load_protocol(one.protocol).scores}
+
+
+def test_a_split_is_told(asva, dataset, tmp_path):
+    ran = asva("data", "split", dataset / "AVSync15", "--json")
+    assert json.loads(ran.out)["classes"] == {"train": {"hammering": 1}, "test": dict.fromkeys(CLASSES, 1)}
+    ran = asva("data", "split", dataset / "AVSync15")
+    assert ran.code == 0 and "train.txt and test.txt as they were" in ran.out

@@ -12,6 +12,9 @@ from .datasets.benchmark import BenchmarkClip as BenchmarkClip
 from .datasets.benchmark import first_frame as first_frame
 from .datasets.benchmark import read_benchmark as read_benchmark
 from .datasets.clips import VideoClips as VideoClips
+from .datasets.draw import SplitReport as SplitReport
+from .datasets.draw import draw_test as draw_test
+from .datasets.draw import split_dataset as split_dataset
 from .datasets.encodings import load_text_encodings as load_text_encodings
 from .datasets.layouts import Layout as Layout
 from .datasets.layouts import detect_layout as detect_layout

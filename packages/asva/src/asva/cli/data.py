@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asva.cli.datasets import check, prepare
+from asva.cli.datasets import check, prepare, split
 from asva.cli.options import Json, Seed
 from asva.cli.precompute import precompute
 from asva.cli.progress import ShownStages as Stages
@@ -52,6 +52,7 @@ def synth(
 
 data_app.command(no_args_is_help=True)(check)
 data_app.command(no_args_is_help=True)(prepare)
+data_app.command(no_args_is_help=True)(split)
 data_app.command(no_args_is_help=True)(precompute)
 data_app.command(no_args_is_help=True)(report)
 data_app.command(no_args_is_help=True)(review)

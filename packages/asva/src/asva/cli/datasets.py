@@ -141,3 +141,36 @@ def prepare(
         counts = ", ".join(f"{len(names)} {split}" for split, names in done.videos.items())
         typer.echo(f"{counts} in {out} ({done.made} written now)")
     raise typer.Exit(0 if any(done.videos.values()) else 1)
+
+
+def split(
+    folder: Annotated[Path, typer.Argument(help="Folder of the dataset, whose videos lie in videos/CLASS.")],
+    layout: Annotated[LayoutName | None, typer.Option(help="Its form; by default the files tell.")] = None,
+    test_share: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Of each class, where no list is there yet; at least one video.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another draw of the test.")] = 0,
+    json: Json = False,
+) -> None:
+    """Tell which videos are for training and which for the test; draw it once where no list says so.
+
+    The draw is written to train.txt and test.txt, which training and `asva bench` keep to. Parts of one recording stay
+    together.
+
+    Example:
+
+      asva data split --test-share 0.1 datasets/mine
+    """
+    from asva_data import split_dataset
+
+    report = split_dataset(folder, layout=layout.value if layout else None, test_share=test_share, seed=seed)
+    if json:
+        print_json(asdict(report))
+        return
+    names = sorted({name for classes in report.classes.values() for name in classes})
+    rows = [(name, *(classes.get(name, 0) for classes in report.classes.values())) for name in names]
+    table(("class", *report.classes), [*rows, ("all", *(sum(c.values()) for c in report.classes.values()))])
+    if report.unlisted:
+        note(f"{report.unlisted} videos are in no list: nothing takes them.")
+    lists = " and ".join(f"{name}.txt" for name in report.classes)
+    typer.echo(f"layout {report.layout}; {lists} {'written now' if report.drawn else 'as they were'}")

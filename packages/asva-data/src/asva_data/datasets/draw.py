@@ -1,0 +1,106 @@
+"""The split of a dataset: read from its lists, or drawn once per class and held in lists from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..clip import MediaError
+from ..listing import check_name, video_files
+from .layouts import detect_layout, get_layout
+from .splits import read_split, split_names
+
+PART = re.compile(r"(_\d{6}){1,2}(?=[_-]|$).*")
+"""Times at the end of a name, as VGGSound, AVSync15 and `prepare_dataset` write them; before them, the recording."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitReport:
+    """How the videos of a dataset are split.
+
+    Attributes:
+        layout: Name of the layout.
+        classes: Of each split, videos by class.
+        unlisted: Videos of the folder that no list names, which nothing takes.
+        drawn: Whether the lists were written now.
+    """
+
+    layout: str
+    classes: dict[str, dict[str, int]]
+    unlisted: int
+    drawn: bool
+
+
+def split_dataset(
+    root: str | os.PathLike, *, layout: str | None = None, test_share: float = 0.1, seed: int = 0
+) -> SplitReport:
+    """Tell the split of a dataset; where no list is there yet, draw one and write `train.txt` and `test.txt`.
+
+    Args:
+        root: Folder of the dataset, whose videos lie below ``videos``.
+        layout: Name of its layout, or None: what `detect_layout` says, avsync15 for a folder without lists.
+        test_share: See `draw_test`.
+        seed: Another seed, another draw.
+
+    Raises:
+        MediaError: If there are no videos, or an argument is out of range.
+    """
+    root = Path(root)
+    form = detect_layout(root) if layout is None else get_layout(layout)
+    form = get_layout("avsync15") if form.lists == "none" else form
+    drawn = not split_names(root, form)
+    if drawn:
+        if "{split}" in form.videos:
+            raise MediaError(
+                f"`root` must hold train.txt and test.txt in the layout {form.name}, got neither in {root}."
+            )
+        folder = root / form.videos
+        paths = video_files(folder)
+        for path in paths:
+            check_name(path)
+        names = {path.relative_to(folder).as_posix(): path.parent.relative_to(folder).as_posix() for path in paths}
+        test = draw_test(names, test_share, seed)
+        for split, chosen in (("train", names.keys() - test), ("test", test)):
+            draft = root / f".{split}.txt.part"
+            draft.write_text("".join(f"{name}\n" for name in sorted(chosen)), encoding="utf-8")
+            os.replace(draft, root / f"{split}.txt")
+    entries = {split: read_split(root, form, split) for split in split_names(root, form)}
+    listed = {entry.path for some in entries.values() for entry in some}
+    there = {path for split in entries for path in video_files(root / form.videos.format(split=split))}
+    classes = {split: dict(Counter(entry.class_name for entry in some)) for split, some in entries.items()}
+    return SplitReport(layout=form.name, classes=classes, unlisted=len(there - listed), drawn=drawn)
+
+
+def draw_test(classes: Mapping[str, str], share: float, seed: int = 0) -> set[str]:
+    """Videos that go to the test: of every class the share, at least one, and never all; parts of a recording together.
+
+    The draw of a recording depends on its name alone.
+
+    Args:
+        classes: Class by the name of a video.
+        share: Of the videos of a class; 0 draws none.
+        seed: Another seed, another draw.
+
+    Raises:
+        MediaError: If the share is out of range, or there is no video.
+    """
+    if not 0 <= share < 1 or not classes:
+        raise MediaError(f"`test_share` must be from 0 to below 1 of some videos, got {share} of {len(classes)}.")
+    groups: dict[str, dict[str, list[str]]] = {}
+    for name, class_name in classes.items():
+        recording = PART.sub("", Path(name).with_suffix("").name)
+        groups.setdefault(class_name, {}).setdefault(recording, []).append(name)
+    test: set[str] = set()
+    for recordings in groups.values():
+        wanted = max(1, round(share * sum(map(len, recordings.values())))) if share else 0
+        taken: list[str] = []
+        for recording in sorted(recordings, key=lambda one: hashlib.sha256(f"{seed}\n{one}".encode()).digest())[:-1]:
+            if len(taken) < wanted:
+                taken += recordings[recording]
+        test.update(taken)
+    return test

@@ -1,0 +1,51 @@
+"""The draw of a test split: exact, per class, parts of one recording together; lists that are there stay."""
+
+import pytest
+
+from asva_data import MediaError, draw_test, split_dataset
+
+
+def test_every_class_gives_its_share():
+    classes = {
+        f"{name}/{i}.mp4": name
+        for name, count in (("dog", 20), ("cat", 12), ("bat", 2), ("fox", 1))
+        for i in range(count)
+    }
+    test = draw_test(classes, 0.1)
+    counts = {name: sum(classes[one] == name for one in test) for name in ("dog", "cat", "bat", "fox")}
+    assert counts == {"dog": 2, "cat": 1, "bat": 1, "fox": 0}, "of a single video nothing could be learnt"
+    assert draw_test(classes, 0.1) == test != draw_test(classes, 0.1, seed=1)
+    assert not draw_test(classes, 0)
+
+
+def test_parts_of_a_recording_go_together():
+    classes = {f"dog/v{i % 4}_{i:06}_{i + 2:06}.mp4": "dog" for i in range(12)}
+    test = draw_test(classes, 0.25)
+    assert len(test) == 3 and len({name.split("_")[0] for name in test}) == 1
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("dog/a", "dog/b", "dog/c", "cat/d", "cat/e"):
+        (tmp_path / f"videos/{name}.mp4").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"videos/{name}.mp4").touch()
+    return tmp_path
+
+
+def test_a_split_is_drawn_once_and_held(folder):
+    report = split_dataset(folder, test_share=0.3)
+    assert report.drawn and report.classes == {"train": {"dog": 2, "cat": 1}, "test": {"dog": 1, "cat": 1}}
+    lists = {name: (folder / name).read_text(encoding="utf-8") for name in ("train.txt", "test.txt")}
+    (folder / "videos/dog/new.mp4").touch()
+    again = split_dataset(folder, test_share=0.9, seed=3)
+    assert not again.drawn and again.unlisted == 1 and again.classes == report.classes
+    assert lists == {name: (folder / name).read_text(encoding="utf-8") for name in lists}
+
+
+def test_what_cannot_be_split_is_named(folder, tmp_path):
+    with pytest.raises(MediaError, match="`test_share` must be"):
+        split_dataset(folder, test_share=1.0)
+    with pytest.raises(MediaError, match=r"must hold train\.txt"):
+        split_dataset(folder, layout="landscapes")
+    with pytest.raises(MediaError, match="existing folder"):
+        split_dataset(tmp_path / "nowhere")
