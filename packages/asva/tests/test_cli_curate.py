@@ -193,7 +193,7 @@ def test_a_bad_dataset_has_an_exit_code(raw, tmp_path, capsys):
         (["curate", "{raw}", "{out}/no/where"], "does not exist"),
         (["curate", "{out}", "{out}"], "`root` must be an existing folder"),
         (["curate", "--again", "{raw}", "{out}"], "measurements.parquet"),
-        (["curate", "{raw}", "{out}", "--recipe", "demix"], "`demix_distance` must be measured"),
+        (["curate", "{raw}", "{out}", "--recipe", "demix"], "`--weights` must give demix=PATH, vocals=PATH"),
         (["data", "check", "{out}"], "`root` must be an existing folder"),
         (["curate", "--reviewed", "{raw}", "{out}"], "`--reviewed` needs --again"),
         (["data", "report", "{raw}"], "must hold the results of `asva curate`"),

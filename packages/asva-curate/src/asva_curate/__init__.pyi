@@ -10,6 +10,7 @@ from .curation.cuts import shots as shots
 from .curation.demix import Demixings as Demixings
 from .curation.demix import DemixScore as DemixScore
 from .curation.demix import VoiceOverScore as VoiceOverScore
+from .curation.demix import both_scores as both_scores
 from .curation.demix import demix_distance as demix_distance
 from .curation.demix import subset as subset
 from .curation.demix import voice_over_share as voice_over_share
@@ -92,6 +93,7 @@ __all__ = [
     "WindowRule",
     "agreement",
     "apply_reviews",
+    "both_scores",
     "check_measurable",
     "clip_key",
     "count_reasons",

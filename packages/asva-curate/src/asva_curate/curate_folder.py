@@ -26,7 +26,8 @@ from asva_data.listing import video_files
 
 RECORDS = ".records"
 """What is measured so far, below the results."""
-SYNC = "local_sync"
+SYNC, LONG = "local_sync", "sync"
+"""Scores that need finer or longer excerpts than others: single frames, and 2 s with room for shifts of the sound."""
 ENOUGH = 100
 """Files that tell which filters judge nothing, since all are measured alike."""
 
@@ -75,7 +76,7 @@ def curate_folder(
         recipe: What is kept.
         never: Folders of test videos that may not be kept.
         scores: Makers of what judges excerpts, by the names of the curves that filters ask for; picklable. Only those
-            that the recipe asks for are used.
+            that the recipe asks for are used, with bounds or without; a maker under several names is called once.
         again: Judge the measurements of an earlier run anew, without decoding.
         reviewed: With `again`: keep only what reviewers kept, as they cut it.
         shards: Also cut the clips into tar shards below ``shards/``.
@@ -124,16 +125,21 @@ def _stage(on_step: OnStep, name: str, total: int) -> Callable[[int], None]:
 
 
 def _asked_for(recipe: Recipe, scores: MakeScores) -> dict[str, Callable[[], Score]]:
-    asked = {rule.measure for rule in recipe.filters if rule.active}
+    # Without bounds too: whoever brings a score wants its percentiles, from which bounds are set.
+    asked = {rule.measure for rule in recipe.filters}
     return {name: make for name, make in scores.items() if name in asked}
 
 
 def _made(scores: MakeScores) -> dict[str, Score]:
-    return {name: make() for name, make in scores.items()}
+    """The scores, each maker called once: one may judge under several names."""
+    first = {id(make): name for name, make in reversed(scores.items())}
+    return {name: make() for name, make in scores.items() if first[id(make)] == name}
 
 
 def _plan(scores: MakeScores) -> Plan:
     """Excerpts as finely as the scores need: synchrony lives in single frames, text in single pictures."""
+    if LONG in scores:
+        return Plan(excerpt_seconds=2.5)
     if SYNC not in scores:
         return Plan()
     return Plan(excerpt_fps=30.0) if "text" in scores else Plan(excerpt_fps=30.0, excerpt_side=128)

@@ -16,6 +16,8 @@ PAD_VALUE = 110
 SMOOTHING = 13
 """Frames of the median filter over a box."""
 SIDE = 224
+CONFIDENCE = 0.8
+"""Below this a detection is none."""
 EDGES = {"held": "nearest", "official": "constant"}
 
 
@@ -63,7 +65,7 @@ def face_crops(
 
 
 def find_face_boxes(
-    frames: Any, detector: str | os.PathLike[str] | Callable[[np.ndarray], Any], *, min_confidence: float = 0.8
+    frames: Any, detector: str | os.PathLike[str] | Callable[[np.ndarray], Any], *, min_confidence: float = CONFIDENCE
 ) -> np.ndarray:
     """The largest face of every frame.
 
@@ -79,7 +81,7 @@ def find_face_boxes(
     Raises:
         ValueError: If the file does not exist.
     """
-    find = detector if callable(detector) else _yunet(Path(detector))
+    find = face_detector(detector)
     boxes = np.full((len(frames), 4), np.nan)
     for place, frame in enumerate(frames):
         found = np.asarray(find(np.asarray(frame)), dtype=np.float64).reshape(-1, 5)
@@ -112,7 +114,11 @@ def _crop(frame: np.ndarray, half: float, across: float, down: float, scale: flo
     return cv2.resize(padded[rows, columns], (SIDE, SIDE)).transpose(2, 0, 1)
 
 
-def _yunet(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def face_detector(detector: str | os.PathLike[str] | Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """A detector as `find_face_boxes` takes it, from a frame to (n, 5) boxes and confidences."""
+    if callable(detector):
+        return detector
+    path = Path(detector)
     if not path.is_file():
         raise ValueError(f"`detector` must be a face detection model, got {path}, which does not exist.")
     network = cv2.FaceDetectorYN.create(str(path), "", (320, 320))

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asva_curate.curation.excerpts import Excerpt
+from asva_curate.curation.curve import statistic
+from asva_curate.curation.excerpts import Excerpt, Score
+from asva_curate.curation.measurements import Measurements
 from asva_data import MediaError
 
 SILENCE = -45.0  # dBFS, root mean square over the excerpt; the paper gives the number and not of what
@@ -105,6 +107,7 @@ class DemixScore:
         first: ``(waveform (c, s), sample_rate) -> {"speech", "effects", "music"}``, each (s,).
         second: ``(waveform (c, s), sample_rate) -> {"speech", "others"}``, each (s,).
         silence: Loudness below which a track is silent, in dBFS.
+        stride: Seconds from one excerpt that is taken apart to the next.
     """
 
     def __init__(
@@ -113,8 +116,9 @@ class DemixScore:
         second: Callable[[np.ndarray, int], Tracks],
         *,
         silence: float = SILENCE,
+        stride: float = 2.0,
     ) -> None:
-        self.first, self.second, self.silence = first, second, silence
+        self.first, self.second, self.silence, self.stride = first, second, silence, stride
 
     def __call__(self, excerpt: Excerpt) -> dict[str, float]:
         """Judge one excerpt; silence has a distance of 0."""
@@ -145,6 +149,27 @@ class VoiceOverScore:
         ends = [*excerpt.times[1:], excerpt.seconds]
         seen = [(start, end) for start, end, count in zip(excerpt.times, ends, counts, strict=True) if count]
         return {"voice_over": voice_over_share(self.diarise(excerpt), seen), "people": float(max(counts))}
+
+
+def both_scores(first: Score, second: Score) -> Score:
+    """Two scores as one, such as those that share a separator, which then takes each excerpt apart once."""
+
+    def judge(excerpt: Excerpt) -> dict[str, float]:
+        return {**first(excerpt), **second(excerpt)}
+
+    judge.stride = max(getattr(score, "stride", 0.0) for score in (first, second))
+    return judge
+
+
+def subsets_within(measured: Measurements, start: float, end: float) -> list[str] | None:
+    """The subsets of a stretch of a file by the curves of `DemixScore` and `VoiceOverScore`; None without these."""
+    curves = [measured.curves.get(name) for name in ("people", "effects_level", "music_level")]
+    if None in curves:
+        return None
+    people, effects, music = (statistic(curve.within(start, end), "max") for curve in curves)
+    return sorted(
+        subset(talking_head=False, people=0 if people != people else int(people), effects=effects, music=music)
+    )
 
 
 def _union(spans: Sequence[Span]) -> list[Span]:

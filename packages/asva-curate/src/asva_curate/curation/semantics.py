@@ -94,7 +94,8 @@ class SyncScore:
         pieces = [excerpt.waveform[:, first : first + size] for first in firsts]
         if not seen.any() or any(piece.shape[1] < size for piece in pieces):
             return {}
-        logits = [self.judge(excerpt.frames[seen], piece, excerpt.sample_rate) for piece in pieces]
+        picture = excerpt.frames[seen]  # the same array for all, so that a judge need look at it once
+        logits = [self.judge(picture, piece, excerpt.sample_rate) for piece in pieces]
         return {"sync": sync_probability(np.array(logits), self.num_clips // 2)}
 
 

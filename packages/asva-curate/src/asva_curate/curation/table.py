@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from asva_curate.curation.demix import subsets_within
 from asva_curate.curation.measurements import Measurements
 from asva_curate.curation.recipe import Recipe
 from asva_curate.curation.verdict import Verdict
@@ -114,15 +115,26 @@ def _schema() -> Any:
     return pa.schema(list(kinds.items()))
 
 
-def write_clips(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
-    """Write the clips that are kept as a table of id, start, end, label and path, as `prepare` reads it."""
-    rows = [
-        (Path(verdict.path).stem, f"{clip.start:.3f}", f"{clip.end:.3f}", verdict.label, verdict.path)
-        for verdict in verdicts
-        for clip in verdict.clips
-        if clip.kept
-    ]
-    return _text(Path(path), [("id", "start", "end", "label", "path"), *rows])
+def write_clips(
+    path: str | os.PathLike, verdicts: Sequence[Verdict], measured: Iterable[Measurements] | None = None
+) -> Path:
+    """Write the clips that are kept as a table of id, start, end, label and path, as `prepare` reads it.
+
+    Where the measurements tell, a column says to which subsets of DEMIX a clip belongs.
+    """
+    rows, subsets, items = [], [], iter(measured or ())
+    for verdict in verdicts:
+        item = next(items, None)
+        for clip in verdict.clips:
+            if clip.kept:
+                times = f"{clip.start:.3f}", f"{clip.end:.3f}"
+                rows.append((Path(verdict.path).stem, *times, verdict.label, verdict.path))
+                told = item is not None and item.path == verdict.path
+                subsets.append(subsets_within(item, clip.start, clip.end) if told else None)
+    head = ("id", "start", "end", "label", "path")
+    if any(names is not None for names in subsets):
+        head, rows = (*head, "subsets"), [(*row, " ".join(n or ())) for row, n in zip(rows, subsets, strict=True)]
+    return _text(Path(path), [head, *rows])
 
 
 def write_verdicts(path: str | os.PathLike, verdicts: Sequence[Verdict]) -> Path:
@@ -157,7 +169,7 @@ def write_results(
     folder, counts = Path(folder), count_reasons(verdicts)
     write_measurements(folder / "measurements.parquet", measured)
     write_verdicts(folder / "reasons.csv", verdicts)
-    write_clips(folder / "clips.csv", verdicts)
+    write_clips(folder / "clips.csv", verdicts, measured)
     texts = {
         "recipe.yaml": yaml.safe_dump(recipe.record(), sort_keys=False, allow_unicode=True),
         "counts.json": json.dumps(counts, indent=2, ensure_ascii=False) + "\n",

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from asva.cli.options import Json, RayAddress, Workers, parse_fields
+from asva.cli.curate_scores import scores_for
+from asva.cli.evaluate import named_paths, network_device
+from asva.cli.options import Device, Json, RayAddress, Workers, parse_fields
 from asva.cli.progress import ShownStages
 from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
-
-if TYPE_CHECKING:
-    from asva_curate import Recipe
 
 
 def curate(
@@ -40,11 +37,20 @@ def curate(
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Look for on-screen text, if rapidocr is there.")
     ] = True,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            help="NAME=PATH of a network: imagebind, tokenizer, avsync (avsync-ac); demix, vocals, faces (demix).",
+        ),
+    ] = None,
     shards: Annotated[
         bool, typer.Option("--shards", help="Also cut the clips into tar shards of mp4 and json, below shards/.")
     ] = False,
     workers: Workers = 1,
     ray_address: RayAddress = None,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Keep the clips of a folder of videos that a recipe keeps.
@@ -62,19 +68,22 @@ def curate(
       asva curate --again --set filters.flow.max=1.5 curated stricter
 
       asva curate --again --reviewed --shards curated final
+
+      asva curate --recipe avsync-ac -w imagebind=imagebind_huge.pth -w avsync=modules raw curated
     """
     if reviewed and not again:
         raise RequestError("`--reviewed` needs --again and the folder of the run that was reviewed.")
     from asva_curate import curate_folder, load_recipe
 
     rules = load_recipe(recipe, parse_fields(change))
+    given = {name: Path(path) for name, path in named_paths(weights or [], "--weights")}
     with ShownStages() as stages:
         done = curate_folder(
             folder,
             out,
             rules,
             never=never or [],
-            scores={} if again else _scores(rules, text),
+            scores={} if again else scores_for(rules, given, text=text, device=network_device(device)),
             again=again,
             reviewed=reviewed,
             shards=shards,
@@ -96,21 +105,3 @@ def curate(
         rows = [(name, count, f"{count / total:.1%}") for name, count in reasons.items()]
         table((kind, "", f"of {sum(reasons.values())}"), rows)
     typer.echo(f"{done.clips} clips in {out / 'clips.csv'}")
-
-
-def _scores(rules: Recipe, text: bool) -> dict[str, Any]:
-    """What can be judged here: local sync always, on-screen text where its detector is installed."""
-    from asva_curate import FitScore, TextCover
-
-    scores: dict[str, Any] = {"local_sync": partial(FitScore, _local_sync)}
-    if text and find_spec("rapidocr") is not None:
-        scores["text"] = TextCover
-    elif text and any(rule.measure == "text" and rule.active for rule in rules.filters):
-        note("on-screen text is not looked for: pip install 'asva-kit[text]'")
-    return scores
-
-
-def _local_sync(frames: Any, fps: float, waveform: Any, sample_rate: int) -> float:
-    from asva_metrics import local_sync
-
-    return local_sync(waveform, sample_rate, frames, fps).excess
