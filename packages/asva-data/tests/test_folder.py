@@ -44,7 +44,9 @@ def test_sample(root):
 def test_a_split_is_what_the_lists_of_the_dataset_say(root, below):
     home = root.parent
     assert len(small(root, split="train")) == 3 and small(root, split="train").taken.listed is None
-    (home / "train.txt").write_text("dog_barking/a.mp4,0.5,2.6\nhammering/c.mp4\ndog_barking/gone.mp4\n", encoding="utf-8")
+    (home / "train.txt").write_text(
+        "dog_barking/a.mp4,0.5,2.6\nhammering/c.mp4\ndog_barking/gone.mp4\n", encoding="utf-8"
+    )
     (home / "test.txt").write_text("dog_barking/b.mp4\n", encoding="utf-8")
     data = small(home / below, split="train")
     wanted = ["dog_barking/a.mp4"] + ["hammering/c.mp4"] * (below != "videos/dog_barking")
