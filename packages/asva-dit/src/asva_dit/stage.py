@@ -34,8 +34,12 @@ class MTVStage:
         self.transformer, self.guidance, self.scales = transformer, guidance, scales or {}
         self.dtype = self.transformer.dtype  # asked once: diffusers walks through all modules for it
         self.scheduler = scheduler
-        self.texts = {name: text.to(self.dtype) for name, text in texts.items()}
+        self.turn_to(texts)
         self.heard: dict[str, Any] = {}
+
+    def turn_to(self, texts: dict[str, Tensor]) -> None:
+        """Let other words count from now on."""
+        self.texts = {name: text.to(self.dtype) for name, text in texts.items()}
 
     def enter(
         self,

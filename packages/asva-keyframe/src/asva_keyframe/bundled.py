@@ -21,7 +21,7 @@ RULES = ("localizer", "loudness", "onsets")
 def load_bundled_localizer() -> MotionLocalizer:
     """The localizer of the model ``tiny`` on the CPU: it knows the sounds of the synthetic world."""
     localizer = MotionLocalizer.from_pretrained(
-        LOCALIZER, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        LOCALIZER, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
     return localizer.eval()
 

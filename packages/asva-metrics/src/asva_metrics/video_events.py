@@ -53,7 +53,8 @@ def video_events(
         curve: (t,) from `motion_change`, or any other curve of values of at least 0, one per frame.
         fps: Frames per second.
         prominence: Share of the largest peak's prominence that another must have, 0 to 1.
-        floor: Height below which nothing counts, in the curve's unit: what the noise of a still camera gives.
+        floor: Height below which nothing counts, in the curve's unit: what the noise of a still camera gives, up to 1
+            of 255 with OpenCV 5 and 0.8 with OpenCV 4, whose flow follows noise more.
         min_gap: Least seconds between two events; of two nearer ones the stronger stays.
 
     Returns:

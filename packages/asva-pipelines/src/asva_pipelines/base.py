@@ -20,6 +20,7 @@ from asva_pipelines.output import VideoOutput
 from asva_pipelines.settings import ContinuedSampling, Denoising, Sampling, check_settings
 from asva_unet import KeyVIDUNet, draw_noise
 from asva_unet.pixels import decode_latents, encode_pixels, latent_shape, quantise
+from asva_unet.schedulers import SCHEDULERS
 from asva_unet.stage import align_weights
 from asva_unet.tokens import image_tokens, text_tokens
 
@@ -260,7 +261,7 @@ class VideoPipeline(DiffusionPipeline):
             raise ValueError(f"`first_latents` must have shape {expected}, got {tuple(given.shape)}.")
         return given[:, None].to(self._execution_device, torch.float32)
 
-    def _scheduler_for(self, unet: Any) -> Any:
+    def _scheduler_for(self, unet: Any, sampler: str = "own") -> Any:
         """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
         kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
         rescale = self.config.get("dynamic_rescale", False)
@@ -268,7 +269,8 @@ class VideoPipeline(DiffusionPipeline):
             raise ValueError(
                 f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
             )
-        return type(self.scheduler).from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
+        made = type(self.scheduler) if sampler == "own" else SCHEDULERS[sampler]
+        return made.from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
 
     def _finish(self, latents: Tensor, settings: Denoising, *, quiet: bool = False) -> Any:
         """Latents (b, t, c, h, w) as frames of the wanted type."""

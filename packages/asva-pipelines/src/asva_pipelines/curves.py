@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asva_pipelines.loading.hub import Confirm
 from asva_pipelines.make.read_inputs import has_pictures, naming, read_sound
+from asva_pipelines.methods import find_model
 from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
     from asva_audio import Audio
+    from asva_keyframe import MotionLocalizer
 
 FPS = 24.0
 WINDOW = 48  # frames of a video that get as many keyframes as a clip of the model
@@ -87,16 +89,12 @@ def from_sound(source: Path, start: float, duration: float | None, model: str, c
     from asva_audio import Track, imagebind_mel
     from asva_interp import count_frames
     from asva_keyframe import heard_curve
-    from asva_pipelines.loading.folders import method_of_model, model_settings
-    from asva_pipelines.loading.load import load_localizer
-    from asva_pipelines.loading.resolve import resolve_model
 
-    folder = resolve_model(model, confirm=confirm, on_progress=note)
-    settings = model_settings(folder, method_of_model(folder, "keyvid"))
+    localizer, settings = _localizer(model, confirm)
     audio = read_sound(source, start, duration, option="SOURCE")
     track, window = Track.of(audio), settings["num_frames"]
     values = heard_curve(
-        load_localizer(folder),
+        localizer,
         lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
         track,
         # what lies behind the end is heard as asva sample hears it, and cut off
@@ -113,6 +111,23 @@ def from_sound(source: Path, start: float, duration: float | None, model: str, c
         num_keyframes=settings["num_keyframes"],
         audio=audio,
     )
+
+
+def _localizer(model: str, confirm: Confirm) -> tuple[MotionLocalizer, dict[str, Any]]:
+    """The localizer of a model, and its settings; nothing is downloaded where none was released."""
+    from asva_keyframe import load_bundled_localizer
+    from asva_pipelines.loading.folders import method_of_model, model_settings
+    from asva_pipelines.loading.load import load_localizer
+    from asva_pipelines.loading.resolve import resolve_model
+
+    named = find_model(model)
+    if named is not None and named[0].name == "keyvid" and named[1].folder is None:
+        from asva_pipelines.keyvid.released import RELEASED_SETTINGS
+
+        note(f"Note: {named[1].remark}")
+        return load_bundled_localizer(), named[0].settings({}) | RELEASED_SETTINGS
+    folder = resolve_model(model, confirm=confirm, on_progress=note)
+    return load_localizer(folder), model_settings(folder, method_of_model(folder, "keyvid"))
 
 
 def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:

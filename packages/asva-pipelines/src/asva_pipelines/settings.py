@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, get_args, get_type_hints
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from asva_unet import Guidance
 
 Callback = Callable[[str, int, int, Tensor], None]
+_SAID_OTHERWISE = ("height", "width", "output_type")  # by options of their own
 OWN: Any = None  # a field with this default is the model's own setting unless it is given
 CHOICES = {
     "output_type": ("np", "pt", "pil", "latent"),
@@ -20,6 +22,8 @@ CHOICES = {
     "vae_sample": ("sample", "mode"),
     "handover": ("latents", "pixels"),
     "selection": ("inference", "training", "even", "uniform"),
+    "alignment": ("aligned", "official"),
+    "sampler": ("own", "ddim", "unipc", "dpm++"),
 }
 
 
@@ -69,12 +73,14 @@ class Denoising(Sampling):
 
     Attributes:
         vae_sample: `"sample"` of the posterior, or its `"mode"`.
+        sampler: Steps by `"ddim"`, `"unipc"` or `"dpm++"` on the model's own noise levels; `"own"` is its scheduler.
         no_audio: Leave the sound out (a control).
         batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
         decode_chunk_size: Frames decoded at once.
     """
 
     vae_sample: str = OWN
+    sampler: str = "own"
     no_audio: bool = False
     batched_guidance: bool = False
     decode_chunk_size: int = 8
@@ -140,6 +146,35 @@ def call_arguments(pipeline: Any) -> set[str]:
     own = set() if declared is None else {entry.name for entry in fields(declared)}
     named = inspect.signature(kind.__call__).parameters.values()
     return own | {one.name for one in named if one.kind is not one.VAR_KEYWORD} - {"self"}
+
+
+def read_arguments(kind: type, given: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of a pipeline's call from words: numbers, truth values (`true`, `false`) and names.
+
+    Args:
+        kind: Class of the pipeline.
+        given: Words by the names of arguments.
+
+    Raises:
+        ValueError: If the call has no such argument, or the word is of another kind.
+    """
+    hints = get_type_hints(kind.arguments) if hasattr(kind, "arguments") else {}
+    kinds = {name: {*(get_args(hint) or [hint])} & {bool, int, float, str} for name, hint in hints.items()}
+    known = {name: allowed for name, allowed in kinds.items() if allowed and name not in _SAID_OTHERWISE}
+    return {name: _read_word(name, word, known) for name, word in given.items()}
+
+
+def _read_word(name: str, word: str, known: Mapping[str, set[type]]) -> Any:
+    if name not in known:
+        raise ValueError(f"`--set` must name one of {', '.join(sorted(known)) or 'nothing here'}, got '{name}'.")
+    if bool in known[name] and word in ("true", "false"):
+        return word == "true"
+    for kind in (int, float, str):
+        if kind in known[name]:
+            with suppress(ValueError):
+                return kind(word)
+    kinds = " or ".join(sorted(kind.__name__ for kind in known[name]))
+    raise ValueError(f"`--set {name}` must be {kinds}, got '{word}'.")
 
 
 def check_settings(settings: Sampling, batch_size: int, latent: tuple[int, ...], multiple: int) -> None:

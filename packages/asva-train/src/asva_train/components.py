@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from asva_pipelines.loading.folders import damage_named, shared_parts
+from asva_pipelines.loading.placement import read_network
 from asva_train.errors import RunError
 
 _CLASSES = {
@@ -69,7 +70,7 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
     with damage_named(folder):
-        return component_class(name).from_pretrained(folder, dtype=dtype)
+        return read_network(component_class(name), folder, dtype)
 
 
 def find_component(name: str, folders: Iterable[Path | None]) -> Path:

@@ -71,13 +71,13 @@ def _table(batch: Sequence[Measurements]) -> Any:
         if field.name == "curves":
             columns.append(pa.ListArray.from_arrays(_offsets(values), curves))
         elif pa.types.is_list(field.type):
-            columns.append(_lists(values, field.type.value_type.to_pandas_dtype()))
+            columns.append(_lists(values, np.dtype(str(field.type.value_type))))
         else:
             columns.append(pa.array(values, field.type))
     return pa.Table.from_arrays(columns, schema=_schema())
 
 
-def _lists(values: Sequence[np.ndarray], kind: type = np.float64) -> Any:
+def _lists(values: Sequence[np.ndarray], kind: Any = np.float64) -> Any:
     import pyarrow as pa
 
     flat = np.concatenate([np.zeros(0, kind), *values]).astype(kind)

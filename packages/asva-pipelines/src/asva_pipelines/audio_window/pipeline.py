@@ -142,7 +142,7 @@ class AudioWindowPipeline(VideoPipeline):
         return denoise(
             StageNetwork(self.unet, tokens, "frames", indices, self.config.fps),
             noise.to(first),
-            self._scheduler_for(self.unet),
+            self._scheduler_for(self.unet, settings.sampler),
             settings.num_inference_steps,
             guidance=guidance,
             condition_latents=first.expand(shape),

@@ -107,7 +107,7 @@ class AVSyncDPipeline(VideoPipeline):
         first, kind = network.first, self.unet.config.prediction_type
         shape = (len(first), self.config.num_frames - 1, *first.shape[2:])
         noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
-        scheduler = self._scheduler_for(self.unet)
+        scheduler = self._scheduler_for(self.unet, settings.sampler)
         return denoise(
             network,
             noise.to(first) * scheduler.init_noise_sigma,

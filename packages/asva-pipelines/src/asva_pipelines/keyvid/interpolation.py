@@ -37,6 +37,7 @@ class InterpSampling(Denoising):
         interp_step_noise: Noise of each step of the second stage.
         interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
         interp_window_size: Frames that it sees at once; 0 is all of them.
+        alignment: Which sound a frame hears, see :func:`asva_audio.frame_audio_tokens`.
     """
 
     interp_num_inference_steps: int = OWN
@@ -49,6 +50,7 @@ class InterpSampling(Denoising):
     interp_step_noise: Sequence[Tensor] | None = None
     interp_noise: str = OWN
     interp_window_size: int | None = OWN
+    alignment: str = OWN
 
     def interp_guidance(self, hears: bool) -> Guidance:
         """Without a sound its scale is the text's, so that their common branch cancels."""
@@ -109,7 +111,8 @@ class InterpolatingPipeline(VideoPipeline):
         guidance = settings.interp_guidance(hears)
         with self._ready():
             latents = self._encode_frames(given, settings)
-            tokens = self._encode_tokens(pixels, prompts, self._mel(sounds) if hears else None, {"interp": guidance})
+            mel = self._mel(sounds) if hears else None
+            tokens = self._encode_tokens(pixels, prompts, mel, {"interp": guidance}, settings.alignment)
             latents = self._between(latents, tokens["interp"], indices, guidance, settings)
             frames = self._finish(latents, settings)
         return VideoOutput.of(sounds, self.config.fps, single=single, frames=frames)
@@ -128,7 +131,7 @@ class InterpolatingPipeline(VideoPipeline):
         return self.audio_encoder.spectrogram(waveform, self.config.sample_rate)
 
     def _encode_tokens(
-        self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance]
+        self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance], alignment: str
     ) -> dict[str, ClipTokens]:
         """Tokens for each stage, of the clips and, where a branch wants them, of nothing: "", grey, a mel of zeros."""
         branches = {branch for scales in guidance.values() for branch in scales.branches}
@@ -150,7 +153,7 @@ class InterpolatingPipeline(VideoPipeline):
                 audio=audio,
                 grid=self.audio_encoder.grid,
                 num_frames=self.config.num_frames,
-                alignment=self.config.alignment,
+                alignment=alignment,
             )
             for stage, projector in projectors.items()
         }
@@ -181,7 +184,7 @@ class InterpolatingPipeline(VideoPipeline):
         return denoise(
             network,
             self._interp_noise((b, self.config.num_frames, *latent), indices, settings).to(keyframe_latents),
-            self._scheduler_for(self.interp_unet),
+            self._scheduler_for(self.interp_unet, settings.sampler),
             settings.interp_num_inference_steps,
             guidance=guidance,
             condition_latents=condition,

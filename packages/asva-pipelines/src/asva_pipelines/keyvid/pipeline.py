@@ -151,7 +151,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         mel = self._mel(clips.sounds) if hears else None
         indices, curve = self._choose_keyframes(mel, settings, len(first))
         # 3. what the networks look at
-        tokens = self._encode_tokens(clips.pixels, clips.prompts, mel, guidance)
+        tokens = self._encode_tokens(clips.pixels, clips.prompts, mel, guidance, settings.alignment)
         # 4. keyframes, then the frames between them
         keyframe_latents = self._keyframes(first, tokens["keyframe"], indices, guidance["keyframe"], settings)
         handed = self._hand_over(keyframe_latents, settings)
@@ -198,7 +198,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         return denoise(
             StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, self.config.keyframe_fps),
             noise.to(first),
-            self._scheduler_for(self.keyframe_unet),
+            self._scheduler_for(self.keyframe_unet, settings.sampler),
             settings.num_inference_steps,
             guidance=guidance.at(indices),
             condition_latents=first.expand(shape),

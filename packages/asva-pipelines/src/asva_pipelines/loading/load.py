@@ -10,7 +10,7 @@ import torch
 
 from asva_pipelines.loading.citations import say_credit
 from asva_pipelines.loading.folders import check_complete, damage_named, method_of_model, model_settings, shared_parts
-from asva_pipelines.loading.placement import check_offload, choose_device, choose_dtype, place
+from asva_pipelines.loading.placement import check_offload, choose_device, choose_dtype, in_dtype, place
 from asva_pipelines.loading.resolve import resolve_model
 from asva_pipelines.memory.choice import choose
 from asva_pipelines.method import Method
@@ -83,7 +83,7 @@ def load_localizer(folder: Path) -> Any:
         raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
     with damage_named(folder):
         localizer = MotionLocalizer.from_pretrained(
-            part, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            part, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
         check_complete(part, localizer)
     return localizer.eval()
@@ -93,7 +93,7 @@ def _read(folder: Path, method: Method, dtype: torch.dtype) -> Any:
     maker, shared = method.pipeline_class, shared_parts(folder)
     with damage_named(folder):
         # Only safetensors: a pickle could run code.
-        pipeline = maker.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        pipeline = maker.from_pretrained(folder, **in_dtype(dtype), local_files_only=True, use_safetensors=True)
         pipeline.set_progress_bar_config(disable=True)
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,6 +44,18 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if dtype not in _DTYPES:
         raise ModelError(f"`dtype` must be auto, {', '.join(_DTYPES)}, got '{dtype}'.")
     return _DTYPES[dtype]
+
+
+def in_dtype(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """The precision as an argument of ``DiffusionPipeline.from_pretrained``, which had another name before 0.40."""
+    named = tuple(int(part) for part in version("diffusers").split(".")[:2]) >= (0, 40)
+    return {"dtype" if named else "torch_dtype": dtype}
+
+
+def read_network(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """A network in a precision, which diffusers and transformers call by different names."""
+    name = "torch_dtype" if hasattr(kind, "load_config") else "dtype"
+    return kind.from_pretrained(folder, local_files_only=True, **{name: dtype})
 
 
 def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:

@@ -11,7 +11,7 @@ import torch
 from asva_pipelines.loading.folders import check_complete, damage_named, read_index
 from asva_pipelines.loading.hub import snapshot
 from asva_pipelines.loading.memory import weights_held
-from asva_pipelines.loading.placement import choose_device, choose_dtype, place
+from asva_pipelines.loading.placement import choose_device, choose_dtype, in_dtype, place
 from asva_weights import DownloadPlan, ModelError
 
 
@@ -63,7 +63,7 @@ def make_picture(
     with damage_named(folder):
         # Only safetensors: a pickle could run code.
         pipeline = AutoPipelineForText2Image.from_pretrained(
-            folder, dtype=choose_dtype(dtype, chosen), local_files_only=True, use_safetensors=True
+            folder, **in_dtype(choose_dtype(dtype, chosen)), local_files_only=True, use_safetensors=True
         )
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):

@@ -43,7 +43,8 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     """
     stages.stage("reading picture and sound")
     size = (plan.arguments["height"], plan.arguments["width"])
-    picture = None if plan.request.image is None else read_picture(plan.request.image, size)
+    request = plan.request
+    picture = None if request.image is None else read_picture(request.image, size, request.image_start)
     sound, control = read_tracks(plan.request)
     check_times(plan, control.duration)
     stages.stage("planning")

@@ -105,7 +105,7 @@ def _told_by_name(request: Request) -> Method | None:
 
 def _check(request: Request, method: Method) -> None:
     """Whether the method has what was asked for, and was given what it needs."""
-    has = {*method.options, *(["--interp-steps"] if request.interpolator is not None else [])}
+    has = {"--set", *method.options, *(["--interp-steps"] if request.interpolator is not None else [])}
     for option in _given(request):
         if option not in has:
             others = ", ".join(other.name for other in METHODS.values() if option in other.options)
@@ -182,6 +182,10 @@ def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> di
     """Arguments of the pipeline's call."""
     height, width = request.size or (settings["height"], settings["width"])
     arguments: dict[str, Any] = {"height": height, "width": width}
+    if further := request.options.get("--set"):
+        from asva_pipelines.settings import read_arguments
+
+        arguments |= read_arguments(method.pipeline_class, further)
     for option, value in request.options.items():
         if option != "--keyframes":  # they are of the whole video
             arguments |= dict.fromkeys(method.options.get(option, ()), value)

@@ -28,12 +28,13 @@ def naming(option: str, argument: str = "path") -> Generator[None]:
         raise type(error)(text if option in text else f"`{option}`: {text}") from error
 
 
-def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Read a picture, or the first frame of a video.
+def read_picture(path: Path, size: tuple[int, int], start: float = 0.0) -> np.ndarray:
+    """Read a picture, or a frame of a video.
 
     Args:
         path: A picture or a video.
         size: Height and width of the video to be made, for a remark about pictures that are smaller.
+        start: Second of a video at which its frame is shown.
 
     Returns:
         (h, w, 3) uint8.
@@ -42,7 +43,7 @@ def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
         MediaError: If the file is neither.
     """
     with naming("--image"):
-        picture = _picture_or_first_frame(path)
+        picture = _picture_or_frame(path, start)
     height, width = picture.shape[:2]
     if height < size[0] or width < size[1]:
         note(
@@ -52,15 +53,20 @@ def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
     return picture
 
 
-def _picture_or_first_frame(path: Path) -> np.ndarray:
-    from asva_data import MediaError, iter_frames, read_image
+def _picture_or_frame(path: Path, start: float) -> np.ndarray:
+    from asva_data import MediaError, iter_frames, probe, read_image
 
     try:
         return read_image(path)
     except MediaError:
         if not has_pictures(path):
             raise
-    return next(frame for _, frame in iter_frames(path))
+    # At a rate, the frame that is shown at the moment comes first, not the next one to begin.
+    frames = iter_frames(path, start=start, fps=probe(path).fps) if start else iter_frames(path)
+    frame = next((frame for _, frame in frames), None)
+    if frame is None:
+        raise MediaError(f"`path` must show something at {start:g} s, got {path}, which ends before.")
+    return frame
 
 
 def has_pictures(path: Path) -> bool:

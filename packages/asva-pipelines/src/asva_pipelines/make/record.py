@@ -64,8 +64,8 @@ def told_of_windows(made: Made, heard: Heard, video: LongVideo, resumed: int) ->
             for window, drift in zip(video.plan.windows, video.drift, strict=True)
         ],
     }
-    if over_time := _over_time(request):
-        told["over_time"] = over_time
+    if times := over_time(request):
+        told["over_time"] = times
     if heard.seconds is not None:
         told["keyframes"] = {"indices": made.shown, "seconds": heard.seconds, "chosen_by": heard.chosen_by}
     if "keyframe" in plan.method.stages or "--curve" in request.options:
@@ -91,7 +91,7 @@ def _audio(request: Request) -> dict[str, Any] | None:
     return told
 
 
-def _over_time(request: Request) -> dict[str, Any]:
+def over_time(request: Request) -> dict[str, Any]:
     """What was asked for at times, and how the curve was bent."""
     names = ("--prompt-at", "--guidance-at", "--curve", "--gain", "--threshold", "--attack", "--release")
     told = {name[2:].replace("-", "_"): request.options[name] for name in names if name in request.options}
@@ -143,7 +143,9 @@ def _image(made: Made) -> dict[str, Any] | None:
     if made.picture is not None:
         digest = hashlib.sha256(made.picture).hexdigest()
         return {"name": None, "sha256": digest, "made_by": _model_name(request.image_model)}
-    return None if request.image is None else named_file(request.image)
+    if request.image is None:
+        return None
+    return named_file(request.image) | ({"start": request.image_start} if request.image_start else {})
 
 
 def _model_name(model: str) -> str | None:

@@ -16,7 +16,8 @@ class Request:
 
     Attributes:
         audio: A sound, or a video with sound.
-        image: First frame: a picture, or a video of which the first frame is taken.
+        image: First frame: a picture, or a video, of which the first frame is taken, or the one at `start` where the
+            sound is the same file.
         image_model: Makes the first frame of the prompt in place of `image`.
         tracks: Sounds by the name of their track (MTV).
         demix: Checkpoint of the network that takes the mix apart; masks without it (MTV).
@@ -52,3 +53,9 @@ class Request:
     offload: str = "auto"
     crf: int = 18
     confirm: Callable[[DownloadPlan], bool] | None = field(default=None, compare=False)
+
+    @property
+    def image_start(self) -> float:
+        """Second of `image`, where that is a video, at which the picture is taken."""
+        sounds = {path.resolve() for path in (self.audio, *self.tracks.values()) if path is not None}
+        return self.start if self.image is not None and self.image.resolve() in sounds else 0.0

@@ -12,12 +12,13 @@ import torch
 
 from asva_audio import Track, load_audio, load_demucs
 from asva_interp import make_clip_plan
+from asva_interp.windows.over_time import check_inside
 from asva_pipelines.make.devices import settle, spare
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.made import Made
 from asva_pipelines.make.plan import Plan
 from asva_pipelines.make.read_inputs import naming, read_picture
-from asva_pipelines.make.record import named_file, scalars
+from asva_pipelines.make.record import named_file, over_time, scalars
 from asva_pipelines.make.stages import Stages
 from asva_pipelines.notes import note
 
@@ -56,7 +57,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
         settings=scalars(pipeline.config),
         device=str(pipeline._execution_device),
         dtype=str(pipeline.dtype),
-        predicted=plan.choice.prediction.peak,
+        predicted=0 if plan.choice is None else plan.choice.prediction.peak,
         tell=lambda: _told(plan, result),
     )
 
@@ -74,6 +75,7 @@ def _inputs(plan: Plan) -> tuple[dict[str, Any], ClipPlan]:
         window_size=plan.settings["num_frames"],
         resampling=request.resampling,
     )
+    check_inside(request.options.get("--prompt-at", ()), float(clip.duration), "--prompt-at")
     # The sound is as long as the frames made, and the video may end within the last of them.
     num_frames = max(clip.native_frames, math.ceil(clip.duration * clip.native_fps))
     pictures = {}
@@ -86,8 +88,9 @@ def _inputs(plan: Plan) -> tuple[dict[str, Any], ClipPlan]:
             pictures[seconds] = read_picture(path, size)
     arguments = {
         **heard,
-        "image": None if request.image is None else read_picture(request.image, size),
+        "image": None if request.image is None else read_picture(request.image, size, request.image_start),
         "frames": pictures or None,
+        "prompt_at": request.options.get("--prompt-at", ()),
         "demixer": _demixer(request.demix),
         "num_frames": num_frames,
     }
@@ -127,5 +130,6 @@ def _told(plan: Plan, result: Any) -> dict[str, Any]:
         | {"frames": {f"{seconds:g}": named_file(path) for seconds, path in request.frames.items()}},
         "tracks": {"taken_apart_by": result.demixed_by, "approximate": result.demixed_by == "masks"},
         "windows": [list(window) for window in result.windows],
+        **({"over_time": times} if (times := over_time(request)) else {}),
         "given_frames": list(result.given_frames),
     }

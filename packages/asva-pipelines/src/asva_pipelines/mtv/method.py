@@ -1,6 +1,6 @@
 """The method `mtv`, and the files that its released weights stand on."""
 
-from asva_pipelines.method import ONE_STAGE, Credit, Method, NamedModel, options
+from asva_pipelines.method import ONE_STAGE, PROMPTS, Credit, Method, NamedModel, options
 
 CHECKPOINT = "mp_rank_00_model_states.pt"
 COGVIDEOX = "CogVideoX-5b"
@@ -13,7 +13,8 @@ METHOD = Method(
     pipeline="asva_pipelines.mtv.pipeline:MTVPipeline",
     stages=ONE_STAGE,
     options=options("--steps", "--guidance", "--text-guidance")
-    | {name: () for name in ("--speech", "--effects", "--music", "--demix", "--frame")},
+    | {name: () for name in ("--speech", "--effects", "--music", "--demix", "--frame")}
+    | PROMPTS,
     models=(
         NamedModel(
             name="mtv",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from asva_pipelines.loading.folders import damage_named
+from asva_pipelines.loading.placement import read_network
 from asva_weights import ModelError
 
 # A class of another name is never imported, whatever a folder says.
@@ -49,4 +50,4 @@ def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
             from asva_audio import load_wav2vec
 
             return load_wav2vec(folder)
-        return part_class(kind).from_pretrained(folder, dtype=dtype, local_files_only=True)
+        return read_network(part_class(kind), folder, dtype)

@@ -133,6 +133,7 @@ class MTVPipeline(VideoPipeline):
         image: Any = None,
         frames: Mapping[float, Any] | Sequence[Mapping[float, Any] | None] | None = None,
         demixer: Any = None,
+        prompt_at: Sequence[tuple[float, str]] = (),
         sample_rate: int | None = None,
         **arguments: Any,
     ) -> MTVOutput:
@@ -146,6 +147,7 @@ class MTVPipeline(VideoPipeline):
             image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
             frames: Pictures by their seconds, anywhere in the clip; or a list of such.
             demixer: Takes a mix apart, see :class:`asva_audio.Demixer`; masks by default, which are approximate.
+            prompt_at: Seconds, rising, and what is seen from the first window on that begins there or later.
             sample_rate: Of sounds in hertz where they are given as samples.
             arguments: Fields of :class:`MTVSampling`; what is None is taken from the model's configuration. The output
                 type `"latent"` is for one window.
@@ -177,12 +179,12 @@ class MTVPipeline(VideoPipeline):
         ]
         words = [entry.format() if isinstance(entry, MTVPrompt) else entry for entry in prompts]
         with self._ready():
-            texts = self._texts(words)
+            texts = self._texts_of_windows(words, prompt_at, plan)
             heard = None if settings.no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
             scheduler = type(self.scheduler).from_config(self.scheduler.config)
             scales = {f"{name}_scale": getattr(settings, f"{name}_scale") for name in TRACKS}
-            network = MTVStage(self.transformer, scheduler, texts, guidance, scales)
-            segments = self._windows(network, heard, pictures, plan, size, guidance, settings)
+            network = MTVStage(self.transformer, scheduler, texts[0], guidance, scales)
+            segments = self._windows(network, texts, heard, pictures, plan, size, guidance, settings)
         sounds = [_sound(entry, seconds) for entry in tracks]
         return MTVOutput.of(
             sounds,
@@ -214,6 +216,14 @@ class MTVPipeline(VideoPipeline):
         embeds = prompt_embeds(self.tokenizer, self.text_encoder, words, length, self._execution_device)
         return {"none": torch.zeros_like(embeds), "text": embeds, "full": embeds}
 
+    def _texts_of_windows(
+        self, words: list[str], prompt_at: Sequence[tuple[float, str]], plan: WindowPlan
+    ) -> list[dict[str, Tensor]]:
+        """Text tokens for each window: of what was said last when its first new frame is shown."""
+        seconds = [(start + (plan.overlap if start else 0) + 0.5) / self.config.fps for start, _ in plan.windows]
+        known = [(0.0, self._texts(words)), *((at, self._texts([text] * len(words))) for at, text in prompt_at)]
+        return [[texts for at, texts in known if at <= second][-1] for second in seconds]
+
     def _hear(self, tracks: list[Tracks], settings: MTVSampling, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
         """Features of all clips around every frame that a window has."""
         mono = [entry.mono(seconds) for entry in tracks]
@@ -225,6 +235,7 @@ class MTVPipeline(VideoPipeline):
     def _windows(
         self,
         network: MTVStage,
+        texts: list[dict[str, Tensor]],
         heard: dict[str, Tensor] | None,
         pictures: list[dict[int, Tensor]],
         plan: WindowPlan,
@@ -246,6 +257,7 @@ class MTVPipeline(VideoPipeline):
                 for place, given in enumerate(pictures)
             ]
             clean, mask = (torch.cat(part) for part in zip(*filled, strict=True))
+            network.turn_to(texts[number])
             network.enter(heard, window, clean, mask, self._reference(clean, mask, before, pictures, window))
             noise = draw_noise((len(pictures), *shape), settings.generator, device=device)
             latents = denoise(

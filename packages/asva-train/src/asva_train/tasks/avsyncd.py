@@ -50,7 +50,7 @@ class AVSyncDTask(DenoisingTask):
         if name != self.unet_name or not _is_unet2d(folder):
             return super().read(name, folder)
         return AVSyncDUNet.from_unet2d(
-            UNet2DConditionModel.from_pretrained(folder, dtype=torch.float32),
+            UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32),
             initialization=self.recipe.initialization,
             generator=generator_at(self.recipe.loop.seed, 6),
             **self._switches(),

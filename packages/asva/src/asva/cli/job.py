@@ -73,6 +73,7 @@ def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
     from asva_interp.windows.over_time import parse_points, parse_strengths
 
     told = {f"--{name.replace('_', '-')}": getattr(given, name) for name in _NUMBERS} | {
+        "--set": dict(parse_setting(entry) for entry in given.set) if given.set else None,
         "--words": None if given.words is None else options.parse_words(given.words),
         "--keyframes": None if given.keyframes is None else options.parse_times(given.keyframes),
         "--guidance-at": None if given.guidance_at is None else parse_strengths(given.guidance_at, "--guidance-at"),
@@ -96,6 +97,14 @@ def _targets(given: SampleOptions) -> dict[str, Path]:
     if given.strip:
         targets["strip"] = output.with_name(f"{output.stem}.keyframes.png")
     return targets | {"video": output}
+
+
+def parse_setting(entry: str) -> tuple[str, str]:
+    """Name and value of ``name=value``."""
+    name, sign, value = entry.partition("=")
+    if not (name and sign and value):
+        raise RequestError(f"`--set` must be NAME=VALUE, got '{entry}'.")
+    return name, value
 
 
 def parse_frames(entries: list[str]) -> dict[float, Path]:

@@ -25,7 +25,10 @@ _MANY, _MACHINE = _panel(options.MANY), _panel(options.MACHINE)
 class SampleOptions:
     """Every option of `asva sample`; None is the model's own setting."""
 
-    image: Annotated[Path | None, _INPUT("--image", "-i", help="First frame: a picture, or a video.")] = None
+    image: Annotated[
+        Path | None,
+        _INPUT("--image", "-i", help="First frame: a picture, or a video (at --start, if it is --audio's file too)."),
+    ] = None
     audio: Annotated[
         Path | None, _INPUT("--audio", "-a", help="A sound, or a video with sound; or give tracks (mtv).")
     ] = None
@@ -86,6 +89,12 @@ class SampleOptions:
     interp_steps: Annotated[int | None, _GUIDANCE(min=1, help="Sampling steps of the interpolation stage.")] = None
     radius: Annotated[
         float | None, _GUIDANCE(help="How far a frame hears to either side, in frames (audio-window).")
+    ] = None
+    set: Annotated[
+        list[str] | None,
+        _GUIDANCE(
+            "--set", help="Any other argument of the method's call: sampler=unipc, planner=official; repeatable."
+        ),
     ] = None
     words: Annotated[
         str | None, _GUIDANCE(help="Words of the prompt that loud sound stresses: drum,stick (aadiff).")
