@@ -47,6 +47,21 @@ def test_by_name_by_path_and_with_overrides(reader, tmp_path):
     assert reader.parse(plain_values(reader.load("small"))) == reader.load("small")
 
 
+def test_what_extends_others_says_what_differs(reader, tmp_path):
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "first.yaml").write_text("extends: small\nloop: {steps: 5}\n", encoding="utf-8")
+    (below / "second.yaml").write_text("extends: first.yaml\nname: second\n", encoding="utf-8")
+    wanted = Plan(name="other", loop=Loop(steps=5, rates=(0.5,)))
+    assert reader.load(below / "second.yaml", {"name": "other"}) == wanted
+    (below / "round.yaml").write_text("extends: round.yaml\n", encoding="utf-8")
+    with pytest.raises(Wrong, match=r"`extends` must lead to .*, got .*round.yaml"):
+        reader.load(below / "round.yaml")
+    (below / "lost.yaml").write_text("extends: nowhere\n", encoding="utf-8")
+    with pytest.raises(Wrong, match="`plan` must be a YAML file or one of small, got nowhere"):
+        reader.load(below / "lost.yaml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -173,3 +173,10 @@ def test_the_learning_rate_warms_up_and_falls():
     rates = [learning_rate(recipe, step) for step in range(101)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9], rel=0.02)
     assert rates[100] == pytest.approx(0.01)
+
+
+def test_the_published_localizer_learns_slower_in_stairs():
+    loop = load_recipe("keyvid-localizer", {"loop.decay_steps": 20}).loop
+    assert [learning_rate(loop, step) for step in (0, 19, 20, 39, 40)] == pytest.approx(
+        [1.5e-5, 1.5e-5, 1.2e-5, 1.2e-5, 9.6e-6]
+    )

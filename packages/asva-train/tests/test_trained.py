@@ -5,7 +5,7 @@ import torch
 
 from asva_train import RecipeError, load_recipe, recipe_record
 from asva_train.checkpoint import save_checkpoint
-from asva_train.trained import trained_settings
+from asva_train.trained import named_settings, trained_settings, trained_sources
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def test_nothing_trained_decides_nothing(tmp_path):
 def test_the_last_checkpoint_decides(trained):
     trained("audio-window", 1, radius=1)
     folder = trained("audio-window", 2, radius=3.0, **{"data.fps": 12, "data.num_frames": 24})
-    wanted = {"height": 64, "width": 64, "num_frames": 24, "fps": 12, "radius": 3, "dynamic_rescale": False}
+    wanted = {"height": 64, "width": 64, "num_frames": 24, "fps": 12, "radius": 3}
+    wanted |= {"dynamic_rescale": False, "zero_terminal_snr": True}
     assert trained_settings(folder, "audio-window") == wanted
     assert trained_settings(folder, "avsyncd") == {}
     assert "radius" not in trained_settings(folder, "audio-window", given=["radius"])
@@ -59,6 +60,28 @@ def test_the_bundled_settings_are_those_of_the_bundled_recipes(trained, family):
     for task in ("keyframe", "interp") if family == "keyvid" else (family,):
         folder = trained(task)
     name = "tiny" if family == "keyvid" else f"tiny-{family}"
+    assert named_settings(folder) == ("tiny" if family == "keyvid" else f"tiny-{family}")
     settings = yaml.safe_load((RECIPES / "pipelines" / f"{name}.yaml").read_text(encoding="utf-8"))
     found = trained_settings(folder, family)
+    assert found.pop("zero_terminal_snr", True) and found.pop("snr_shift_scale", 1) == 1  # as the schedulers have it
     assert {name: settings.get(name, value) for name, value in found.items()} == found and found["fps"] == 24
+
+
+def test_parts_come_from_where_the_trainings_had_them(trained):
+    trained("keyframe", base="one", init={"vae": "a", "image_projector": "b", "keyframe_unet": "c"})
+    folder = trained("interp", base="two", init={"vae": "a", "image_projector": "d"})
+    bases, parts = trained_sources(folder, "keyvid")
+    assert bases == ["one", "two"]
+    assert {name: str(place) for name, place in parts.items()} == {"vae": "a", "interp_image_projector": "d"}
+    trained("interp", 2, init={"vae": "e"})
+    with pytest.raises(RecipeError, match=r"`vae` must be the same in all trainings .* got a and e"):
+        trained_sources(folder, "keyvid")
+
+
+def test_recipes_that_name_no_settings_or_several_need_them(trained, tmp_path):
+    with pytest.raises(RecipeError, match=r"`settings` must be given .* no training"):
+        named_settings(tmp_path)
+    trained("keyframe")
+    folder = trained("interp", recipe="keyvid-interp")
+    with pytest.raises(RecipeError, match=r"`settings` must be given .* got keyvid and tiny"):
+        named_settings(folder)

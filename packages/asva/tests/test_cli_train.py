@@ -38,9 +38,12 @@ def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
         (("vae", "--set", "speed"), "NAME=VALUE"),
         (("interp",), "Convert a model first"),
         (("vae", "--data", "no-such-folder"), "no-such-folder"),
-        (("assemble", "--output", "out"), "vae"),
-        (("assemble", "--output", "out", "--settings", "nothing"), "`settings` must be a YAML file or one of tiny"),
-        (("assemble", "--output", "out", "--settings", "tiny-avsyncd"), "avsyncd_unet"),
+        (("assemble", "--output", "out"), "`settings` must be given"),
+        (
+            ("assemble", "--output", "out", "--settings", "nothing"),
+            "`settings` must be a YAML file or one of audio-window",
+        ),
+        (("assemble", "--output", "out", "--settings", "tiny-avsyncd"), "`vae` must be in"),
         (("assemble", "--output", "out", "--settings", "tiny", "--set", "family=x"), "`family` must be one of keyvid"),
         (("avsyncd", "--recipe", "tiny-i2vd"), "recipe for avsyncd"),
         (("i2vd", "--set", "base=nowhere"), "`base` must be a model's folder or name"),
@@ -55,3 +58,13 @@ def test_what_cannot_be_trained_is_one_line(asva, tmp_path, words, message):
     assert failed.code != 0 and message in failed.complaint
     assert len(failed.err.strip().splitlines()) == 1, failed.err
     assert not (tmp_path / "model" / "vae").exists()
+
+
+def test_motion_by_raft_wants_its_weights(asva, tmp_path):
+    pytest.importorskip("torchvision", reason="needs the extra asva-keyframe[raft]")
+    (tmp_path / "videos").mkdir()
+    failed = asva("data", "motion", "videos", "--raft", "nowhere.pth")
+    assert failed.code == 1 and "nowhere.pth" in failed.complaint and len(failed.err.strip().splitlines()) == 1
+    (tmp_path / "raft.pth").write_bytes(b"none")
+    failed = asva("data", "motion", "videos", "--raft", "raft.pth")
+    assert failed.code == 1 and "raft.pth" in failed.complaint and len(failed.err.strip().splitlines()) == 1

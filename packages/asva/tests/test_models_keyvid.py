@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
 
@@ -313,3 +314,38 @@ def test_convert_command(asva, released, tmp_path):
     assert ran.code == 2 and "'converted' exists" in ran.complaint
     ran = asva("models", "convert", tmp_path, "other")
     assert ran.code == 1 and "holds no model" in ran.complaint
+
+
+@pytest.mark.parametrize("task", ["keyframe", "interp"])
+def test_training_goes_on_from_the_released_weights(asva, released, tmp_path, monkeypatch, task):
+    """As documented, ``--set base=keyvid``: fetched when agreed to, and each stage has the projector of its own."""
+    from asva_data import write_world
+    from asva_train.trained import trained_sources
+
+    fetched = set()
+    monkeypatch.setattr(hub, "cached_file", lambda file: released / file.path if file.path in fetched else None)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda repo, path: fetched.add(path) or released / path)
+    (clip,) = write_world(tmp_path / "clips", 1, 0, size=32)
+    np.save(clip.with_suffix(".npy"), np.linspace(0, 1, 47))
+    small = ("data.height=16", "data.width=16", "data.workers=0", "loop.batch_size=1",
+             "loop.gradient_accumulation_steps=1", "loop.mixed_precision=no", "base=keyvid")  # fmt: skip
+    words = ("train", task, "--recipe", f"keyvid-{task}", "--folder", tmp_path / "runs", "--data", tmp_path / "clips",
+             "--steps", 1, "--device", "cpu", *(word for field in small for word in ("--set", field)))  # fmt: skip
+    refused = asva(*words)
+    assert refused.code == 1 and "not agreed to" in refused.complaint and "`--yes`" in refused.complaint
+    ran = asva(*words, "--yes")
+    assert ran.code == 0, ran.err
+    assert INTERP_CKPT in fetched
+    projector = "image_projector" if task == "keyframe" else "interp_image_projector"
+    base = resolve_model("keyvid")
+    start, learned = (
+        torch.cat([p.float().flatten() for p in _weights(place / projector)]) for place in (base, tmp_path / "runs")
+    )
+    assert 0 < (start - learned).abs().max() < 1e-3
+    assert trained_sources(tmp_path / "runs", "keyvid") == (["keyvid"], {})
+
+
+def _weights(folder):
+    from safetensors.torch import load_file
+
+    return [value for path in sorted(folder.glob("*.safetensors")) for _, value in sorted(load_file(path).items())]

@@ -84,7 +84,7 @@ def _read_table(path: Path) -> dict[str, str]:
 
 def score_file(path: Path, root: Path, motion_scores: str | os.PathLike) -> Path:
     """Where the scores of a video are stored: beside it, or at the same place below another folder."""
-    if motion_scores == "beside":
+    if str(motion_scores) == "beside":
         return path.with_suffix(".npy")
     return Path(motion_scores) / path.relative_to(root).with_suffix(".npy")
 

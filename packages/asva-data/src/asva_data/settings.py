@@ -71,7 +71,7 @@ class SettingsReader(Generic[T]):
         return self.folder / f"{source}.yaml"
 
     def load(self, source: str | Path, overrides: Mapping[str, Any] | None = None) -> T:
-        """Read settings by name or path.
+        """Read settings by name or path; a file may begin with ``extends: NAME`` and say what differs from those.
 
         Args:
             source: Name of bundled settings, or path of a YAML file.
@@ -82,13 +82,24 @@ class SettingsReader(Generic[T]):
                 a wrong value.
         """
         path = self.find(source)
+        values = self._read(path)
+        for name, value in (overrides or {}).items():
+            self._override(values, name, value)
+        return self.parse(values, path)
+
+    def _read(self, path: Traversable, below: int = 0) -> Any:
         try:
             values = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise self.error(f"`{self.word}` must be valid YAML, got {path}: {str(error).splitlines()[0]}.") from error
-        for name, value in (overrides or {}).items():
-            self._override(values, name, value)
-        return self.parse(values, path)
+        if not isinstance(values, dict) or "extends" not in values:
+            return values
+        if below == MAX_DEPTH:
+            raise self.error(f"`extends` must lead to settings that extend no others, got {path} again and again.")
+        name = str(values.pop("extends"))
+        beside = path.parent / name if isinstance(path, Path) else None
+        found = beside if beside is not None and beside.is_file() else self.find(name)
+        return _merged(self._read(found, below + 1), values)
 
     def parse(self, values: Any, source: Any = None) -> T:
         """Settings from plain values; `source` says in messages where they come from."""
@@ -107,6 +118,13 @@ class SettingsReader(Generic[T]):
         if not isinstance(values, dict):
             raise self.error(f"`{name}` must name a field of the {self.word}, got nothing that has fields there.")
         values[last] = value
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """The new values over the old ones, field by field."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    return old | {name: _merged(old.get(name), value) for name, value in new.items()}
 
 
 def _place(location: tuple[str | int, ...], values: Any) -> str:

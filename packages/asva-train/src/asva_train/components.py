@@ -1,5 +1,6 @@
 """Components of a model folder: built at random, read, and written one by one."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ _CLASSES = {
     "text_encoder": ("transformers", "CLIPTextModel"),
     "image_encoder": ("transformers", "CLIPVisionModel"),
     "image_projector": ("asva_unet", "ImageResampler"),
+    "interp_image_projector": ("asva_unet", "ImageResampler"),
     "audio_encoder": ("asva_audio", "ImageBindAudioEncoder"),
     "localizer": ("asva_keyframe", "MotionLocalizer"),
     "keyframe_unet": ("asva_unet", "KeyVIDUNet"),
@@ -32,6 +34,9 @@ _CLASSES = {
 }
 # What a component is called in models that are put together, or in those of another family.
 _OTHER_NAMES = {
+    "interp_image_projector": "image_projector",
+    "keyframe_unet": "unet",
+    "interp_unet": "unet",
     "avsyncd_unet": "unet",
     "i2vd_unet": "unet",
     "audio_window_unet": "unet",
@@ -74,20 +79,27 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
 
 
 def find_component(name: str, folders: Iterable[Path | None]) -> Path:
-    """The folder of a component: the first of ``folders`` that holds it, or names one that its method shares.
+    """The folder of a component: the first of ``folders`` that holds it by its name, by another, or shares it.
 
     Raises:
         RunError: If none does.
     """
     searched = [folder for folder in folders if folder is not None]
-    for folder in searched:
-        for called in filter(None, (name, _OTHER_NAMES.get(name))):
-            if (folder / called / "config.json").is_file():
-                return folder / called
-        if shared := shared_parts(folder).get(name):
-            return shared
+    for called in filter(None, (name, _OTHER_NAMES.get(name))):
+        if found := find_named(called, searched):
+            return found
     where = " or ".join(str(folder / name) for folder in searched)
     raise RunError(f"`{name}` must be in {where}, found nothing there. Train or convert it first.")
+
+
+def find_named(name: str, folders: Iterable[Path]) -> Path | None:
+    """The folder of a component by this name alone, or one that its method shares; None if there is none."""
+    for folder in folders:
+        if (folder / name / "config.json").is_file():
+            return folder / name
+        if shared := shared_parts(folder).get(name):
+            return shared
+    return None
 
 
 def read_tokenizer(folders: Iterable[Path | None]) -> Any:
@@ -100,13 +112,19 @@ def read_tokenizer(folders: Iterable[Path | None]) -> Any:
     return None
 
 
-def start_from(component: nn.Module, source: nn.Module) -> None:
+def component_kind(folder: Path) -> str | None:
+    """Name of the class that a component's folder says it is of."""
+    path = folder / "config.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("_class_name") if path.is_file() else None
+
+
+def start_from(component: nn.Module, source: nn.Module | dict[str, torch.Tensor]) -> None:
     """Copy the weights of ``source``; input channels that it lacks start at zero.
 
     Raises:
         RunError: If a weight is missing or its shape differs otherwise.
     """
-    state, wanted = source.state_dict(), component.state_dict()
+    state, wanted = source if isinstance(source, dict) else source.state_dict(), component.state_dict()
     for name, tensor in wanted.items():
         given = state.get(name)
         if given is not None and given.shape != tensor.shape and _without_inputs(given) == _without_inputs(tensor):

@@ -1,5 +1,6 @@
 """Training of a video network on top of what a model folder, or another model, holds."""
 
+import json
 import re
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +31,7 @@ from asva_train.views import whole_clip
 from asva_unet import make_scheduler
 from asva_unet.losses import DenoisingLoss, LearningParts
 from asva_unet.pixels import to_frames
-from asva_weights import ModelError
+from asva_weights import DownloadPlan, ModelError
 
 
 class DenoisingTask:
@@ -54,6 +55,7 @@ class DenoisingTask:
 
     def __init__(self, recipe: DenoiserRecipe, folder: Path):
         self.recipe, self.folder, self.base = recipe, Path(folder), base_folder(recipe.base)
+        self.fitted: dict[str, nn.Module] = {}  # parts that were made to fit and lie nowhere in that form
         self.source, self.view = clip_source(recipe.data), self.make_view()
         self.tokenizer = self._tokenizer()
         parts = self.parts()
@@ -99,7 +101,7 @@ class DenoisingTask:
         if name not in recipe.models:
             if name not in recipe.init and recipe.base is None:
                 raise RunError(f"`models.{name}` must be given, or `init.{name}` or `base`, since {name} learns.")
-            return self.read(name, recipe.init.get(name) or find_component(name, [self.base]))
+            return self.read(name, recipe.init.get(name) or find_component(self.stored_name(name), [self.base]))
         part = self.build(name)
         if name in recipe.init:
             start_from(part, self.read(name, recipe.init[name]))
@@ -110,14 +112,27 @@ class DenoisingTask:
         return build_component(name, self.recipe.models[name], self.recipe.loop.seed)
 
     def read(self, name: str, folder: Path) -> Any:
-        """A component out of its folder."""
-        return read_component(name, folder)
+        """A component out of its folder; a projector for clips of another length is made to fit."""
+        part, num_frames = read_component(name, folder), self.recipe.data.num_frames
+        if name != "image_projector" or part.config.num_frames in (1, num_frames):
+            return part
+        self.fitted[name] = part.with_num_frames(num_frames)
+        return self.fitted[name]
 
     def find(self, name: str) -> Path:
         """Where a component lies that does not learn."""
         if name in self.recipe.init:
             return self.recipe.init[name]
-        return find_component(name, [self.folder, self.base])
+        return find_component(self.stored_name(name), [self.folder, self.base])
+
+    def stored_name(self, name: str) -> str:
+        """What a component is called in model folders."""
+        return name
+
+    def hidden_size(self, name: str) -> int:
+        """Width of the tokens of an encoder that does not learn."""
+        config = (self.find(name) / "config.json").read_text(encoding="utf-8")
+        return json.loads(config)["hidden_size"]
 
     def take_stored(self, source: StoredClips) -> None:
         """See that stored latents and tokens are those that this training wants, of its encoders.
@@ -173,20 +188,37 @@ class DenoisingTask:
         return to_frames(vae.decode(latents / vae.config.scaling_factor).sample)
 
     def export(self, folder: Path) -> None:
-        """Write the components that learned."""
-        for name, part in self.module.learning.items():
-            part.save_pretrained(folder / name)
+        """Write the components that learned, or were made to fit."""
+        for name, part in (self.fitted | dict(self.module.learning)).items():
+            part.save_pretrained(folder / self.stored_name(name))
 
 
-def base_folder(base: str | None) -> Path | None:
+def fetch_base(recipe: Any, confirm: Callable[[DownloadPlan], bool], *, cpu: bool = False) -> None:
+    """Fetch and convert the model that a recipe builds on, if it does: the first process for all of them.
+
+    Raises:
+        RunError: If there is none, or it must be downloaded and that was not confirmed.
+    """
+    from accelerate import PartialState
+
+    if (base := getattr(recipe, "base", None)) is not None:
+        with PartialState(cpu=cpu).local_main_process_first():
+            base_folder(base, confirm)
+
+
+def base_folder(base: str | None, confirm: Callable[[DownloadPlan], bool] | None = None) -> Path | None:
     """Folder of the model that a recipe builds on; any folder, or a model that `asva_pipelines` knows by name.
+
+    Args:
+        base: The folder or the name.
+        confirm: Asked before anything is downloaded; without it nothing ever is.
 
     Raises:
         RunError: If there is none.
     """
-    if base is None or Path(base).is_dir():
-        return None if base is None else Path(base)
-    try:
-        return resolve_model(base)
+    if base is None:
+        return None
+    try:  # a folder of components is taken as it is; one of released files is converted
+        return Path(base) if any(Path(base).glob("*/config.json")) else resolve_model(base, confirm=confirm)
     except ModelError as error:
         raise RunError(f"`base` must be a model's folder or name, got {base}: {error}") from error

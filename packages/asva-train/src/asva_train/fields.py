@@ -81,7 +81,8 @@ class LoopRecipe:
         gradient_accumulation_steps: Micro steps per optimizer step.
         optimizer: ``"adamw"``, or ``"muon"``: Muon for matrices and kernels, AdamW for the rest.
         learning_rate: Peak learning rate.
-        schedule: ``"constant"``, or ``"cosine"`` to a hundredth of the peak at the last step.
+        schedule: ``"constant"``, ``"cosine"`` to a hundredth of the peak at the last step, or ``"steps"``: every
+            ``decay_steps`` steps times ``decay``.
         warmup_steps: Steps of linear warm-up.
         max_grad_norm: The gradient is scaled down to this norm; ``None`` leaves it.
         ema_decay: Decay of the averaged weights, which are the ones exported; ``None`` exports the last ones.
@@ -95,7 +96,9 @@ class LoopRecipe:
     gradient_accumulation_steps: int = 1
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "steps"] = "cosine"
+    decay: float = 0.8
+    decay_steps: Annotated[int, Field(ge=1)] = 1000
     warmup_steps: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01

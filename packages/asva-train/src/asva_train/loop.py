@@ -71,10 +71,12 @@ def with_steps(recipe: LoopRecipe, num_clips: int | None, num_processes: int) ->
 
 
 def learning_rate(recipe: LoopRecipe, step: int) -> float:
-    """Learning rate of a step: linear warm-up, then constant or a cosine to a hundredth of the peak."""
+    """Learning rate of a step: linear warm-up, then constant, a cosine to a hundredth of the peak, or stairs."""
     warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
     if recipe.schedule == "constant":
         return recipe.learning_rate * warm
+    if recipe.schedule == "steps":
+        return recipe.learning_rate * warm * recipe.decay ** (step // recipe.decay_steps)
     done = min(1.0, step / max(1, recipe.max_steps))
     return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 

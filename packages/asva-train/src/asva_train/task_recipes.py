@@ -43,7 +43,8 @@ class LocalizerRecipe:
         aux_weight: Weight of the loudness curve as a second target (official code: 0.3).
         spectrum_weight: Ours. Weight of predicting each frame's spectrum, so that the audio encoder keeps pitch.
         class_weight: Ours. Weight of naming the clip's class from its sound.
-        init: Folder of a localizer to start from; random if none.
+        init: Folder of a localizer to start from, or of ImageBind's audio encoder, whose positions alone it draws anew,
+            as published; random if none.
         share_encoder: Also export the audio encoder as the one that conditions the U-Nets.
     """
 
@@ -64,7 +65,7 @@ class DenoiserRecipe(LossSettings):
 
     A component that learns starts from ``init`` or at random by ``models`` or, with both, at random and then from what
     ``init`` holds; without either, from ``base``. One that does not learn is read from ``init``, the model folder, or
-    ``base``, whichever has it first.
+    ``base``, whichever has it first. Paths are relative to the working directory.
 
     Attributes:
         base: Model, by folder or name (``tiny`` is the bundled one), for what neither ``init`` nor the folder has.
@@ -73,6 +74,7 @@ class DenoiserRecipe(LossSettings):
         train: Components that learn beside the U-Net.
         trainable: Patterns of U-Net parameters that learn (regular expressions); all if empty.
         zero_terminal_snr: Whether the last time step holds no signal.
+        settings: How a model of it samples: settings that come with the package, or a YAML file.
     """
 
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -83,6 +85,7 @@ class DenoiserRecipe(LossSettings):
     train: tuple[str, ...] = ()
     trainable: tuple[str, ...] = ()
     zero_terminal_snr: bool = True
+    settings: str | None = None
     dropout: dict[str, Share] = field(default_factory=dict)
 
 
@@ -94,7 +97,8 @@ class DiffusionRecipe(DenoiserRecipe, KeyVIDSettings):
         num_keyframes: Keyframes of one clip.
         sampling: ``"clip"``, keyframes of the whole clip and all of its frames, or ``"official"``, the original's
             datasets: 12 keyframes, or 12 neighbouring frames with known ones among them.
-        selection: Rule that chooses keyframes from a motion curve (``asva_keyframe.select_keyframes``).
+        selection: Rule that chooses keyframes from a motion curve (``asva_keyframe.select_keyframes``), or
+            ``"uniform"``: none, they stand at equal distances.
         keyframe_ratio: Share of samples with keyframes from the curve; the rest takes other frames.
         alignment: Which audio tokens belong to a frame, ``"aligned"`` or ``"official"``.
         fill: What stands between the keyframes in the condition of the interpolator, ``"zeros"`` or ``"linear"``.
@@ -104,7 +108,7 @@ class DiffusionRecipe(DenoiserRecipe, KeyVIDSettings):
     task: Literal["keyframe", "interp"]
     num_keyframes: int = 12
     sampling: Literal["clip", "official"] = "clip"
-    selection: Literal["inference", "training", "even"] = "even"
+    selection: Literal["inference", "training", "even", "uniform"] = "even"
     keyframe_ratio: float = 0.4
     alignment: Literal["aligned", "official"] = "aligned"
     fill: Literal["zeros", "linear"] = "zeros"

@@ -58,8 +58,10 @@ def _whole_clip(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Ge
 
 
 def _keyframes(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> np.ndarray:
-    """From the motion curve, or for variety evenly spaced, or anywhere."""
+    """From the motion curve, or for variety evenly spaced, or anywhere; evenly alone where the recipe says so."""
     num_frames, num = len(clip.frames), recipe.num_keyframes
+    if recipe.selection == "uniform":
+        return uniform_keyframes(num_frames, num)
     if draws.random() < recipe.keyframe_ratio:
         curve = curve_label(clip.motion_curve, num_frames).numpy()
         return select_keyframes(curve, num, rule=recipe.selection, fps=recipe.data.fps, generator=draws)
@@ -71,7 +73,11 @@ def _keyframes(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Gen
 def _official(clip: TrainingClip, recipe: DiffusionRecipe, draws: np.random.Generator) -> tuple:
     """As the original's datasets: 12 keyframes, or 12 neighbouring frames of which some are known keyframes."""
     options: dict[str, Any] = {"fps": recipe.data.fps, "duration": len(clip.frames) / recipe.data.fps}
-    keyframes = training_frames(clip.motion_curve, recipe.num_keyframes, generator=draws, **options)
+    if recipe.selection == "uniform":
+        spacing = len(clip.frames) // recipe.num_keyframes
+        keyframes = uniform_training_frames(recipe.num_keyframes, stride=spacing, **options)
+    else:
+        keyframes = training_frames(clip.motion_curve, recipe.num_keyframes, generator=draws, **options)
     picked = keyframes
     if recipe.task == "interp" or draws.random() >= recipe.keyframe_ratio:
         stride = int(draws.integers(1, 3)) if recipe.task == "interp" else 1

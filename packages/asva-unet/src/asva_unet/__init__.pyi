@@ -21,6 +21,7 @@ from .conditions import UNetConditions as UNetConditions
 from .convert import unet_table as unet_table
 from .denoise import denoise as denoise
 from .denoise import draw_noise as draw_noise
+from .extended import with_audio as with_audio
 from .guidance import Guidance as Guidance
 from .guidance import guided_prediction as guided_prediction
 from .image_resampler import ImageResampler as ImageResampler
@@ -65,5 +66,6 @@ __all__ = [
     "save_avsyncd_unet",
     "split_checkpoint",
     "unet_table",
+    "with_audio",
     "with_audio_window",
 ]

@@ -1,15 +1,12 @@
 """Audio window attention: each frame looks at the sound around it (open-domain, section 4; figure 3b)."""
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 
 from asva_unet.attention import attend_frames, split_heads
 from asva_unet.conditions import KeysValues, UNetConditions
 from asva_unet.embeddings import zero_
-
-Network = TypeVar("Network", bound=nn.Module)
+from asva_unet.extended import Network, extended
 
 
 class AudioWindowAttention(nn.Module):
@@ -132,32 +129,7 @@ def with_audio_window(
     """
     if unet.config["audio_window_attention"]:
         raise ValueError("`unet` must have `audio_window_attention=False`, got a network that has audio windows.")
-    arguments = {name: value for name, value in unet.config.items() if not name.startswith("_")}
-    with torch.device("meta"):
-        extended = type(unet)(**{**arguments, "audio_window_attention": True, "audio_window_dim": audio_window_dim})
-    pretrained = dict(unet.named_parameters())
-    like = next(iter(pretrained.values()))
-    new = _first_weights(audio_window_parameters(extended), generator)
-    new = {name: value.to(device=like.device, dtype=like.dtype) for name, value in new.items()}
-    extended.load_state_dict({**pretrained, **new}, assign=True)
-    return extended.train(unet.training)
-
-
-def _first_weights(parameters: dict[str, nn.Parameter], generator: torch.Generator | None) -> dict[str, Tensor]:
-    """What a new ``AudioWindowAttention`` starts from, drawn from ``generator``."""
-    if generator is None:
-        generator = torch.Generator()
-        generator.seed()
-    weights = {}
-    for name, parameter in sorted(parameters.items()):
-        if name.endswith("norm.weight"):
-            weights[name] = torch.ones(parameter.shape)
-        elif name.endswith(("norm.bias", "to_out.weight")):
-            weights[name] = torch.zeros(parameter.shape)
-        else:  # as torch's Linear draws
-            bound = parameter.shape[1] ** -0.5
-            weights[name] = torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
-    return weights
+    return extended(unet, generator, audio_window_attention=True, audio_window_dim=audio_window_dim)
 
 
 def _pick(rows: Tensor, index: Tensor) -> Tensor:

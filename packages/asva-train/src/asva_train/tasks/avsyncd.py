@@ -1,6 +1,5 @@
 """Training of AVSyncD and of its baseline I2VD (AVSyncD, section 4)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from asva_audio import segment_mask
-from asva_train.components import build_component
+from asva_train.components import build_component, component_kind
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
@@ -47,14 +46,18 @@ class AVSyncDTask(DenoisingTask):
 
     def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; Stable Diffusion's U-Net becomes one of ours."""
-        if name != self.unet_name or not _is_unet2d(folder):
+        if name != self.unet_name or component_kind(folder) != "UNet2DConditionModel":
             return super().read(name, folder)
         return AVSyncDUNet.from_unet2d(
             UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32),
             initialization=self.recipe.initialization,
             generator=generator_at(self.recipe.loop.seed, 6),
             **self._switches(),
-            **self._audio_width(),
+            **(
+                {"audio_cross_attention_dim": self.hidden_size("audio_encoder")}
+                if self.recipe.task == "avsyncd"
+                else {}
+            ),
         )
 
     def take_stored(self, source: StoredClips) -> None:
@@ -64,22 +67,9 @@ class AVSyncDTask(DenoisingTask):
             )
         super().take_stored(source)
 
-    def _audio_width(self) -> dict[str, int]:
-        """Width of the audio encoder's tokens, for a network that has none yet."""
-        if self.recipe.task == "i2vd":
-            return {}
-        config = self.find("audio_encoder") / "config.json"
-        return {"audio_cross_attention_dim": json.loads(config.read_text(encoding="utf-8"))["hidden_size"]}
-
     def _switches(self) -> dict[str, bool]:
         return {
             "audio": self.recipe.task == "avsyncd",
             "first_frame_conv": self.recipe.first_frame_conv,
             "first_frame_attention": self.recipe.first_frame_attention,
         }
-
-
-def _is_unet2d(folder: Path) -> bool:
-    """Whether the folder holds Stable Diffusion's U-Net."""
-    config = Path(folder) / "config.json"
-    return config.is_file() and json.loads(config.read_text(encoding="utf-8"))["_class_name"] == "UNet2DConditionModel"

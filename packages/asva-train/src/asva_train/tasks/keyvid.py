@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from asva_audio import frame_audio_tokens
+from asva_audio import frame_audio_tokens, invert_imagebind_audio, read_imagebind
 from asva_interp import masked_condition
 from asva_train.diffusion_task import DenoisingTask
+from asva_train.draws import generator_at
 from asva_train.task_recipes import DiffusionRecipe
 from asva_train.views import clip_view
+from asva_unet import with_audio
 from asva_unet.losses import KeyVIDLoss
+
+EARS = (10, 4)  # stride of the audio encoder: a column for each of 48 frames
 
 
 class KeyVIDTask(DenoisingTask):
@@ -26,9 +31,27 @@ class KeyVIDTask(DenoisingTask):
     def make_view(self) -> Callable[..., dict]:
         return partial(clip_view, recipe=self.recipe)
 
+    def stored_name(self, name: str) -> str:
+        """The two stages have a projector each."""
+        return f"interp_{name}" if name == "image_projector" and self.recipe.task == "interp" else name
+
     def parts(self) -> dict[str, Any]:
         generator = {"keyframe_unet": self.part("keyframe_unet")} if self.recipe.generated_keyframes else {}
         return super().parts() | generator
+
+    def read(self, name: str, folder: Path) -> Any:
+        """A component out of its folder; those of DynamiCrafter and of ImageBind are made to fit."""
+        part, recipe = super().read(name, folder), self.recipe
+        if name == self.unet_name and not part.config.audio_cross_attention:
+            options = {
+                "frame_index_embedding": recipe.task == "keyframe",
+                "generator": generator_at(recipe.loop.seed, 6),
+            }
+            return with_audio(part, audio_embed_dim=self.hidden_size("audio_encoder"), **options)
+        if name == "audio_encoder" and part.strides != EARS:
+            heads, state = part.config.num_attention_heads, invert_imagebind_audio(part.state_dict())
+            part = self.fitted[name] = read_imagebind(state, stride=EARS, num_attention_heads=heads)
+        return part
 
     def loss_options(self, parts: dict[str, Any]) -> dict[str, Any]:
         recipe = self.recipe

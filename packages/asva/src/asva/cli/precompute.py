@@ -1,4 +1,4 @@
-"""`asva data precompute`: latents and tokens of videos, computed once for all trainings."""
+"""`asva data precompute` and `asva data motion`: what trainings need of videos, computed once for all of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,38 @@ from asva.cli.terminal import print_json, table
 from asva_pipelines.notes import note
 
 OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
+
+
+def motion(
+    folder: Annotated[Path, typer.Argument(help="Dataset, or folder of videos.")],
+    raft: Annotated[Path, typer.Option(help="Weights of RAFT, such as raft-things.pth.")],
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Measure by RAFT how much every video moves, and store it beside the video, for --set data.motion_scores=beside.
+
+    KeyVID's published recipes learn from these scores. What is stored already stays. Needs asva-keyframe\\[raft].
+
+    Example:
+
+      asva data motion datasets/AVSync15 --raft raft-things.pth
+    """
+    from asva_pipelines.loading.load import choose_device
+    from asva_train.motion_scores import store_motion_scores
+
+    with Stages() as stages:
+
+        def on_video(done: int, total: int) -> None:
+            stages.stage("measuring motion", total)
+            stages.step(done)
+
+        failures = store_motion_scores(folder, raft, device=str(choose_device(device)), on_video=on_video)
+    for path, reason in failures:
+        note(f"{path}: {reason}")
+    if json:
+        print_json({"folder": folder, "failures": [{"path": path, "reason": reason} for path, reason in failures]})
+    else:
+        typer.echo(f"The scores are beside the videos in {folder}.")
 
 
 def precompute(

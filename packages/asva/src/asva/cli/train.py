@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asva.cli.options import parse_fields
+from asva.cli.options import Yes, parse_fields
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +27,7 @@ The other methods take what they do not train from a model that is there (`base`
 
     asva train avsyncd --folder runs/avsyncd
 
-    asva train assemble --folder runs/avsyncd --output runs/my-avsyncd --settings tiny-avsyncd
+    asva train assemble --folder runs/avsyncd --output runs/my-avsyncd
 
 Each writes its checkpoints and log to FOLDER/training/<part> and its weights to FOLDER when it is done. Several
 processes: torchrun --nproc-per-node 2 -m asva train ...""",
@@ -60,13 +60,17 @@ def _train(
     steps: int | None,
     fields: list[str] | None,
     device: str,
+    yes: bool,
 ) -> None:
+    from asva.cli.models import agree
     from asva_train import Run, RunError, load_recipe, make_task
     from asva_train.checkpoint import checkpoints
+    from asva_train.diffusion_task import fetch_base
 
     resolved = load_recipe(recipe, _overrides(data, steps, fields))
     if resolved.task != task:
         raise RunError(f"`--recipe` must be a recipe for {task}, got one for {resolved.task}.")
+    fetch_base(resolved, lambda plan: agree(plan, yes=yes), cpu=device == "cpu")
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(make_task(resolved, folder), folder, device=device)
     if resume:
@@ -109,8 +113,9 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
         steps: Steps = None,
         fields: Set = None,
         device: Device = "auto",
+        yes: Yes = False,
     ) -> None:
-        _train(task, recipe, folder, data, resume, steps, fields, device)
+        _train(task, recipe, folder, data, resume, steps, fields, device, yes)
 
 
 for _task, _recipe, _help in (
@@ -168,14 +173,16 @@ def assemble(
     folder: Folder,
     output: Annotated[Path, typer.Option(help="Folder to write, for --model of asva sample.")],
     settings: Annotated[
-        str, typer.Option(help="How it samples: tiny, tiny-avsyncd, tiny-i2vd, tiny-audio-window, tiny-mtv, or a YAML.")
-    ] = "tiny",
-    base: Annotated[str | None, typer.Option(help="Model whose parts are taken where FOLDER has none.")] = None,
+        str | None, typer.Option(help="How it samples: a name or a YAML file, in place of what the recipes say.")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="Model for what FOLDER lacks, in place of the recipes'.")] = None,
     fields: Annotated[list[str] | None, typer.Option("--set", help="Any of the settings: --set radius=2")] = None,
 ) -> None:
     """Put the trained parts together into a model that asva sample loads.
 
-    Size, frame rate, radius and whatever else the training has decided are taken from it; --set overrules them.
+    What the recipes do not train comes from where the training had it, and the model samples as they say: a published
+    recipe's as published. Size, frame rate, radius and whatever else the training has decided are taken from it; --set
+    overrules them.
     """
     from asva_pipelines.notes import note
     from asva_train.assemble import assemble as put_together

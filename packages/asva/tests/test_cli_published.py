@@ -1,0 +1,211 @@
+"""Published recipes in small sizes, from the files of a dataset to a video, through the command line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from asva_data import SyntheticWorld, read_video, write_video
+
+SIZE = {"data.height": 16, "data.width": 16, "data.workers": 0}
+LOOP = {"loop.batch_size": 1, "loop.gradient_accumulation_steps": 1, "loop.mixed_precision": "no"}
+EARS = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Two videos to train on and one that no training may see, in AVSync15's layout."""
+    home = tmp_path_factory.mktemp("AVSync15")
+    world = SyntheticWorld(seed=0, size=32, num_frames=49, fps=24.0)
+    for number in range(3):
+        clip, path = world[number], home / "videos" / "a_bell" / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, clip.frames, fps=24, waveform=clip.waveform, sample_rate=16000)
+        np.save(path.with_suffix(".npy"), clip.motion_score[: len(clip.frames) - 1])
+    (home / "train.txt").write_text("a_bell/0.mp4\na_bell/2.mp4\n", encoding="utf-8")
+    (home / "test.txt").write_text("a_bell/1.mp4\n", encoding="utf-8")
+    return home
+
+
+@pytest.fixture(scope="module")
+def ears(tmp_path_factory):
+    """ImageBind's ears as `asva models convert` writes them."""
+    from asva_audio import ImageBindAudioEncoder
+
+    folder = tmp_path_factory.mktemp("ears") / "imagebind"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        ImageBindAudioEncoder(**EARS, stride=(10, 10), num_frames=204).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def train(asva, dataset):
+    """``train("keyframe", "keyvid-keyframe", folder, base=...)`` in one step of a small size."""
+
+    def run(task, recipe, folder, **fields):
+        words = [f"{name}={json.dumps(value)}" for name, value in (SIZE | LOOP | fields).items()]
+        ran = asva("train", task, "--recipe", recipe, "--folder", folder, "--data", dataset, "--steps", 1,
+                   "--device", "cpu", *(word for pair in words for word in ("--set", pair)))  # fmt: skip
+        assert ran.code == 0, ran.err
+        assert "2 videos of" in ran.err and "train.txt; 1 others of the folder are left out" in ran.err
+        return ran
+
+    return run
+
+
+@pytest.fixture
+def assembled(asva, dataset, tmp_path):
+    """``assembled(folder, *words)``: what `assemble` wrote, and the video that it makes of a test video."""
+
+    def put(folder, *words, steps=("--steps", 2)):
+        model, test = tmp_path / "model", dataset / "videos" / "a_bell" / "1.mp4"
+        ran = asva("train", "assemble", "--folder", folder, "--output", model, *words)
+        assert ran.code == 0, ran.err
+        made = tmp_path / "made.mp4"
+        ran = asva("sample", "--model", model, "--image", test, "--audio", test, "--output", made, "--duration", 2,
+                   "--device", "cpu", *steps)  # fmt: skip
+        assert ran.code == 0, ran.err
+        return model, json.loads((model / "model_index.json").read_text(encoding="utf-8")), read_video(made)
+
+    return put
+
+
+def weights(folder):
+    """The weights of a part by name; CLIP's have a prefix in files from before transformers 5."""
+    from safetensors.torch import load_file
+
+    found = {name: value for path in sorted(folder.glob("*.safetensors")) for name, value in load_file(path).items()}
+    return {name.removeprefix("text_model."): value for name, value in found.items()}
+
+
+def same_part(name, model, other, called=None):
+    """Whether two folders hold the same weights of a part, but for the half precision of the first."""
+    ours, theirs = weights(model / name), weights(other / (called or name))
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k].to(ours[k].dtype)) for k in ours)
+
+
+def assert_scheduler(model, wanted):
+    """The stored scheduler is that one."""
+    stored = json.loads((model / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    assert stored["_class_name"] == type(wanted).__name__
+    assert {name: stored[name] for name in wanted.config if not name.startswith("_")} == {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in wanted.config.items()
+        if not name.startswith("_")
+    }
+
+
+def assert_moves(video, num_frames):
+    """It has so many frames, which are not all the same."""
+    assert len(video.frames) == num_frames and (video.frames != video.frames[:1]).any()
+
+
+@pytest.fixture(scope="module")
+def dynamicrafter(method_model, tmp_path_factory):
+    """DynamiCrafter as it is converted, with a projector for 16 frames as the released one has."""
+    from asva_unet import ImageResampler
+
+    folder = tmp_path_factory.mktemp("base") / "dynamicrafter"
+    shutil.copytree(method_model("dynamicrafter"), folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        ImageResampler(16, 2, dim=16, embedding_dim=16, output_dim=16, depth=1, heads=2, dim_head=8).save_pretrained(
+            folder / "image_projector"
+        )
+    return folder
+
+
+def test_keyvid(train, assembled, dynamicrafter, ears, tmp_path):
+    """Both stages in one folder, from DynamiCrafter and ImageBind; each keeps the projector that it trained."""
+    from asva_pipelines.keyvid.released import RELEASED_SETTINGS
+    from asva_unet import make_scheduler
+
+    folder, start = tmp_path / "runs", {"base": str(dynamicrafter), "init.audio_encoder": str(ears)}
+    small = {"model.audio_encoder": EARS | {"num_frames": 198, "stride": [4, 4], "class_token": False}}
+    train("localizer", "keyvid-localizer", folder, init=str(ears), **small)
+    learned, told = weights(folder / "localizer"), weights(ears)
+    for name in ("patch.weight", "blocks.0.attention.to_qkv.weight"):
+        assert 0 < (learned[f"encoder.{name}"] - told[name]).abs().max() < 1e-4
+    assert learned["encoder.positions"].shape[1] == 29 * 46
+    train("keyframe", "keyvid-keyframe", folder, **start)
+    train("interp", "keyvid-interp", folder, **start)
+    model, index, video = assembled(folder, steps=("--steps", 2, "--interp-steps", 2))
+    wanted = RELEASED_SETTINGS | {"height": 16, "width": 16, "num_frames": 48}
+    assert {name: index[name] for name in wanted} == wanted
+    assert_scheduler(model, make_scheduler("ddim", dynamic_rescale=True))
+    for name in ("vae", "text_encoder", "image_encoder"):
+        assert same_part(name, model, dynamicrafter), name
+    for name in ("image_projector", "interp_image_projector", "keyframe_unet", "interp_unet", "localizer"):
+        assert same_part(name, model, folder), name
+    assert not same_part("interp_image_projector", model, folder, "image_projector")
+    heard = weights(model / "audio_encoder")
+    assert heard["positions"].shape[1] == 1 + 12 * 48 and torch.equal(
+        heard["patch.weight"], told["patch.weight"].half()
+    )
+    assert_moves(video, 48)
+
+
+def test_keyvid_on_uniform_frames(train, assembled, dynamicrafter, ears, tmp_path):
+    """Table 2: no localizer is needed, keyframes stand at equal distances."""
+    folder, start = tmp_path / "runs", {"base": str(dynamicrafter), "init.audio_encoder": str(ears)}
+    train("keyframe", "keyvid-uniform-keyframe", folder, **start)
+    train("interp", "keyvid-uniform-interp", folder, **start)
+    _, index, video = assembled(folder, steps=("--steps", 2, "--interp-steps", 2))
+    assert index["selection"] == "uniform" and index["num_inference_steps"] == 90 and index["localizer"] == [None, None]
+    made = json.loads((tmp_path / "made.json").read_text(encoding="utf-8"))
+    assert made["keyframes"]["seconds"] == pytest.approx([frame / 24 for frame in range(0, 48, 4)], abs=1e-3)
+    assert_moves(video, 48)
+
+
+@pytest.mark.parametrize("method", ["avsyncd", "i2vd"])
+def test_avsyncd(train, assembled, method_model, ears, tmp_path, method):
+    from asva_pipelines.avsyncd.released import RELEASED_SETTINGS
+    from asva_unet import AVSyncDPNDMScheduler
+
+    folder, base = tmp_path / "runs", method_model("aadiff")  # Stable Diffusion
+    train(method, method, folder, base=str(base), **{"init.audio_encoder": str(ears)} if method == "avsyncd" else {})
+    model, index, video = assembled(folder)
+    wanted = RELEASED_SETTINGS | {"height": 16, "width": 16}
+    assert {name: index[name] for name in wanted} == wanted
+    assert_scheduler(
+        model,
+        AVSyncDPNDMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+        ),
+    )
+    assert same_part("vae", model, base) and same_part("text_encoder", model, base)
+    assert index["audio_encoder"] == [None, None] or same_part("audio_encoder", model, ears.parent, ears.name)
+    assert_moves(video, 12)
+
+
+def test_audio_window(train, assembled, asva, dynamicrafter, ears, tmp_path):
+    """Much data first, then one clip of each class on the model that came of it."""
+    from asva_audio import BEATsEncoder
+    from asva_unet import make_scheduler
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        beats = BEATsEncoder(**EARS, embed_dim=16, intermediate_size=32, conv_pos=8, conv_pos_groups=2)
+        beats.save_pretrained(tmp_path / "beats")
+    taps = {"taps": {"imagebind": [0], "beats": [0]}}
+    given = {"init.imagebind": str(ears), "init.beats": str(tmp_path / "beats")}
+    train("audio-window", "audio-window-pretrain", tmp_path / "first", base=str(dynamicrafter), **given, **taps)
+    ran = asva("train", "assemble", "--folder", tmp_path / "first", "--output", tmp_path / "pretrained")
+    assert ran.code == 0, ran.err
+    more = {"base": str(tmp_path / "pretrained"), "data.shots": 1, **taps}
+    train("audio-window", "audio-window-finetune", tmp_path / "second", **more)
+    model, index, video = assembled(tmp_path / "second")
+    wanted = {"num_inference_steps": 20, "eta": 0.0, "text_guidance_scale": 2.0, "image_guidance_scale": 2.0,
+              "audio_guidance_scale": 4.0, "guidance_rescale": 0.0, "radius": 1.5, "dynamic_rescale": True,
+              "num_frames": 12, "fps": 6, "height": 16, "width": 16}  # fmt: skip
+    assert {name: index[name] for name in wanted} == wanted
+    assert_scheduler(model, make_scheduler("ddim", dynamic_rescale=True))
+    assert same_part("imagebind", model, ears.parent, ears.name) and same_part("beats", model, tmp_path)
+    for name in ("vae", "text_encoder", "image_encoder"):
+        assert same_part(name, model, dynamicrafter), name
+    assert same_part("taps", model, tmp_path / "second")
+    assert not same_part("taps", model, tmp_path / "first")
+    assert_moves(video, 12)
