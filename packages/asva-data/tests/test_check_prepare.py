@@ -80,6 +80,20 @@ def test_the_draw_of_the_test_keeps_parts_of_a_video_together(raw, tmp_path):
     assert sorted(map(len, done.videos.values())) == [0, 3]
 
 
+@pytest.mark.parametrize(("share", "counts"), [(0.25, [3, 1, 1, 0]), (0.0, [0, 0, 0, 0]), (1.0, [12, 4, 2, 1])])
+def test_the_draw_is_exact_in_each_class(raw, tmp_path, monkeypatch, share, counts):
+    monkeypatch.setattr("asva_data.prepare._make", lambda item, found, target: True)
+    names = dict(zip("abcd", (12, 4, 2, 1), strict=True))
+    wanted = [Wanted(f"{label}{number}", label=label) for label, count in names.items() for number in range(count)]
+    done, other = (
+        prepare_dataset(wanted, raw, tmp_path / f"out{seed}", test_share=share, seed=seed) for seed in (0, 1)
+    )
+    for label, count in zip(names, counts, strict=True):
+        assert sum(name.startswith(label) for name in done.videos["test"]) == count
+    assert len(done.videos["train"]) == sum(names.values()) - sum(counts)
+    assert (done.videos["test"] == other.videos["test"]) == (share in (0.0, 1.0))
+
+
 def test_tables(tmp_path):
     (tmp_path / "a.csv").write_text("id,start,end,label,path\nabc,1,2.5,dog,\n,,,,x/y.mp4\n", encoding="utf-8")
     assert read_wanted(tmp_path / "a.csv") == [Wanted("abc", 1.0, 2.5, "dog"), Wanted("y", path="x/y.mp4")]

@@ -101,7 +101,9 @@ def prepare(
         ),
     ] = None,
     layout: Annotated[LayoutName, typer.Option(help="Form to write.")] = LayoutName.avsync15,
-    test_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of videos that go to the test.")] = 0.1,
+    test_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of each class that goes to the test.")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another draw of the test.")] = 0,
     json: Json = False,
 ) -> None:
