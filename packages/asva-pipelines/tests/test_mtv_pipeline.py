@@ -234,3 +234,34 @@ def test_captions_of_the_world_follow_the_template():
     for index in range(6):
         caption = TrackWorld(0, absent=0.5).caption_of(index)
         assert MTVPrompt.parse(caption).format() == caption
+
+
+def test_a_second_voice_is_heard_by_a_model_that_knows_two(make_pipeline):
+    from asva_dit.training import second_speaker
+
+    made = make_pipeline("mtv")
+    first, second = noise(seed=1), noise(seed=2)
+    with pytest.raises(ValueError, match="`speech2` must not be given to a model of one speaker"):
+        made("a drum", speech=first, speech2=second)
+    two = type(made)(**made.components | {"transformer": second_speaker(made.transformer)}, **_settings(made))
+
+    def frames(**sounds):
+        return two("a drum", **sounds, generator=seeded())
+
+    alone, both, again = frames(speech=first), frames(speech=first, speech2=second), frames(speech=first, speech2=first)
+    assert (alone.frames != both.frames).any() and (both.frames != again.frames).any()
+    np.testing.assert_allclose(
+        both.waveform, (first.waveform + second.waveform)[:, : both.waveform.shape[1]], atol=1e-6
+    )
+    mixed = Audio(first.waveform + second.waveform + noise(seed=3).waveform, RATE)
+    rest = frames(audio=mixed, speech=first, speech2=second)
+    given = frames(speech=first, speech2=second, effects=noise(seed=3))
+    assert np.abs(rest.frames.astype(int) - given.frames).max() <= 1
+    with pytest.raises(ValueError, match="`speech` must be given beside `speech2`"):
+        frames(speech2=second)
+
+
+def _settings(pipeline):
+    return {
+        name: value for name, value in pipeline.config.items() if name not in pipeline.components and name[0] != "_"
+    }

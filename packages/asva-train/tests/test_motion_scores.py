@@ -9,8 +9,8 @@ pytest.importorskip("torchvision", reason="needs the extra asva-keyframe[raft]")
 from asva_data import SyntheticWorld, write_video
 from asva_keyframe import load_raft, motion_curve
 from asva_train import load_recipe
+from asva_train.beside import store_motion_scores
 from asva_train.clips import clip_source
-from asva_train.motion_scores import store_motion_scores
 
 
 @pytest.fixture

@@ -236,6 +236,56 @@ def test_a_second_speaker_starts_as_the_first(trained):
     assert not any(parameter.is_meta for parameter in two.parameters())
 
 
+def test_stored_tracks_and_a_second_voice_are_heard(trained, tmp_path):
+    """The tracks of a folder's sounds lie beside its videos, and a second person's voice with them."""
+    from asva_audio import Audio, write_sound
+    from asva_data import write_video
+    from asva_train.beside import store_stems
+
+    clip = make_task(recipe_of(), trained).source[0]
+    home = tmp_path / "videos" / "a_stage"
+    home.mkdir(parents=True)
+    longer = {"frames": np.tile(clip.frames, (2, 1, 1, 1)), "waveform": np.tile(clip.waveform[None], 2)}
+    write_video(home / "0.mkv", **longer, fps=24, sample_rate=16000)
+    data = {"kind": "folder", "root": str(tmp_path / "videos"), "stems": "beside", "framing": "inference"}
+    fields = {f"data.{name}": value for name, value in data.items()}
+    with pytest.raises(ValueError, match=r"`data.stems` must hold .*got no speech.wav in .* `asva data stems`"):
+        make_task(load_recipe("tiny-mtv", deepcopy(SMALL) | fields), trained)
+    assert store_stems(tmp_path / "videos") == [] and (home / "0" / "stems.json").is_file()
+    one = make_task(load_recipe("tiny-mtv", deepcopy(SMALL) | fields), trained)
+    for index in range(3):  # the piece of the tracks is that of the sound
+        np.testing.assert_allclose(one.source[index].stems.sum(0), one.source[index].waveform, atol=2e-3)
+    fields |= {"data.voices": 2, "control.num_speakers": 2, "models": {}, "base": str(trained)}
+    two = make_task(load_recipe("tiny-mtv", deepcopy(SMALL) | fields), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"speech2.wav"):
+        batch_of(two, 0)
+    write_sound(home / "0" / "speech2.wav", Audio(torch.as_tensor(clip.stems[1:2]), 16000))
+    heard = two.module.audio(batch_of(two, 0)["stems"], 25)["speech_embeds"]
+    assert heard.shape[1] == 2 and not torch.equal(heard[:, 0], heard[:, 1]) and heard[:, 1].abs().sum() > 0
+    silent = two.module.audio(batch_of(two, 0)["stems"][:, :3], 25)["speech_embeds"]
+    assert torch.equal(silent[:, 0], heard[:, 0]) and (silent[:, 1] == 0).all()
+    assert torch.isfinite(two.module(batch_of(two, 0), generator_at(0))["loss"])
+
+
+def test_a_network_takes_sounds_apart(trained, monkeypatch):
+    from dataclasses import replace
+
+    from asva_audio import Stems
+    from asva_train import mtv_clips
+
+    asked = []
+
+    def network(weights):
+        asked.append(weights)
+        return lambda waveform, rate: Stems(0 * waveform, 0 * waveform, waveform, rate)
+
+    monkeypatch.setattr(mtv_clips, "_network", network)
+    task = make_task(recipe_of(stems="weights.th"), trained)
+    clip = replace(task.source[0], stems=None)
+    stems = task.view(clip, generator_at(0))["stems"]
+    assert [str(path) for path in asked] == ["weights.th"] and (stems[:2] == 0).all() and np.abs(stems[2]).max() > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

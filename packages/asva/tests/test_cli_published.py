@@ -209,3 +209,97 @@ def test_audio_window(train, assembled, asva, dynamicrafter, ears, tmp_path):
     assert same_part("taps", model, tmp_path / "second")
     assert not same_part("taps", model, tmp_path / "first")
     assert_moves(video, 12)
+
+
+@pytest.fixture(scope="module")
+def cogvideox(tmp_path_factory):
+    """CogVideoX's folder in small, with wav2vec 2.0 put beside its parts."""
+    from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+    from transformers import CLIPTokenizer, T5Config, T5EncoderModel, Wav2Vec2Config, Wav2Vec2Model
+
+    folder = tmp_path_factory.mktemp("base") / "CogVideoX-5b"
+    tokenizer = CLIPTokenizer().train_new_from_iterator(["a bell rings"], 300, show_progress=False)
+    tokenizer.model_max_length = 16
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        parts = {
+            "vae": AutoencoderKLCogVideoX(
+                down_block_types=("CogVideoXDownBlock3D",) * 4,
+                up_block_types=("CogVideoXUpBlock3D",) * 4,
+                block_out_channels=(8, 8, 8, 8),
+                latent_channels=4,
+                layers_per_block=1,
+                norm_num_groups=2,
+            ),
+            "text_encoder": T5EncoderModel(
+                T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+            ),
+            "transformer": CogVideoXTransformer3DModel(
+                num_attention_heads=2,
+                attention_head_dim=16,
+                in_channels=4,
+                out_channels=4,
+                time_embed_dim=16,
+                text_embed_dim=16,
+                num_layers=1,
+                sample_width=4,
+                sample_height=4,
+                max_text_seq_length=16,
+                use_rotary_positional_embeddings=True,
+            ),
+            "audio_encoder": Wav2Vec2Model(
+                Wav2Vec2Config(
+                    hidden_size=16,
+                    num_hidden_layers=2,
+                    num_attention_heads=2,
+                    intermediate_size=16,
+                    conv_dim=(8,) * 7,
+                    num_conv_pos_embeddings=4,
+                    num_conv_pos_embedding_groups=2,
+                )
+            ),
+            "tokenizer": tokenizer,
+        }
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+    return folder
+
+
+def test_mtv(train, asva, dataset, cogvideox, tmp_path):
+    """Five stages, each from the one before; the third tells two voices apart, which a model of it then speaks with."""
+    from asva_dit import make_scheduler
+    from asva_pipelines import load_pipeline
+    from asva_pipelines.mtv.released import RELEASED_SETTINGS
+
+    assert asva("data", "stems", dataset).code == 0
+    for tracks in (dataset / "videos" / "a_bell").glob("*/speech.wav"):
+        shutil.copy(tracks.with_name("effects.wav"), tracks.with_name("speech2.wav"))
+    small = {"audio_layers": 2, "audio_channels": 16, "audio_hidden_dim": 16, "audio_tokens": 2, "audio_dim": 16,
+             "interaction_layers": 1, "interaction_heads": 2}  # fmt: skip
+    size = {"data.height": 32, "data.width": 32, "data.num_frames": 9}
+    start = cogvideox / "transformer"
+    for stage in ("face", "single", "multiple", "sound-event", "mood"):
+        more = {"control": small} if stage == "face" else {}
+        folder = tmp_path / stage
+        train(
+            "mtv", f"mtv-{stage}", folder, base=str(cogvideox), **size, **more, **{"init.mtv_transformer": str(start)}
+        )
+        assert not same_part("mtv_transformer", folder, start.parent, start.name)
+        start = folder / "mtv_transformer"
+    model = tmp_path / "model"
+    ran = asva("train", "assemble", "--folder", tmp_path / "mood", "--output", model)
+    assert ran.code == 0, ran.err
+    index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+    wanted = RELEASED_SETTINGS | {"height": 32, "width": 32, "num_frames": 9, "prediction_type": "v_prediction"}
+    assert {name: index[name] for name in wanted} == wanted
+    assert_scheduler(model, make_scheduler())
+    for name in ("vae", "text_encoder", "audio_encoder"):
+        assert same_part(name, model, cogvideox), name
+    assert same_part("transformer", model, tmp_path / "mood", "mtv_transformer")
+    pipeline, home, videos = load_pipeline(model, device="cpu"), dataset / "videos" / "a_bell" / "1", []
+    for second in ("speech", "speech2"):
+        sounds = {"speech": home / "speech.wav", "speech2": home / f"{second}.wav", "music": home / "music.wav"}
+        generator = torch.Generator().manual_seed(0)
+        out = pipeline("a bell rings", **sounds, num_frames=12, num_inference_steps=2, generator=generator)
+        videos.append(out.frames)
+    assert videos[0].shape == (12, 32, 32, 3) and (videos[0] != videos[1]).any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,9 @@ def demix_file(
     return record
 
 
+_network = lru_cache(maxsize=1)(load_demucs)  # many files in turn are taken apart by one
+
+
 @contextmanager
 def _naming(argument: str) -> Generator[None]:
     """Let an error about a path say which one it was."""
@@ -94,7 +98,7 @@ def _demixer(
     if weights is None:
         return MaskDemixer()
     with _naming("weights"):
-        return load_demucs(weights)
+        return _network(weights)
 
 
 def _named(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asva_audio.levels import SILENCE, set_levels
 from asva_audio.mel import imagebind_mel
-from asva_audio.stems import Stems
+from asva_audio.stems import TRACKS, Stems
 from asva_audio.wav2vec import frame_windows, wav2vec_features
 
 SAMPLE_RATE = 16000
@@ -69,7 +69,7 @@ def hear_tracks(
 
     Args:
         encoder: ``LogMelFrames`` or transformers' ``Wav2Vec2Model``.
-        tracks: (b, s) mono sounds at 16 kHz by ``speech``, ``effects``, ``music``.
+        tracks: (b, s) mono sounds at 16 kHz by ``speech``, ``effects``, ``music`` and perhaps ``speech2``.
         num_frames: Frames of the clip.
         padded_frames: Frames that all windows need.
         fps: Frames per second.
@@ -81,6 +81,15 @@ def hear_tracks(
     }
 
 
-def level_tracks(stems: Stems) -> Stems:
-    """The tracks at MTV's peaks; crumbs that a demixer left in an empty one stay as quiet as they are."""
-    return set_levels(stems, silence=SILENCE)
+def level_voices(tracks: dict[str, Tensor]) -> dict[str, Tensor]:
+    """(1, s) tracks at 16 kHz at MTV's peaks; crumbs that a demixer left in an empty one stay as quiet as they are.
+
+    Args:
+        tracks: ``speech``, ``effects``, ``music`` and, of a second speaker, ``speech2``, who is as loud as the first.
+    """
+    second = tracks.get("speech2")
+    stems = [Stems(*(tracks[name] for name in TRACKS), SAMPLE_RATE)]
+    if second is not None:
+        stems.append(Stems(second, torch.zeros_like(second), torch.zeros_like(second), SAMPLE_RATE))
+    first, *others = (set_levels(each, silence=SILENCE) for each in stems)
+    return dict(first.items()) | ({} if second is None else {"speech2": others[0].speech})

@@ -59,9 +59,7 @@ class MTVStage:
         if heard is None:
             return
         cut = {name: track[:, window[0] : window[1]].to(clean.device, self.dtype) for name, track in heard.items()}
-        if self.transformer.config.num_speakers > 1:
-            speech = cut["speech_embeds"]
-            cut["speech_embeds"] = torch.stack([speech, torch.zeros_like(speech)], dim=1)
+        cut = all_speakers(cut, self.transformer.config.num_speakers)
         self.heard["given"] = self.transformer.encode_audio(**cut)
         if self.guidance.silence == "zeros":
             nothing = {name: torch.zeros_like(track) for name, track in cut.items()}
@@ -94,6 +92,26 @@ class MTVStage:
         """The velocity that a prediction of the clean latents stands for."""
         level = self.scheduler.alphas_cumprod.to(sample.device)[timestep].view(-1, 1, 1, 1, 1).float()
         return (level.sqrt() * sample - clean) / (1 - level).clamp(min=1e-8).sqrt()
+
+
+def all_speakers(tracks: dict[str, Tensor], num_speakers: int) -> dict[str, Tensor]:
+    """Features of the tracks as a transformer takes them: both voices in one, ``speech_embeds`` (b, 2, t, ...).
+
+    Args:
+        tracks: (b, t, ...) by ``speech_embeds`` and so on; without ``speech2_embeds`` the second says nothing.
+        num_speakers: Of the transformer.
+
+    Raises:
+        ValueError: If there is a second voice and the transformer knows one alone.
+    """
+    rest = {name: track for name, track in tracks.items() if name != "speech2_embeds"}
+    if num_speakers == 1:
+        if len(rest) < len(tracks):
+            raise ValueError("`speech2` must not be given to a model of one speaker; another checkpoint knows two.")
+        return rest
+    speech = rest["speech_embeds"]
+    second = tracks.get("speech2_embeds", torch.zeros_like(speech))
+    return rest | {"speech_embeds": torch.stack([speech, second], dim=1)}
 
 
 def _wake(network: Any) -> None:

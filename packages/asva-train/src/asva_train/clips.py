@@ -1,6 +1,7 @@
 """Clips of a training, from the synthetic world or from a folder of videos with sound."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from asva_data.synthetic.catalogue import CLASSES
 from asva_keyframe import motion_curve
 from asva_train.draws import generator_at
 from asva_train.fields import DataRecipe
-from asva_train.mtv_clips import TrackClips
+from asva_train.mtv_clips import TrackClips, read_stems, stems_folder
 from asva_train.shots import choose_shots, draw_shots, endless_draws, epoch_place
 from asva_train.sound_noise import NoisySounds
 from asva_train.stored_clips import StoredClips
@@ -91,6 +92,8 @@ class FolderClips:
             chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
             self.folder.entries = [self.folder.entries[place] for place in chosen]
         self.num_clips = len(self.folder)
+        for entry in self.folder.entries if recipe.stems else ():
+            stems_folder(entry.path, self.folder.root, recipe.stems)  # raises where there are none
 
     def __getitem__(self, index: int) -> TrainingClip:
         epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
@@ -104,7 +107,10 @@ class FolderClips:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
         score = sample.get("motion_score")
         pairs = motion_curve(frames) if score is None else score[1:].numpy()
-        class_index = self.class_names.index(sample["class_name"])
+        class_index, stems = self.class_names.index(sample["class_name"]), None
+        if self.recipe.stems:
+            home = stems_folder(Path(sample["path"]), self.folder.root, self.recipe.stems)
+            stems = read_stems(home, sample["start"], self.folder.duration, self.recipe.voices)
         return TrainingClip(
             frames=frames,
             waveform=sample["waveform"][0].numpy(),
@@ -113,6 +119,7 @@ class FolderClips:
             class_index=class_index,
             moving=np.ones(frames.shape[:3], bool),
             visible=(class_index,),
+            stems=stems,
         )
 
     def class_at(self, index: int) -> int:

@@ -26,6 +26,9 @@ class DataRecipe:
         captions: ``"folder"`` (the class in words), ``"txt"`` beside each video, or a table, see
             :class:`asva_data.VideoFolder`.
         motion_scores: ``"beside"``, or a folder, of stored motion scores; optical flow of each clip if none.
+        stems: ``"beside"``, or a folder, of the stored tracks of each video's sound (MTV): ``speech.wav``,
+            ``effects.wav``, ``music.wav`` in a folder of the video's name, as ``asva data stems`` writes them.
+        voices: 2 if there is a ``speech2.wav`` too, of a second person.
         seed: Seed of the synthetic world, or of the random crops of a folder.
         height: Height of the frames in pixels.
         width: Width of the frames in pixels.
@@ -51,6 +54,8 @@ class DataRecipe:
     split: Split = "train"
     captions: str = "folder"
     motion_scores: Path | None = None
+    stems: str | None = None
+    voices: Literal[1, 2] = 1
     seed: int = 0
     height: int = 64
     width: int = 64

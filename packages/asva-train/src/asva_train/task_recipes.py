@@ -175,7 +175,8 @@ class MTVRecipe(DenoiserRecipe, MTVSettings):
             ``"everything"``.
         snr_shift_scale: 1 for a base of 5 billion weights, 3 for one of 2 billion.
         tracks: ``"separate"``, or ``"mix"``, an ablation: every track is the whole sound.
-        stems: How the sounds of a folder are taken apart: by ``"masks"``, approximately.
+        stems: How sounds are taken apart whose tracks are not stored (``data.stems``): by ``"masks"``, approximately,
+            or by a network, the path of its HTDemucs checkpoint.
     """
 
     task: Literal["mtv"]
@@ -185,7 +186,7 @@ class MTVRecipe(DenoiserRecipe, MTVSettings):
     frame_masks: dict[str, Share] = field(default_factory=dict)
     snr_shift_scale: float = 1.0
     tracks: Literal["separate", "mix"] = "separate"
-    stems: Literal["masks"] = "masks"
+    stems: Literal["masks"] | Path = "masks"
 
 
 @strict

@@ -21,7 +21,7 @@ class TrainingClip:
         class_index: Index of the sound's class, -1 if it is not known.
         moving: (t, h, w) bool, pixels of moving objects; all true if it is not known.
         visible: Indices of the classes that can be seen.
-        stems: (3, s) speech, effects and music, where they are known (MTV).
+        stems: (3, s) speech, effects and music, where they are known (MTV); (4, s) with a second voice.
     """
 
     frames: np.ndarray

@@ -13,7 +13,7 @@ METHOD = Method(
     pipeline="asva_pipelines.mtv.pipeline:MTVPipeline",
     stages=ONE_STAGE,
     options=options("--steps", "--guidance", "--text-guidance")
-    | {name: () for name in ("--speech", "--effects", "--music", "--demix", "--frame")}
+    | {name: () for name in ("--speech", "--speech2", "--effects", "--music", "--demix", "--frame")}
     | PROMPTS,
     models=(
         NamedModel(

@@ -130,6 +130,7 @@ class MTVPipeline(VideoPipeline):
         speech: Any = None,
         effects: Any = None,
         music: Any = None,
+        speech2: Any = None,
         image: Any = None,
         frames: Mapping[float, Any] | Sequence[Mapping[float, Any] | None] | None = None,
         demixer: Any = None,
@@ -144,6 +145,7 @@ class MTVPipeline(VideoPipeline):
             audio: The mix: a path, an :class:`asva_audio.Audio`, samples (s,) or (c, s); or a list.
             speech, effects, music: Tracks, each as `audio`. With `audio` too, what they leave of it goes to a track
                 that is not given, or to the effects; without, tracks that are not given are silent.
+            speech2: Voice of a second speaker, of a model that knows two; `speech` is then the first one's.
             image: First frame: a path, a PIL image, uint8 (h, w, 3), or a float (3, h, w) tensor in [-1, 1]; or a list.
             frames: Pictures by their seconds, anywhere in the clip; or a list of such.
             demixer: Takes a mix apart, see :class:`asva_audio.Demixer`; masks by default, which are approximate.
@@ -161,15 +163,17 @@ class MTVPipeline(VideoPipeline):
         settings = MTVSampling.of(self, arguments)
         plan = plan_windows(settings.num_frames, self.config.num_frames, self.config.overlap, planner=settings.planner)
         guidance = MTVGuidance(settings.text_guidance_scale, settings.audio_guidance_scale, settings.silence)
-        mixes, speeches, strikes, chords, images, given, prompts, single = as_batch(
-            audio=audio, speech=speech, effects=effects, music=music, image=image, frames=frames, prompt=prompt
+        mixes, *parts, images, given, prompts, single = as_batch(
+            audio=audio,
+            **{"speech": speech, "effects": effects, "music": music, "speech2": speech2},
+            **{"image": image, "frames": frames, "prompt": prompt},
         )
         size = (settings.height, settings.width)
         self._check(settings, plan, len(prompts))
         seconds = settings.num_frames / self.config.fps
         tracks = [
-            read_tracks(mix, dict(zip(TRACKS, parts, strict=True)), sample_rate, demixer)
-            for mix, *parts in zip(mixes, speeches, strikes, chords, strict=True)
+            read_tracks(mix, dict(zip((*TRACKS, "speech2"), tracks, strict=True)), sample_rate, demixer)
+            for mix, *tracks in zip(mixes, *parts, strict=True)
         ]
         if None in tracks and any(tracks):
             raise ValueError("`audio` must be given for every sample or for none, got some of each.")
@@ -227,7 +231,11 @@ class MTVPipeline(VideoPipeline):
     def _hear(self, tracks: list[Tracks], settings: MTVSampling, plan: WindowPlan, seconds: float) -> dict[str, Tensor]:
         """Features of all clips around every frame that a window has."""
         mono = [entry.mono(seconds) for entry in tracks]
-        sounds = {name: torch.cat([entry[name] for entry in mono]).to(self._execution_device) for name in TRACKS}
+        names = dict.fromkeys(name for entry in mono for name in entry)
+        nothing = torch.zeros_like(mono[0]["speech"])
+        sounds = {
+            name: torch.cat([entry.get(name, nothing) for entry in mono]).to(self._execution_device) for name in names
+        }
         padded = max(plan.padded_frames, plan.windows[-1][1])
         window = self.transformer.config.audio_window
         return hear_tracks(self.audio_encoder, sounds, settings.num_frames, padded, fps=self.config.fps, window=window)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from asva_audio import Audio, Demixer, GivenStems, MaskDemixer, Stems, fit, load_audio, resample
-from asva_audio.mtv_features import SAMPLE_RATE, level_tracks
+from asva_audio.mtv_features import SAMPLE_RATE, level_voices
 from asva_pipelines.inputs import _samples
 
 
@@ -20,23 +20,26 @@ class Tracks:
     Attributes:
         stems: The tracks.
         how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"`` or a demixer's name.
+        second: (c, s) voice of a second speaker, who is not in the stems, at their rate.
     """
 
     stems: Stems
     how: str
+    second: Tensor | None = None
 
     def mono(self, seconds: float) -> dict[str, Tensor]:
         """(1, s) of each track as MTV hears it: mono, 16 kHz, at its peak, cut or padded to the seconds."""
-        stems = self.stems
-        heard = {}
-        for name, waveform in stems.items():
-            one = resample(waveform.mean(0, keepdim=True), stems.sample_rate, SAMPLE_RATE)
-            heard[name] = fit(Audio(one, SAMPLE_RATE), seconds).waveform
-        return {name: sound for name, sound in level_tracks(Stems(**heard, sample_rate=SAMPLE_RATE)).items()}
+        rate = self.stems.sample_rate
+        heard = {
+            name: fit(Audio(resample(waveform.mean(0, keepdim=True), rate, SAMPLE_RATE), SAMPLE_RATE), seconds).waveform
+            for name, waveform in (*self.stems.items(), *([] if self.second is None else [("speech2", self.second)]))
+        }
+        return level_voices(heard)
 
     def mix(self, seconds: float) -> Tensor:
         """(c, s) the sound of the video, cut or padded to the seconds."""
-        return fit(Audio(self.stems.mix, self.stems.sample_rate), seconds).waveform
+        whole = self.stems.mix if self.second is None else self.stems.mix + self.second
+        return fit(Audio(whole, self.stems.sample_rate), seconds).waveform
 
 
 def read_tracks(
@@ -46,7 +49,8 @@ def read_tracks(
 
     Args:
         audio: The mix: a path, an :class:`asva_audio.Audio`, or samples (s,) or (c, s); or None.
-        given: Tracks by name, each as `audio`; those that are None are not known.
+        given: Tracks by name, each as `audio`, a second speaker's voice as ``speech2``; those that are None are not
+            known.
         sample_rate: Of samples in hertz.
         demixer: Takes the mix apart where no track is given; masks by default.
 
@@ -60,6 +64,20 @@ def read_tracks(
                 sounds[name] = _read(sound, sample_rate)
             except ValueError as error:
                 raise type(error)(str(error).replace("`audio`", f"`{name}`").replace("`path`", f"`{name}`")) from error
+    second = sounds.pop("speech2", None)
+    if second is None:
+        return _tracks(audio, sounds, sample_rate, demixer)
+    if "speech" not in sounds:
+        raise ValueError("`speech` must be given beside `speech2`, the voice of the first speaker, got none.")
+    Stems.of(speech=sounds["speech"], effects=second)  # says how they differ
+    if audio is not None:
+        mix = _read(audio, sample_rate)
+        Stems.of(speech=second, effects=mix)
+        audio = Audio(mix.waveform - second.waveform, mix.sample_rate)
+    return replace(_tracks(audio, sounds, sample_rate, demixer), second=second.waveform)
+
+
+def _tracks(audio: Any, sounds: dict[str, Audio], sample_rate: int | None, demixer: Demixer | None) -> Tracks | None:
     if audio is None:
         return Tracks(Stems.of(**sounds), "given") if sounds else None
     mix = _read(audio, sample_rate)

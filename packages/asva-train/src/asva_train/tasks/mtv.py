@@ -17,12 +17,13 @@ from asva_dit.losses import MTVClips, MTVLoss, moving_cells
 from asva_dit.masks import draw_masks
 from asva_dit.pixels import decode_video, encode_video
 from asva_dit.prompt import prompt_embeds
+from asva_dit.stage import all_speakers
 from asva_dit.training import second_speaker
 from asva_pipelines.mtv.parts import part_class, read_part
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
-from asva_train.mtv_clips import TRACKS, mtv_view
+from asva_train.mtv_clips import mtv_view, named_tracks
 from asva_train.run_order import collate
 from asva_train.task_recipes import MTVRecipe
 from asva_unet.losses import LearningParts
@@ -47,14 +48,11 @@ class MTVModule(LearningParts):
 
     @torch.no_grad()
     def audio(self, stems: Tensor, num_frames: int) -> dict[str, Tensor]:
-        """Features of each track of (b, 3, s) stems; a second speaker says nothing."""
-        tracks = dict(zip(TRACKS, stems.unbind(1), strict=True))
+        """Features of each track of (b, 3, s) stems, or (b, 4, s) with a second voice, which else says nothing."""
+        tracks = named_tracks(stems.unbind(1))
         config, fps, ear = self.unet.config, self.recipe.data.fps, self.part("audio_encoder")
         heard = hear_tracks(ear, tracks, num_frames, num_frames, fps=fps, window=config.audio_window)
-        if config.num_speakers > 1:
-            speech = heard["speech_embeds"]
-            heard["speech_embeds"] = torch.stack([speech, torch.zeros_like(speech)], dim=1)
-        return heard
+        return all_speakers(heard, config.num_speakers)
 
     def clips(self, batch: dict) -> MTVClips:
         """A batch as the transformer sees it."""
@@ -88,7 +86,7 @@ class MTVTask(DenoisingTask):
         super().__init__(recipe, folder)
 
     def make_view(self) -> Callable[..., dict]:
-        return partial(mtv_view, tracks=self.recipe.tracks)
+        return partial(mtv_view, tracks=self.recipe.tracks, demixer=self.recipe.stems)
 
     def make_loss(self, parts: dict[str, Any]) -> LearningParts:
         return MTVModule(self.recipe, parts, self.tokenizer, self.learning())

@@ -9,7 +9,7 @@ import typer
 
 from asva.cli.datasets import check, prepare, split
 from asva.cli.options import Json, Seed
-from asva.cli.precompute import motion, precompute
+from asva.cli.precompute import motion, precompute, stems
 from asva.cli.progress import ShownStages as Stages
 from asva.cli.reviewing import report, review
 from asva.cli.terminal import print_json
@@ -54,6 +54,7 @@ data_app.command(no_args_is_help=True)(check)
 data_app.command(no_args_is_help=True)(prepare)
 data_app.command(no_args_is_help=True)(split)
 data_app.command(no_args_is_help=True)(motion)
+data_app.command(no_args_is_help=True)(stems)
 data_app.command(no_args_is_help=True)(precompute)
 data_app.command(no_args_is_help=True)(report)
 data_app.command(no_args_is_help=True)(review)

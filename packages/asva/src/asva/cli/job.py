@@ -26,7 +26,7 @@ def read_job(given: SampleOptions) -> Job:
         ValueError: If one that is more than a word cannot be read.
     """
     _check_together(given)
-    tracks = {"speech": given.speech, "effects": given.effects, "music": given.music}
+    tracks = {name: getattr(given, name) for name in ("speech", "speech2", "effects", "music")}
     request = Request(
         image=given.image,
         image_model=given.image_model,

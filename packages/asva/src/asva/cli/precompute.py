@@ -1,7 +1,8 @@
-"""`asva data precompute` and `asva data motion`: what trainings need of videos, computed once for all of them."""
+"""`asva data precompute`, `motion` and `stems`: what trainings need of videos, computed once for all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from asva.cli.options import Device, Gpus, Json, Model, RayAddress, Workers, Yes, parse_fields
 from asva.cli.progress import ShownStages as Stages
 from asva.cli.terminal import print_json, table
+from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
 OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
@@ -31,21 +33,57 @@ def motion(
       asva data motion datasets/AVSync15 --raft raft-things.pth
     """
     from asva_pipelines.loading.load import choose_device
-    from asva_train.motion_scores import store_motion_scores
+    from asva_train.beside import store_motion_scores
 
     with Stages() as stages:
+        failures = store_motion_scores(
+            folder, raft, device=str(choose_device(device)), on_video=_shown(stages, "measuring motion")
+        )
+    _stored(folder, "scores", failures, json)
 
-        def on_video(done: int, total: int) -> None:
-            stages.stage("measuring motion", total)
-            stages.step(done)
 
-        failures = store_motion_scores(folder, raft, device=str(choose_device(device)), on_video=on_video)
+def stems(
+    folder: Annotated[Path, typer.Argument(help="Dataset, or folder of videos.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="HTDemucs checkpoint, such as 97d170e1-dbb4db15.th of CDX23; masks without it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take every video's sound apart, and store the tracks beside it, for --set data.stems=beside.
+
+    MTV's published recipes learn from these: speech.wav, effects.wav and music.wav in a folder of the video's name. A
+    speech2.wav that you put there is the voice of a second person. What is stored already stays.
+
+    Example:
+
+      asva data stems datasets/faces --weights 97d170e1-dbb4db15.th
+    """
+    from asva_train.beside import store_stems
+
+    with Stages() as stages:
+        try:
+            failures = store_stems(folder, weights, on_video=_shown(stages, "taking sounds apart"))
+        except ImportError as error:  # a line for the user, not a defect
+            raise RequestError(str(error)) from None
+    _stored(folder, "tracks", failures, json)
+
+
+def _shown(stages: Stages, name: str) -> Callable[[int, int], None]:
+    def on_video(done: int, total: int) -> None:
+        stages.stage(name, total)
+        stages.step(done)
+
+    return on_video
+
+
+def _stored(folder: Path, what: str, failures: list[tuple[Path, str]], json: bool) -> None:
     for path, reason in failures:
         note(f"{path}: {reason}")
     if json:
         print_json({"folder": folder, "failures": [{"path": path, "reason": reason} for path, reason in failures]})
     else:
-        typer.echo(f"The scores are beside the videos in {folder}.")
+        typer.echo(f"The {what} are beside the videos in {folder}.")
+    raise typer.Exit(1 if failures else 0)
 
 
 def precompute(

@@ -108,6 +108,7 @@ class SampleOptions:
     ] = True
 
     speech: Annotated[Path | None, _TRACKS(help="Track of speech, which moves mouths (mtv).")] = None
+    speech2: Annotated[Path | None, _TRACKS(help="Speech of a second person, of a model that knows two (mtv).")] = None
     effects: Annotated[Path | None, _TRACKS(help="Track of effects, which time events (mtv).")] = None
     music: Annotated[Path | None, _TRACKS(help="Track of music, which sets the mood (mtv).")] = None
     demix: Annotated[
