@@ -120,6 +120,8 @@ def assemble(
     name = config.pop("family", "keyvid")
     family = _family(name)
     if config.pop("published", False):
+        if family.released is None:
+            raise RecipeError(f"`published` must be false for {name}, of which nothing was released, got true.")
         config = import_module(family.released).RELEASED_SETTINGS | config
     trained = trained_settings(folder, name, given=overrides or ())
     changed = {name: value for name, value in trained.items() if config.get(name, value) != value}
@@ -127,13 +129,14 @@ def assemble(
     if changed and on_trained is not None:
         on_trained(changed)
     bases, elsewhere = trained_sources(folder, name)
-    folders = [folder, *(base_folder(each) for each in ([base] if base else bases))]
+    folders = [folder, *filter(None, map(base_folder, [base] if base else bases))]
     parts: dict[str, Any] = {}
     for name, source in family.parts.items():
         if place := _place(source, folder, folders, elsewhere, config):
             parts[name] = _read(source, place, dtype, family)
     for name in parts["taps"].layers if "taps" in parts else ():
-        parts[name] = _read(name, _place(name, folder, folders, elsewhere, config), dtype, family)
+        if place := _place(name, folder, folders, elsewhere, config):
+            parts[name] = _read(name, place, dtype, family)
     _check_fit(parts, family, config)
     for name, part in parts.items():
         if hasattr(part, "register_to_config"):  # diffusers would store the path that it was read from

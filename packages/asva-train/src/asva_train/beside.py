@@ -96,5 +96,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
     for _, frame in iter_frames(path):
         height, width = frame.shape[:2]
         if height > TALLEST:
-            frame = np.asarray(Image.fromarray(frame).resize((int(width * TALLEST / height), HEIGHT), Image.NEAREST))
+            frame = np.asarray(
+                Image.fromarray(frame).resize((int(width * TALLEST / height), HEIGHT), Image.Resampling.NEAREST)
+            )
         yield frame

@@ -92,8 +92,9 @@ class FolderClips:
             chosen = draw_shots(names.__getitem__, len(names), self.class_names, recipe.shots, recipe.shots_seed)
             self.folder.entries = [self.folder.entries[place] for place in chosen]
         self.num_clips = len(self.folder)
-        for entry in self.folder.entries if recipe.stems else ():
-            stems_folder(entry.path, self.folder.root, recipe.stems)  # raises where there are none
+        if recipe.stems is not None:
+            for entry in self.folder.entries:
+                stems_folder(entry.path, self.folder.root, recipe.stems)  # raises where there are none
 
     def __getitem__(self, index: int) -> TrainingClip:
         epoch, place = epoch_place(index, len(self.folder), self.recipe.seed)
@@ -108,7 +109,7 @@ class FolderClips:
         score = sample.get("motion_score")
         pairs = motion_curve(frames) if score is None else score[1:].numpy()
         class_index, stems = self.class_names.index(sample["class_name"]), None
-        if self.recipe.stems:
+        if self.recipe.stems is not None:
             home = stems_folder(Path(sample["path"]), self.folder.root, self.recipe.stems)
             stems = read_stems(home, sample["start"], self.folder.duration, self.recipe.voices)
         return TrainingClip(

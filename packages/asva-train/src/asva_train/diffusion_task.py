@@ -189,7 +189,8 @@ class DenoisingTask:
 
     def export(self, folder: Path) -> None:
         """Write the components that learned, or were made to fit."""
-        for name, part in (self.fitted | dict(self.module.learning)).items():
+        parts: dict[str, Any] = self.fitted | dict(self.module.learning)
+        for name, part in parts.items():
             part.save_pretrained(folder / self.stored_name(name))
 
 

@@ -72,7 +72,7 @@ def stems_of(
     return torch.cat(list(level_voices(sounds).values())).numpy()
 
 
-def named_tracks(stems: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+def named_tracks(stems: Sequence[torch.Tensor] | torch.Tensor) -> dict[str, torch.Tensor]:
     """Three tracks by their names, or four with a second voice."""
     return dict(zip((*TRACKS, SECOND)[: len(stems)], stems, strict=True))
 

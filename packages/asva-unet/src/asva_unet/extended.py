@@ -20,7 +20,8 @@ def extended(network: Network, generator: torch.Generator | None = None, **confi
         generator: Of the new layers' first weights, on the CPU; a fresh one if None.
         config: What is new.
     """
-    arguments = {name: value for name, value in network.config.items() if not name.startswith("_")}
+    config_of: Any = network.config
+    arguments = {name: value for name, value in config_of.items() if not name.startswith("_")}
     with torch.device("meta"):
         larger = type(network)(**{**arguments, **config})
     pretrained = dict(network.named_parameters())

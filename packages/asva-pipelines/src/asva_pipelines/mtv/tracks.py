@@ -74,10 +74,11 @@ def read_tracks(
         mix = _read(audio, sample_rate)
         Stems.of(speech=second, effects=mix)
         audio = Audio(mix.waveform - second.waveform, mix.sample_rate)
-    return replace(_tracks(audio, sounds, sample_rate, demixer), second=second.waveform)
+    tracks = _tracks(audio, sounds, sample_rate, demixer)
+    return None if tracks is None else replace(tracks, second=second.waveform)
 
 
-def _tracks(audio: Any, sounds: dict[str, Audio], sample_rate: int | None, demixer: Demixer | None) -> Tracks | None:
+def _tracks(audio: Any, sounds: dict[str, Any], sample_rate: int | None, demixer: Demixer | None) -> Tracks | None:
     if audio is None:
         return Tracks(Stems.of(**sounds), "given") if sounds else None
     mix = _read(audio, sample_rate)
