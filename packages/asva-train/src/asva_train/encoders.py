@@ -91,7 +91,7 @@ class Encoders:
         check_taps(plan.tokens.taps, self.parts)
         self.tokenizer = plan.read_tokenizer()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, clip: TrainingClip) -> dict[str, Tensor]:
         """What is stored of a clip.
 
@@ -106,7 +106,7 @@ class Encoders:
         halves = _halves(latents | self._tokens(clip.caption, pixels, heard))
         return halves | {"motion": torch.as_tensor(clip.motion_curve)}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def nothing(self, data: DataRecipe) -> dict[str, Tensor]:
         """Tokens of no words, of a grey picture and of no sound, as long as the clips."""
         seconds = clip_seconds(data)
