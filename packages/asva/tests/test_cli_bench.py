@@ -1,6 +1,7 @@
 """`asva bench`: from a dataset in its published layout and a model's folder to rows beside those of the papers."""
 
 import json
+import shutil
 from importlib.resources import files
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_from_a_published_layout_to_a_row_beside_the_papers(asva, dataset, netwo
         assert record["inputs"]["audio"]["start"] == pytest.approx(start, abs=1e-6)
         assert record["prompt"] == CLASSES[class_name] and record["seed"] == 0
         assert (record["num_frames"], record["fps"]) == (12, 6.0)
-        first = np.asarray(Image.open(tmp_path / f"out/first-frames/{name}.png"))
+        first = np.asarray(Image.open(tmp_path / f"out/inputs/{name}.png"))
         np.testing.assert_array_equal(first, read_video(video).frames[round(start * 24)])
         assert record["inputs"]["image"]["name"] == f"{rest}.png"
     rows = read(tmp_path / "out/report/rows.json")
@@ -114,7 +115,7 @@ def test_from_a_published_layout_to_a_row_beside_the_papers(asva, dataset, netwo
 def test_the_greatest_hits_have_their_own_size_and_class(asva, dataset, tmp_path):
     root = tmp_path / "hits"
     (root / "videos").mkdir(parents=True)
-    (root / "videos/a_denoised_thumb.mp4").write_bytes((dataset / "AVSync15/videos/hammering/v1.mp4").read_bytes())
+    shutil.copy(dataset / "AVSync15/videos/hammering/v1.mp4", root / "videos/a_denoised_thumb.mp4")
     (root / "mine.txt").write_text("a_denoised_thumb.mp4\n", encoding="utf-8")
     words = ["bench", root, "--list", root / "mine.txt", "--layout", "greatest-hits", "--method", "static", "-o", "out"]
     ran = asva(*words, "--json")
@@ -123,6 +124,52 @@ def test_the_greatest_hits_have_their_own_size_and_class(asva, dataset, tmp_path
     assert report["protocol"]["fields"]["size"] == [128, 256] and report["protocol"]["name"] == "asva"
     assert {clip["class"] for clip in report["clips"]} == {"hitting with a stick"}
     assert any(row["source"] == "AVSyncD, table 1c" for row in json.loads(ran.out)["rows"])
+
+
+def test_landscapes_have_a_folder_for_each_split(asva, dataset, tmp_path):
+    for split, name in (("train", "rain/x"), ("test", "rain/y"), ("test", "fire/z")):
+        video = tmp_path / f"Landscapes/videos/{split}/{name}.mp4"
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(dataset / "AVSync15/videos/hammering/v1.mp4", video)
+        with (tmp_path / f"Landscapes/{split}.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{name}.mp4\n")
+    ran = asva("bench", "Landscapes", "--method", "static", "--name", "still", "-o", "out", "-p", "asva-fixed")
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in (tmp_path / "out/still/fire").glob("*.mp4")) == [
+        f"z_clip-0{k}.mp4" for k in range(3)
+    ]
+    report = read(tmp_path / "out/report/report.json")
+    assert {clip["key"] for clip in report["clips"]} == {f"{n}@{s:.3f}" for n in ("rain/y", "fire/z") for s in STARTS}
+
+
+def test_released_models_hear_stereo_as_they_did(dataset, tmp_path):
+    from asva_audio import load_audio
+    from asva_data import read_benchmark
+    from asva_pipelines import Request, make_benchmark
+
+    root = tmp_path / "two"
+    (root / "videos/bell").mkdir(parents=True)
+    sound = 0.5 * np.sin(np.arange(48000)[None] / np.array([[5.0], [11.0]]))
+    frames = read_video(dataset / "AVSync15/videos/hammering/v1.mp4").frames
+    write_video(root / "videos/bell/a.mp4", frames, fps=24, waveform=sound, sample_rate=16000)
+    (root / "test.txt").write_text("bell/a.mp4\n", encoding="utf-8")
+    benchmark = read_benchmark(root, num_clips=2)
+    request = Request(method="static", size=(16, 16))
+    assert make_benchmark(benchmark, request, tmp_path / "made", tmp_path / "inputs", stereo="official") == 0
+    clip = benchmark.clips[1]
+    assert clip.start == pytest.approx(1.0, abs=1e-3)
+    record = read(tmp_path / f"made/{clip.name}.json")["inputs"]["audio"]
+    assert record["name"] == "a.mp4" and record["control"]["name"] == "a_clip-01.wav"
+    heard, scrambled, correct = (
+        load_audio(path, start=clip.start, duration=2.0, **rule).waveform.numpy()
+        for path, rule in (
+            (tmp_path / f"inputs/{clip.name}.wav", {}),
+            (clip.video, {"stereo": "official"}),
+            (clip.video, {}),
+        )
+    )
+    np.testing.assert_allclose(heard, scrambled[:, : heard.shape[1]], atol=1e-6)
+    assert np.abs(heard - correct[:, : heard.shape[1]]).max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,13 @@ from asva.cli.progress import ShownStages as Stages
 from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
+
+
+class Stereo(StrEnum):
+    """Ways to hear two channels."""
+
+    correct = "correct"
+    official = "official"
 
 
 def bench(
@@ -45,6 +53,9 @@ def bench(
     seed: Annotated[int, typer.Option(min=0, help="Of every clip, as published, and of the intervals.")] = 0,
     guidance: Annotated[float | None, typer.Option(help="How much the sound steers; by default the model's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; by default the model's.")] = None,
+    stereo: Annotated[
+        Stereo, typer.Option(help="How two channels are heard; official: scrambled, as by the released AVSyncD.")
+    ] = Stereo.correct,
     workers: options.Workers = 1,
     ray_address: options.RayAddress = None,
     gpus: options.Gpus = 1.0,
@@ -57,7 +68,7 @@ def bench(
     """Make three clips of each test video, judge them, and print a row beside those of the papers.
 
     Every clip begins at the protocol's moment with the true frame there and is told its class in words. A run that was
-    stopped goes on. Videos lie in OUTPUT/NAME, first frames in OUTPUT/first-frames, rows and report in OUTPUT/report.
+    stopped goes on. Videos lie in OUTPUT/NAME, first frames in OUTPUT/inputs, rows and report in OUTPUT/report.
 
     Examples:
 
@@ -77,7 +88,7 @@ def bench(
     makes = method is not None or model is not None
     if not makes and not systems:
         raise RequestError("`--method`, `--model` or `--import` must be given: there is nothing to judge.")
-    if makes and (ours in systems or Path(ours).name != ours or ours in ("first-frames", "report")):
+    if makes and (ours in systems or Path(ours).name != ours or ours in ("inputs", "report")):
         raise RequestError(f"`--name` must be a name of its own for a folder, got '{ours}'.")
     benchmark = read_benchmark(dataset, layout=layout.value if layout else None, listed=listed)
     networks = {kind: Path(path) for kind, path in named_paths(weights or [], "--weights")}
@@ -95,8 +106,8 @@ def bench(
             offload=str(offload),
             confirm=partial(agree, yes=yes),
         )
-        place = {"workers": workers, "ray_address": ray_address, "gpus": gpus}
-        if make_benchmark(benchmark, request, output / ours, output / "first-frames", **place):
+        place = {"workers": workers, "ray_address": ray_address, "gpus": gpus, "stereo": str(stereo)}
+        if make_benchmark(benchmark, request, output / ours, output / "inputs", **place):
             raise typer.Exit(1)
         systems = {ours: output / ours, **systems}
     with Stages() as stages:
@@ -109,12 +120,17 @@ def bench(
             seed=seed,
             weights=networks,
             device=network_device(device),
+            workers=workers if ray_address is None else 1,
             on_step=lambda stage, done, total: (stages.stage(stage, total), stages.step(done)),
         )
     if json:
         print_json(rows)
         return
     table(*benchmark_cells(rows))
+    for row in rows["rows"]:
+        if row["clips"] not in (None, len(benchmark.clips)):
+            told = f"{row['clips']} of {len(benchmark.clips)} clips could be measured"
+            note(f"{row['system']}: {told}; report.md says why.")
     for score, reason in rows["not_measured"].items():
         note(f"{rows['scores'][score]} was not measured: it {reason}.", quiet=True)
     note(f"wrote {output / 'report/rows.md'}, rows.json and the report beside it", quiet=True)
