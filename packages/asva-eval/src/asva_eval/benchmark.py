@@ -151,7 +151,7 @@ def _short(figures: dict[str, Any]) -> dict[str, Any]:
 
 def benchmark_cells(rows: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows of the table, in words."""
-    head = ("system", "source", *rows["scores"].values())
+    head = ("system", "source", *(title.split(",")[0] for title in rows["scores"].values()))
     return head, [
         (row["system"], row["source"], *(_cell(row["figures"].get(name)) for name in rows["scores"]))
         for row in rows["rows"]
