@@ -17,13 +17,21 @@ from .tracks import decode
 def pyav_pictures(path: str | os.PathLike, info: MediaInfo, start: float) -> Iterator[Picture]:
     """Frames in order of time from the one on screen at `start` seconds, or earlier, by FFmpeg on one thread."""
     reformatter = VideoReformatter()
+    for time, end, frame in timed_frames(path, info, start):
+        yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter, info.pixel_aspect))
+
+
+def timed_frames(
+    path: str | os.PathLike, info: MediaInfo, start: float | None = None
+) -> Iterator[tuple[float, float, av.VideoFrame]]:
+    """Every frame from `start` on, or earlier, with the seconds at which it appears and goes."""
     length, previous = 1 / info.fps, -1 / info.fps
-    for frame in decode(path, "video", info.zero + start):
+    for frame in decode(path, "video", None if start is None else info.zero + start):
         # Raw streams carry no time stamps: then frames follow at the average rate.
         time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
         end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
         previous = time
-        yield Picture(time, end, lambda frame=frame: to_rgb(frame, reformatter, info.pixel_aspect))
+        yield time, end, frame
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter, pixel_aspect: float = 1.0) -> np.ndarray:

@@ -42,10 +42,11 @@ One with an attribute `stride` is asked only about excerpts that lie so many sec
 """
 
 
+@dataclass
 class Judges:
     """Cuts a file into excerpts as its frames go by and has each judged by every score.
 
-    Args:
+    Attributes:
         scores: Name to judge. Curves have the name of the score, or the names that it returns.
         cut_sound: ``(start, seconds) -> (waveform or None, sample rate or None)``.
         path: The file.
@@ -55,19 +56,15 @@ class Judges:
         fps: Frames per second in an excerpt, at most.
     """
 
-    def __init__(
-        self,
-        scores: Mapping[str, Score],
-        cut_sound: Callable[[float, float], tuple[np.ndarray | None, int | None]],
-        *,
-        path: str,
-        label: str,
-        seconds: float,
-        stride: float,
-        fps: float,
-    ) -> None:
-        self.scores, self.cut_sound, self.path, self.label = scores, cut_sound, path, label
-        self.seconds, self.stride, self.fps = seconds, stride, fps
+    scores: Mapping[str, Score]
+    cut_sound: Callable[[float, float], tuple[np.ndarray | None, int | None]]
+    path: str
+    label: str
+    seconds: float
+    stride: float
+    fps: float
+
+    def __post_init__(self) -> None:
         self._held: list[tuple[float, np.ndarray]] = []
         self._points: dict[str, list[tuple[float, float, float]]] = {}
         self._next_frame, self._index = 0.0, 0

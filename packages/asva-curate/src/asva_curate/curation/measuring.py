@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import av
+from typing import Any
 
 from asva_curate.curation.curve import Curve
 from asva_curate.curation.excerpts import Judges, Score
@@ -14,9 +13,9 @@ from asva_curate.curation.measurements import Measurements
 from asva_curate.curation.picture import PictureMeter
 from asva_curate.curation.shrink import Shrinker, upright_size
 from asva_curate.curation.sound_track import SoundTrack
-from asva_data import MediaError, MediaInfo, probe
+from asva_data import MediaError, probe
+from asva_data.decode_pyav import timed_frames
 from asva_data.listing import check_name, printable
-from asva_data.tracks import decode
 
 ShotFinder = Callable[[str | os.PathLike], Curve]
 
@@ -73,12 +72,15 @@ def measure(
     plan, info = plan or Plan(), probe(path)
     sound = SoundTrack(path, info)
     meter = sound.measure()
-    judges = _judges(scores, sound, str(path), label, plan) if scores else None
+    judges = None
+    if scores:
+        how = {"seconds": plan.excerpt_seconds, "stride": plan.excerpt_stride, "fps": plan.excerpt_fps}
+        judges = Judges(scores, sound.cut, path=str(path), label=label, **how)
     shrink = Shrinker(plan.side, info.pixel_aspect, "bgr24")
     enlarge = Shrinker(plan.excerpt_side, info.pixel_aspect, "rgb24")
     pictures, count, wanted, end = PictureMeter(), 0, 0.0, 0.0
     height = width = 0
-    for time, until, frame in _frames(path, info):
+    for time, until, frame in timed_frames(path, info):
         if judges is not None:
             judges.see(time, lambda frame=frame: enlarge(frame))
         if time >= wanted - 1e-3:
@@ -110,42 +112,12 @@ def measure(
     )
 
 
-def measure_safely(
-    path: str | os.PathLike,
-    *,
-    label: str = "",
-    plan: Plan | None = None,
-    scores: Mapping[str, Score] | None = None,
-    shot_finder: ShotFinder | None = None,
-) -> Measurements:
+def measure_safely(path: str | os.PathLike, *, label: str = "", **how: Any) -> Measurements:
     """As `measure`, but whatever goes wrong with this file becomes its `failure`: a run goes on with the next."""
     try:
         check_name(path)
-        return measure(path, label=label, plan=plan, scores=scores, shot_finder=shot_finder)
+        return measure(path, label=label, **how)
     except MediaError as error:
         return Measurements(path=printable(path), label=label, failure=str(error))
     except Exception as error:  # a score's own error, or one of a decoder that nobody has met yet
         return Measurements(path=printable(path), label=label, failure=f"{type(error).__name__}: {error}")
-
-
-def _judges(scores: Mapping[str, Score], sound: SoundTrack, path: str, label: str, plan: Plan) -> Judges:
-    return Judges(
-        scores,
-        sound.cut,
-        path=path,
-        label=label,
-        seconds=plan.excerpt_seconds,
-        stride=plan.excerpt_stride,
-        fps=plan.excerpt_fps,
-    )
-
-
-def _frames(path: str | os.PathLike, info: MediaInfo) -> Iterator[tuple[float, float, av.VideoFrame]]:
-    """Every frame with the seconds at which it appears and goes."""
-    length, previous = 1 / info.fps, -1 / info.fps
-    for frame in decode(path, "video"):
-        # Raw streams carry no time stamps: then frames follow at the average rate.
-        time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
-        end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
-        previous = time
-        yield time, end, frame

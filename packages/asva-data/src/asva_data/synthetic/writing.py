@@ -58,8 +58,11 @@ def write_world(
         seed, size=size, num_frames=num_frames, fps=fps, sample_rate=sample_rate, classes=classes,
         two_objects=two_objects,
     )  # fmt: skip
-    target = _target(folder)
-    paths = []
+    target, paths = Path(folder), []
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"`folder` could not be made: {error.strerror}, got {target}; choose another.") from error
     for done, index in enumerate(range(start, start + num), start=1):
         path = target / f"clip_{index:06d}.mp4"
         if not _is_done(path, world, index):
@@ -85,26 +88,9 @@ def describe(clip: SyntheticClip) -> dict[str, Any]:
 
 
 def _settings(world: SyntheticWorld, index: int) -> dict[str, Any]:
-    return {
-        "version": WORLD_VERSION,
-        "seed": world.seed,
-        "index": index,
-        "size": world.size,
-        "num_frames": world.num_frames,
-        "fps": world.fps,
-        "sample_rate": world.sample_rate,
-        "classes": list(world.classes),
-        "two_objects": world.two_objects,
-    }
-
-
-def _target(folder: str | os.PathLike) -> Path:
-    target = Path(folder)
-    try:
-        target.mkdir(exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"`folder` could not be made: {error.strerror}, got {target}; choose another.") from error
-    return target
+    names = ("seed", "size", "num_frames", "fps", "sample_rate", "two_objects")
+    settings = {name: getattr(world, name) for name in names}
+    return {"version": WORLD_VERSION, "index": index, "classes": list(world.classes), **settings}
 
 
 def _is_done(path: Path, world: SyntheticWorld, index: int) -> bool:
