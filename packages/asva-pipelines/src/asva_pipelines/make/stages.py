@@ -34,6 +34,11 @@ class Stages:
     def step(self, done: int) -> None:
         """Say how many steps of the stage are done."""
 
+    def at(self, name: str, done: int, total: int) -> None:
+        """Say how far a stage is, which begins with that if it has not."""
+        self.stage(name, total)
+        self.step(done)
+
     def _close(self) -> float:
         """End the stage; returns its seconds."""
         if not self._stage:

@@ -89,7 +89,7 @@ def curate(
             shards=shards,
             workers=workers,
             ray_address=ray_address,
-            on_step=lambda stage, count, total: (stages.stage(stage, total), stages.step(count)),
+            on_step=stages.at,
         )
     if done.unreadable:
         note(f"{len(done.unreadable)} test videos cannot be read: {next(iter(done.unreadable.values()))}")

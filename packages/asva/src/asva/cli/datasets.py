@@ -62,7 +62,7 @@ def check(
             sound=not mute,
             deep=deep,
             motion_scores=motion_scores,
-            on_file=lambda done, total, path: (stages.stage("looking at videos", total), stages.step(done)),
+            on_file=lambda done, total, path: stages.at("looking at videos", done, total),
         )
     if json:
         print_json(asdict(report) | {"ok": report.ok})

@@ -81,11 +81,6 @@ def evaluate(
     resolved = load_protocol(protocol)
     systems = _systems(generated)
     with Stages() as stages:
-
-        def on_step(stage: str, done: int, total: int) -> None:
-            stages.stage(stage, total)
-            stages.step(done)
-
         result = measure(
             systems,
             reference,
@@ -96,7 +91,7 @@ def evaluate(
             device=network_device(device),
             workers=workers,
             shard=_shard(shard),
-            on_step=on_step,
+            on_step=stages.at,
         )
         if not result.complete:
             note("This part is measured; run without --shard (or the other parts) for the report.", quiet=True)

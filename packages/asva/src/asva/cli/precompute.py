@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -130,11 +131,6 @@ def precompute(
     training = None if recipe is None else load_recipe(recipe, values | {"data.kind": "folder"})
     data = clips_of_model(folder, home, values) if training is None else replace(training.data, root=folder)
     with Stages() as stages:
-
-        def on_done(done: int, total: int) -> None:
-            stages.stage("encoding clips", total)
-            stages.step(done)
-
         index = run(
             data,
             home,
@@ -145,7 +141,7 @@ def precompute(
             workers=workers,
             ray_address=ray_address,
             gpus=gpus,
-            on_done=on_done,
+            on_done=partial(stages.at, "encoding clips"),
         )
     counts = index["counts"]
     if counts["reasons"]:

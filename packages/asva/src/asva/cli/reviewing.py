@@ -35,12 +35,7 @@ def report(
     from asva_curate import write_report
 
     with Stages() as stages:
-
-        def on_step(stage: str, done: int, total: int) -> None:
-            stages.stage(stage, total)
-            stages.step(done)
-
-        path = write_report(folder, examples=examples, on_step=on_step)
+        path = write_report(folder, examples=examples, on_step=stages.at)
     typer.echo(f"report in {path}")
 
 
