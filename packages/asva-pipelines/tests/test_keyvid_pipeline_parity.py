@@ -151,7 +151,7 @@ def given(monkeypatch):
 
     def use(pipe, tensors):
         words = {"": tensors["in/null_text_emb"], "given": tensors["in/text_emb"]}
-        encode = lambda tokenizer, encoder, prompts: torch.cat([words[prompt] for prompt in prompts])  # noqa: E731
+        encode = lambda tokenizer, encoder, prompts, device: torch.cat([words[prompt] for prompt in prompts])  # noqa: E731
         monkeypatch.setattr(base, "text_tokens", encode)
         monkeypatch.setattr(pipe, "_mel", lambda sounds: tensors["in/mel"])
         return {

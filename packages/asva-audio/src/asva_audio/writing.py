@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from asva_audio.sound import Audio
+from asva_weights import staged
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 BLOCK = 1 << 16
@@ -33,18 +34,13 @@ def write_sound(path: str | os.PathLike[str], audio: Audio) -> Path:
         raise ValueError(f"`path` must end in .wav, got {path}.")
     if channels not in LAYOUTS or not audio.waveform.shape[-1]:
         raise ValueError(f"`audio` must hold 1 to 8 channels of samples, got shape {tuple(audio.waveform.shape)}.")
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        with av.open(str(draft), "w", format="wav") as container:
-            stream = container.add_stream("pcm_f32le", rate=audio.sample_rate, layout=LAYOUTS[channels])
-            for first in range(0, audio.waveform.shape[-1], BLOCK):
-                samples = audio.waveform[:, first : first + BLOCK].cpu().numpy()
-                packed = np.ascontiguousarray(samples.T).reshape(1, -1)
-                frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=LAYOUTS[channels])
-                frame.sample_rate, frame.pts, frame.time_base = audio.sample_rate, first, Fraction(1, audio.sample_rate)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with staged(path) as (draft,), av.open(str(draft), "w", format="wav") as container:
+        stream = container.add_stream("pcm_f32le", rate=audio.sample_rate, layout=LAYOUTS[channels])
+        for first in range(0, audio.waveform.shape[-1], BLOCK):
+            samples = audio.waveform[:, first : first + BLOCK].cpu().numpy()
+            packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=LAYOUTS[channels])
+            frame.sample_rate, frame.pts, frame.time_base = audio.sample_rate, first, Fraction(1, audio.sample_rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path

@@ -132,7 +132,7 @@ def _asked_for(recipe: Recipe, scores: MakeScores) -> dict[str, Callable[[], Sco
 
 def _made(scores: MakeScores) -> dict[str, Score]:
     """The scores, each maker called once: one may judge under several names."""
-    first = {id(make): name for name, make in reversed(scores.items())}
+    first = {id(make): name for name, make in reversed([*scores.items()])}
     return {name: make() for name, make in scores.items() if first[id(make)] == name}
 
 

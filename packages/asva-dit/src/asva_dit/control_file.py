@@ -13,6 +13,8 @@ from diffusers import CogVideoXTransformer3DModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from asva_weights import staged
+
 FORMAT = "asva-dit control 1"
 
 
@@ -48,9 +50,8 @@ def save_control(model: CogVideoXTransformer3DModel, path: str | os.PathLike[str
     kept = {name: tensor.contiguous() for name, tensor in state.items() if is_control(name) or name in set(trained)}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file(kept, partial, metadata={"format": FORMAT, "config": json.dumps(control_config(model))})
-    os.replace(partial, path)
+    with staged(path) as (draft,):
+        save_file(kept, draft, metadata={"format": FORMAT, "config": json.dumps(control_config(model))})
 
 
 def read_control_config(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from asva_dit.convert import PREFIX, convert_mtv, restore_mtv
 from asva_dit.transformer import MTVTransformer3DModel
-from asva_weights import ConversionError, read_checkpoint
+from asva_weights import ConversionError, read_checkpoint, staged
 
 SECOND_SPEAKER = PREFIX + "transformer.audio_vocal_embedding_1"
 
@@ -79,6 +79,5 @@ def save_mtv_checkpoint(
     state = {PREFIX + name: tensor for name, tensor in restore_mtv(model.state_dict(), unused).items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save({"module": state}, partial)
-    os.replace(partial, path)
+    with staged(path) as (draft,):
+        torch.save({"module": state}, draft)

@@ -131,7 +131,7 @@ def _rows(report: dict[str, Any], tables: list[PublishedTable]) -> dict[str, Any
     measured = {score["name"]: score for score in report["scores"] if "systems" in score}
     names = list(dict.fromkeys(name for table in tables for name in table.scores)) or list(measured)
     titles = {score["name"]: score["title"] for score in report["scores"]}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"system": system, "source": table.source, "clips": None, "figures": dict(zip(table.scores, row, strict=True))}
         for table in tables
         for system, row in table.systems.items()

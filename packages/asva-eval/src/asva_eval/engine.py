@@ -122,8 +122,8 @@ def evaluate(
         raise MatchError(f"`manifest` must name systems, got {unknown[0]}, which is none of {', '.join(generated)}.")
     matchings = {
         name: match_folders(Path(folder), Path(reference), videos)
-        if tables.get(name) is None
-        else read_manifest(tables[name], Path(folder), Path(reference))
+        if (table := tables.get(name)) is None
+        else read_manifest(table, Path(folder), Path(reference))
         for name, folder in generated.items()
     }
     say = on_step or (lambda stage, done, total: None)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from asva_data.draft import draft_of
 from asva_eval.observations import Observation, Observed
 
 REFERENCE = "reference"
@@ -79,9 +78,13 @@ class Record:
             place = self.path.with_suffix(".safetensors")
             old = load_file(place) if place.is_file() else {}
             new = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-            _put(place, save(old | new))
+            with draft_of(place) as draft:
+                draft.write_bytes(save(old | new))
         self.observed |= {key: one.facts for key, one in found.items()}
-        _put(self.path, json.dumps({"head": self.head, "observed": self.observed}, allow_nan=False).encode())
+        with draft_of(self.path) as draft:
+            draft.write_text(
+                json.dumps({"head": self.head, "observed": self.observed}, allow_nan=False), encoding="utf-8"
+            )
 
 
 class RecordStore:
@@ -156,10 +159,3 @@ def with_strangers(clips: list[MeasuredClip], count: int) -> list[MeasuredClip]:
         return tuple(found.values())
 
     return [replace(clip, strangers=others(place)) for place, clip in enumerate(clips)]
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    draft.write_bytes(content)
-    os.replace(draft, path)

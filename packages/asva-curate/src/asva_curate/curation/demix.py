@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -151,22 +151,25 @@ class VoiceOverScore:
         return {"voice_over": voice_over_share(self.diarise(excerpt), seen), "people": float(max(counts))}
 
 
-def both_scores(first: Score, second: Score) -> Score:
+def both_scores(
+    first: Callable[[Excerpt], Mapping[str, float]], second: Callable[[Excerpt], Mapping[str, float]]
+) -> Score:
     """Two scores as one, such as those that share a separator, which then takes each excerpt apart once."""
 
     def judge(excerpt: Excerpt) -> dict[str, float]:
         return {**first(excerpt), **second(excerpt)}
 
-    judge.stride = max(getattr(score, "stride", 0.0) for score in (first, second))
-    return judge
+    both: Any = judge  # with an attribute
+    both.stride = max(getattr(score, "stride", 0.0) for score in (first, second))
+    return both
 
 
 def subsets_within(measured: Measurements, start: float, end: float) -> list[str] | None:
     """The subsets of a stretch of a file by the curves of `DemixScore` and `VoiceOverScore`; None without these."""
-    curves = [measured.curves.get(name) for name in ("people", "effects_level", "music_level")]
-    if None in curves:
+    names = ("people", "effects_level", "music_level")
+    if not measured.curves.keys() >= set(names):
         return None
-    people, effects, music = (statistic(curve.within(start, end), "max") for curve in curves)
+    people, effects, music = (statistic(measured.curves[name].within(start, end), "max") for name in names)
     return sorted(
         subset(talking_head=False, people=0 if people != people else int(people), effects=effects, music=music)
     )

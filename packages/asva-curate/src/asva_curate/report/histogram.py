@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def _counts(values: np.ndarray, edges: np.ndarray) -> list[int]:
     return np.histogram(inside, edges)[0].tolist()
 
 
-def draw_histogram(measure: dict[str, Any]) -> Figure:
+def draw_histogram(measure: Mapping[str, Any]) -> Figure:
     """A measurement as `summarize` records it: what was dropped on top of what was kept, and the thresholds."""
     edges, kept = np.array(measure["edges"]), np.array(measure["kept"])
     words = [f"Histogram of {measure['name']} over {measure['count']} {measure['of']}"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..clip import MediaError
+from ..draft import draft_of
 from ..listing import check_name, video_files
 from .layouts import detect_layout, get_layout
 from .splits import read_split, split_names
@@ -66,9 +67,8 @@ def split_dataset(
         names = {path.relative_to(folder).as_posix(): path.parent.relative_to(folder).as_posix() for path in paths}
         test = draw_test(names, test_share, seed)
         for split, chosen in (("train", names.keys() - test), ("test", test)):
-            draft = root / f".{split}.txt.part"
-            draft.write_text("".join(f"{name}\n" for name in sorted(chosen)), encoding="utf-8")
-            os.replace(draft, root / f"{split}.txt")
+            with draft_of(root / f"{split}.txt") as draft:
+                draft.write_text("".join(f"{name}\n" for name in sorted(chosen)), encoding="utf-8")
     entries = {split: read_split(root, form, split) for split in split_names(root, form)}
     listed = {entry.path for some in entries.values() for entry in some}
     there = {path for split in entries for path in video_files(root / form.videos.format(split=split))}

@@ -96,7 +96,7 @@ class InterpolatingPipeline(VideoPipeline):
             keyframes=keyframes, audio=audio, prompt=prompt, image=image
         )
         given = read_frames(clips)
-        settings.height, settings.width = size = tuple(given.shape[-2:])
+        settings.height, settings.width = size = given.shape[-2], given.shape[-1]
         InterpolatingPipeline.check(self, settings, clips, audios)
         indices = read_keyframes(keyframe_indices, len(given), self.config.num_frames)
         if indices.shape[1] != given.shape[1]:

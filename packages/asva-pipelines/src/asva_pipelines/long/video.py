@@ -119,14 +119,14 @@ class LongVideo:
         if index + 1 == len(self.plan.windows) or not self._goes_on or self.picture is None:
             return kept
         following = self.plan.windows[index + 1]
-        return come_back(kept, self._picture_latents(kept.shape[-2:]), calm=following.calm)
+        return come_back(kept, self._picture_latents(*kept.shape[-2:]), calm=following.calm)
 
-    def _picture_latents(self, size: tuple[int, int]) -> Tensor:
+    def _picture_latents(self, height: int, width: int) -> Tensor:
         """(c, h, w) of the picture at the beginning, found once."""
         if self._beginning is None:
             vae = self.pipeline.vae
             factor = 2 ** (len(vae.config.block_out_channels) - 1)
-            pixels = read_picture(self.picture, (size[0] * factor, size[1] * factor))
+            pixels = read_picture(self.picture, (height * factor, width * factor))
             with torch.no_grad():
                 latents = encode_pixels(vae, pixels[None].to(self.pipeline._execution_device), None)[0]
             self._beginning = latents.cpu()
@@ -135,7 +135,7 @@ class LongVideo:
     def _make(self, index: int, border: Tensor | None) -> Tensor:
         """All frames of a window: latents, or pixels (t, h, w, 3) of a pipeline without."""
         window, plan = self.plan.windows[index], self.plan
-        more = {"first_latents": border} if self._goes_on and border is not None else {}
+        more: dict[str, Any] = {"first_latents": border} if self._goes_on and border is not None else {}
         if self.callback is not None:
             more["callback_on_step_end"] = self.callback
         rate = self.pipeline.config.sample_rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import TypeGuard
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -11,7 +12,7 @@ class RequestError(ValueError):
     """A request that cannot be right whatever the files hold."""
 
 
-def is_disk_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> TypeGuard[OSError]:
     """Whether there was no room to write."""
     return isinstance(error, OSError) and error.errno in _DISK_FULL
 

@@ -94,7 +94,9 @@ def _audio(request: Request) -> dict[str, Any] | None:
 def over_time(request: Request) -> dict[str, Any]:
     """What was asked for at times, and how the curve was bent."""
     names = ("--prompt-at", "--guidance-at", "--curve", "--gain", "--threshold", "--attack", "--release")
-    told = {name[2:].replace("-", "_"): request.options[name] for name in names if name in request.options}
+    told: dict[str, Any] = {
+        name[2:].replace("-", "_"): request.options[name] for name in names if name in request.options
+    }
     if "curve" in told:
         told["curve"] = named_file(told["curve"])
     return told

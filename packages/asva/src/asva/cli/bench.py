@@ -6,7 +6,7 @@ import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -106,7 +106,7 @@ def bench(
             offload=str(offload),
             confirm=partial(agree, yes=yes),
         )
-        place = {"workers": workers, "ray_address": ray_address, "gpus": gpus, "stereo": str(stereo)}
+        place: dict[str, Any] = {"workers": workers, "ray_address": ray_address, "gpus": gpus, "stereo": str(stereo)}
         if make_benchmark(benchmark, request, output / ours, output / "inputs", **place):
             raise typer.Exit(1)
         systems = {ours: output / ours, **systems}
