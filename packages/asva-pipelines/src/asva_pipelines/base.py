@@ -55,6 +55,9 @@ def registered(init: Callable[..., None]) -> Callable[..., None]:
         self.register_modules(**{name: value for name, value in named if name in networks})
         self.register_to_config(**{name: value for name, value in named if name not in networks})
 
+    # Without annotations: where they are words, as in these modules, diffusers of a year ago fails to check types.
+    bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    register.__signature__ = signature.replace(parameters=bare)
     return register
 
 
