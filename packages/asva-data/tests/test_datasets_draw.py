@@ -6,22 +6,22 @@ from asva_data import MediaError, draw_test, split_dataset
 
 
 def test_every_class_gives_its_share():
-    classes = {
-        f"{name}/{i}.mp4": name
-        for name, count in (("dog", 20), ("cat", 12), ("bat", 2), ("fox", 1))
-        for i in range(count)
-    }
-    test = draw_test(classes, 0.1)
-    counts = {name: sum(classes[one] == name for one in test) for name in ("dog", "cat", "bat", "fox")}
-    assert counts == {"dog": 2, "cat": 1, "bat": 1, "fox": 0}, "of a single video nothing could be learnt"
-    assert draw_test(classes, 0.1) == test != draw_test(classes, 0.1, seed=1)
-    assert not draw_test(classes, 0)
+    counts = {"dog": 20, "cat": 12, "bat": 2, "fox": 1}
+    recordings = {name: {f"{name}{i}" for i in range(count)} for name, count in counts.items()}
+    test = draw_test(recordings, 0.1)
+    found = {name: len(test & names) for name, names in recordings.items()}
+    assert found == {"dog": 2, "cat": 1, "bat": 1, "fox": 0}, "of a single one nothing could be learnt"
+    assert draw_test(recordings, 0.1) == test != draw_test(recordings, 0.1, seed=1)
+    assert not draw_test(recordings, 0)
 
 
-def test_parts_of_a_recording_go_together():
-    classes = {f"dog/v{i % 4}_{i:06}_{i + 2:06}.mp4": "dog" for i in range(12)}
-    test = draw_test(classes, 0.25)
-    assert len(test) == 3 and len({name.split("_")[0] for name in test}) == 1
+def test_parts_of_a_recording_go_together(tmp_path):
+    for part in range(12):
+        (tmp_path / "videos/dog").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"videos/dog/v{part % 4}_{part:06}_{part + 2:06}.mp4").touch()
+    assert split_dataset(tmp_path, test_share=0.25).classes == {"train": {"dog": 9}, "test": {"dog": 3}}
+    names = (tmp_path / "test.txt").read_text(encoding="utf-8").split()
+    assert len({name.split("_")[0] for name in names}) == 1
 
 
 @pytest.fixture

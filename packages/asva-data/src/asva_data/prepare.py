@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .clip import MediaError
+from .datasets.draw import draw_test
 from .datasets.layouts import Layout, get_layout
 from .decode import iter_frames
 from .draft import draft_of
@@ -61,8 +61,8 @@ def prepare_dataset(
         raw: Folder below which videos are looked for by name.
         out: Folder of the dataset; it is made if only its last part is missing.
         layout: Name of a layout with lists.
-        test_share: Share of each class's videos without a split that go to the test, rounded, but at least one of those
-            that it has and not all; parts of one video go together.
+        test_share: Share of each class's videos without a split that go to the test, see `draw_test`; parts of one
+            video go together.
         seed: Another seed, another draw.
         on_video: Called with (done, all, id).
 
@@ -78,7 +78,11 @@ def prepare_dataset(
     if not out.parent.is_dir():
         raise MediaError(f"`out` must lie in an existing folder, got {out}.")
     out.mkdir(exist_ok=True)
-    tested = _draw_test(wanted, test_share, seed)
+    classes: dict[str, set[str]] = {}
+    for item in wanted:
+        if not item.split:
+            classes.setdefault(item.label, set()).add(item.id)
+    tested = draw_test(classes, test_share, seed)
     videos: dict[str, list[str]] = {"train": [], "test": []}
     refused, labels, made = [], {}, 0
     for done, item in enumerate(wanted, start=1):
@@ -221,26 +225,3 @@ def _write_lists(out: Path, videos: dict[str, list[str]], labels: dict[str, str]
 def _write(path: Path, text: str) -> None:
     with draft_of(path) as part:
         part.write_bytes(text.encode(errors="backslashreplace"))
-
-
-def _draw_test(wanted: Sequence[Wanted], share: float, seed: int) -> set[str]:
-    """Ids of the videos that go to the test, class by class; one of several classes counts in each."""
-    classes: dict[str, set[str]] = {}
-    for item in wanted:
-        if not item.split:
-            classes.setdefault(item.label, set()).add(item.id)
-    tested, seen = set(), set()
-    for _, ids in sorted(classes.items()):
-        count = int(share * len(ids) + 0.5)
-        if 0 < share < 1:
-            count = min(max(count, 1), len(ids) - 1)
-        free = sorted(ids - seen, key=lambda name: _draw(name, seed))
-        tested |= set(free[: max(count - len(ids & tested), 0)])
-        seen |= ids
-    return tested
-
-
-def _draw(name: str, seed: int) -> float:
-    """A number from 0 to 1 that depends on the name alone."""
-    digest = hashlib.sha256(f"{seed}\n{name}".encode(errors="surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64

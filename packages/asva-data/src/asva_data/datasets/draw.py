@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,8 @@ def split_dataset(
     root = Path(root)
     form = detect_layout(root) if layout is None else get_layout(layout)
     form = get_layout("avsync15") if form.lists == "none" else form
+    if not 0 <= test_share < 1:
+        raise MediaError(f"`test_share` must be from 0 to below 1, got {test_share}.")
     drawn = not split_names(root, form)
     if drawn:
         if "{split}" in form.videos:
@@ -64,11 +66,14 @@ def split_dataset(
         paths = video_files(folder)
         for path in paths:
             check_name(path)
-        names = {path.relative_to(folder).as_posix(): path.parent.relative_to(folder).as_posix() for path in paths}
-        test = draw_test(names, test_share, seed)
-        for split, chosen in (("train", names.keys() - test), ("test", test)):
+        recordings: dict[str, set[str]] = {}
+        for path in paths:
+            recordings.setdefault(path.parent.as_posix(), set()).add(_recording(path))
+        test = draw_test(recordings, test_share, seed)
+        for split in ("train", "test"):
+            names = [p.relative_to(folder).as_posix() for p in paths if (_recording(p) in test) == (split == "test")]
             with draft_of(root / f"{split}.txt") as draft:
-                draft.write_text("".join(f"{name}\n" for name in sorted(chosen)), encoding="utf-8")
+                draft.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     entries = {split: read_split(root, form, split) for split in split_names(root, form)}
     listed = {entry.path for some in entries.values() for entry in some}
     there = {path for split in entries for path in video_files(root / form.videos.format(split=split))}
@@ -76,31 +81,31 @@ def split_dataset(
     return SplitReport(layout=form.name, classes=classes, unlisted=len(there - listed), drawn=drawn)
 
 
-def draw_test(classes: Mapping[str, str], share: float, seed: int = 0) -> set[str]:
-    """Videos that go to the test: of every class the share, at least one, and never all; parts of a recording together.
+def _recording(path: Path) -> str:
+    return PART.sub("", path.stem)
 
-    The draw of a recording depends on its name alone.
+
+def draw_test(recordings: Mapping[str, Collection[str]], share: float, seed: int = 0) -> set[str]:
+    """Recordings that go to the test: of every class the share, rounded, but at least one of several and never all.
+
+    The draw depends on the recordings' names alone; one that has several classes counts in each.
 
     Args:
-        classes: Class by the name of a video.
-        share: Of the videos of a class; 0 draws none.
+        recordings: Their names, by class.
+        share: 0 draws none, 1 all.
         seed: Another seed, another draw.
-
-    Raises:
-        MediaError: If the share is out of range, or there is no video.
     """
-    if not 0 <= share < 1 or not classes:
-        raise MediaError(f"`test_share` must be from 0 to below 1 of some videos, got {share} of {len(classes)}.")
-    groups: dict[str, dict[str, list[str]]] = {}
-    for name, class_name in classes.items():
-        recording = PART.sub("", Path(name).with_suffix("").name)
-        groups.setdefault(class_name, {}).setdefault(recording, []).append(name)
     test: set[str] = set()
-    for recordings in groups.values():
-        wanted = max(1, round(share * sum(map(len, recordings.values())))) if share else 0
-        taken: list[str] = []
-        for recording in sorted(recordings, key=lambda one: hashlib.sha256(f"{seed}\n{one}".encode()).digest())[:-1]:
-            if len(taken) < wanted:
-                taken += recordings[recording]
-        test.update(taken)
+    seen: set[str] = set()
+    for _, names in sorted(recordings.items()):
+        count = int(share * len(names) + 0.5)
+        if 0 < share < 1:
+            count = min(max(count, 1), len(names) - 1)
+        free = sorted(set(names) - seen, key=lambda name: _digest(name, seed))
+        test |= set(free[: max(count - len(test.intersection(names)), 0)])
+        seen.update(names)
     return test
+
+
+def _digest(name: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\n{name}".encode(errors="surrogateescape")).digest()
