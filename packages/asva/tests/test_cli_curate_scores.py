@@ -32,7 +32,6 @@ def raw(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Small random networks in files of the published forms."""
-    from demucs.htdemucs import HTDemucs
     from transformers import CLIPTokenizer
 
     from asva_audio import ImageBindAudioEncoder, ImageBindAudioHead
@@ -40,7 +39,6 @@ def weights(tmp_path_factory):
     from asva_metrics.networks.imagebind_convert import invert_imagebind
 
     home, width = tmp_path_factory.mktemp("weights"), {"hidden_size": 48, "num_hidden_layers": 1}
-    tiny = {"channels": 8, "dconv_comp": 4, "depth": 4, "t_layers": 1, "t_heads": 2, "bottom_channels": 16}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = ImageBind(
@@ -54,6 +52,17 @@ def weights(tmp_path_factory):
         torch.save(invert_imagebind(model), home / "imagebind.pth")
         AVSyncClassifier((4, 4, 8, 8), (8, 4)).save_pretrained(home / "avsync")
         CLIPTokenizer().train_new_from_iterator(["bells"], 600, show_progress=False).save_pretrained(home / "tokenizer")
+    return home
+
+
+@pytest.fixture(scope="module")
+def separators(tmp_path_factory):
+    """Two small random HTDemucs, one of films and one of songs."""
+    HTDemucs = pytest.importorskip("demucs.htdemucs", reason="needs the extra asva-audio[demucs]").HTDemucs
+    home = tmp_path_factory.mktemp("separators")
+    tiny = {"channels": 8, "dconv_comp": 4, "depth": 4, "t_layers": 1, "t_heads": 2, "bottom_channels": 16}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         for name, sources in (("demix", ["music", "effect", "dialog"]), ("vocals", ["drums", "vocals"])):
             network = HTDemucs(sources, **tiny, nfft=1024, segment=Fraction(1, 2), samplerate=16000)
             args, kwargs = network._init_args_kwargs
@@ -90,7 +99,7 @@ def test_the_filters_of_avsync_ac_are_measured_and_bounded(asva, raw, weights, t
         assert [row["id"] for row in csv.DictReader(file)] == ["a"]
 
 
-def test_demix_runs_two_separators_and_tells_subsets(asva, raw, weights, tmp_path, monkeypatch):
+def test_demix_runs_two_separators_and_tells_subsets(asva, raw, separators, tmp_path, monkeypatch):
     import asva_eval.encoders as encoders
 
     monkeypatch.setattr(encoders, "face_detector", lambda path: lambda frame: [[4, 4, 40, 40, 0.9]])
@@ -98,7 +107,7 @@ def test_demix_runs_two_separators_and_tells_subsets(asva, raw, weights, tmp_pat
     call = encoders.Separator.__call__
     monkeypatch.setattr(encoders.Separator, "__call__", lambda self, *given: heard.append(self) or call(self, *given))
     (tmp_path / "faces.onnx").touch()
-    words = [word for name in ("demix", "vocals") for word in ("-w", f"{name}={weights / f'{name}.th'}")]
+    words = [word for name in ("demix", "vocals") for word in ("-w", f"{name}={separators / f'{name}.th'}")]
     bounds = ["--no-text", "--set", "filters.demix.max=1000"]
     ran = asva("curate", "--recipe", "demix", *bounds, *words, "-w", "faces=faces.onnx", raw, "out")
     assert ran.code == 0, ran.err

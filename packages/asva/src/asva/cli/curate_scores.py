@@ -39,6 +39,8 @@ def _check(rules: Recipe, weights: Mapping[str, Path]) -> None:
     for name, path in weights.items():
         if name not in known or not path.exists():
             raise RequestError(f"`--weights` must be an existing file of one of {', '.join(known)}, got {name}={path}.")
+    if {"demix", "vocals"} & weights.keys() and find_spec("demucs") is None:
+        raise RequestError("`--weights` demix and vocals need demucs: pip install 'asva-audio[demucs]'.")
     for rule in rules.filters:
         _, names = NEEDS.get(rule.measure, (None, ()))
         lacking = [f"{name}=PATH" for name in names if name not in weights]
