@@ -286,6 +286,69 @@ def test_a_network_takes_sounds_apart(trained, monkeypatch):
     assert [str(path) for path in asked] == ["weights.th"] and (stems[:2] == 0).all() and np.abs(stems[2]).max() > 0
 
 
+@pytest.fixture(scope="module")
+def stored(trained, tmp_path_factory):
+    """A training on a video, and the same on what was computed of it once: ``stored(where, **changes)``."""
+    from asva_data import write_video
+    from asva_train.precompute import precompute
+
+    home = tmp_path_factory.mktemp("stored")
+    clip = make_task(recipe_of(), trained).source[0]
+    (home / "videos" / "a_stage").mkdir(parents=True)
+    longer = {"frames": np.tile(clip.frames, (2, 1, 1, 1)), "waveform": np.tile(clip.waveform[None], 2)}
+    write_video(home / "videos" / "a_stage" / "0.mkv", **longer, fps=24, sample_rate=16000)
+
+    def fields(where, **changes):
+        data = {"data.kind": where, "data.root": str(home / ("videos" if where == "folder" else "shards"))}
+        more = {"models": {}, "base": str(trained), "train": [], "prediction_type": "v_prediction"}
+        return load_recipe(
+            "tiny-mtv", deepcopy(SMALL) | data | more | {n.replace("__", "."): v for n, v in changes.items()}
+        )
+
+    recipe = fields("folder")
+    precompute(recipe.data, trained, home / "shards", recipe=recipe, device="cpu", passes=2)
+    return fields
+
+
+def test_losses_from_stored_latents_are_those_of_the_videos(stored, tmp_path):
+    videos, latents = (make_task(stored(where), tmp_path / where) for where in ("folder", "latents"))
+    assert "text_encoder" not in latents.module.frozen
+    for index in range(2):
+        losses = [task.module(batch_of(task, index), generator_at(3))["loss"] for task in (videos, latents)]
+        torch.testing.assert_close(*losses, rtol=2e-3, atol=1e-4)
+    heard = [task.module.clips(batch_of(task, 1)).tracks for task in (videos, latents)]
+    for name in ("speech_embeds", "effects_embeds", "music_embeds"):
+        torch.testing.assert_close(heard[1][name], heard[0][name], rtol=2e-3, atol=5e-3)
+    assert latents.previews()["mtv"].shape == (25, 64, 32, 3)
+    Run(latents, tmp_path / "latents", device="cpu").train()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"tracks": "mix"}, "`tracks` must be separate, as in .*, got mix"),
+        ({"data__voices": 2}, "`voices` must be 1, as in "),
+        ({"prediction_type": "residual"}, "`prediction_type` must be v_prediction with stored latents"),
+        ({"train": ["text_encoder"]}, "`train` must leave text_encoder out"),
+    ],
+)
+def test_what_does_not_fit_stored_latents_is_said(stored, tmp_path, changes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make_task(stored("latents", **changes), tmp_path)
+
+
+def test_a_frozen_text_encoder_runs_in_half_precision(stored, tmp_path):
+    half, full = (make_task(stored("folder", text_precision=kind), tmp_path) for kind in ("bfloat16", "float32"))
+    assert (
+        half.module.part("text_encoder").dtype == torch.bfloat16
+        and load_recipe("mtv-face").text_precision == "bfloat16"
+    )
+    texts = [task.module.clips(batch_of(task, 0)).text for task in (half, full)]
+    assert texts[0].dtype == torch.float32 and not torch.equal(*texts)
+    torch.testing.assert_close(*texts, rtol=0.05, atol=0.05)
+    assert torch.isfinite(half.module(batch_of(half, 0), generator_at(0))["loss"])
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -147,14 +147,14 @@ def test_what_does_not_fit_is_said(fields, message, shards, small_model, tmp_pat
 
 
 def test_trainings_on_pixels_or_sound_say_so(shards):
-    for name in ("tiny-vae", "tiny-localizer", "tiny-mtv"):
+    for name in ("tiny-vae", "tiny-localizer", "tiny-sync"):
         fields = {"data.kind": "latents", "data.root": str(shards)}
         with pytest.raises(RunError, match=r"must not be latents .*needs the videos themselves"):
             make_task(load_recipe(name, fields), shards)
 
 
 def test_a_stopped_run_goes_on(raw, small_model, tmp_path, monkeypatch):
-    from asva_train.precompute import Encoders
+    from asva_train.encoders import Encoders
 
     data, output, encoded = DataRecipe(kind="folder", root=raw, **SMALL), tmp_path / "shards", []
     encode = Encoders.__call__

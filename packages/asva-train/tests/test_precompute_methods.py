@@ -174,7 +174,7 @@ def test_a_model_says_its_method_itself(method_model):
     assert set(plan.folders) == {"vae", "text_encoder", "image_encoder", "imagebind", "beats"}
     assert set(plan_encoders(method_model("i2vd")).folders) == {"vae", "text_encoder"}
     assert plan_encoders(method_model("avsyncd")).tokens.method == "avsyncd"
-    for method in ("dynamicrafter", "mtv"):
+    for method in ("dynamicrafter", "aadiff"):
         with pytest.raises(RunError, match=f"`model` must be of .* of {method}. Name the training"):
             plan_encoders(method_model(method))
 
@@ -279,7 +279,7 @@ def test_encoders_that_would_change_are_refused(method, fields, message, model, 
         make_task(recipe(method, model(method), **fields), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mtv", "vae", "localizer", "sync"])
+@pytest.mark.parametrize("name", ["vae", "localizer", "sync"])
 def test_trainings_that_need_the_videos_say_so(name, small_model, shards, raw, tmp_path):
     fields = {"data.kind": "latents", "data.root": str(shards("keyvid"))}
     with pytest.raises(RunError, match=f"must not be latents to train {name}, which needs the videos") as caught:

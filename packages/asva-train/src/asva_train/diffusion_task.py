@@ -90,8 +90,11 @@ class DenoisingTask:
         return (self.unet_name, *(name for name in self.recipe.train if name != self.unet_name))
 
     def parts(self) -> dict[str, Any]:
-        """Every component by name."""
-        return {name: self.part(name) for name in ("vae", *self.conditioners, self.unet_name)}
+        """Every component by name, without encoders whose answers are stored."""
+        names = ("vae", *self.conditioners, self.unet_name)
+        stored = tokens_of_recipe(self.recipe) if isinstance(self.source, StoredClips) else None
+        unasked = set(() if stored is None else stored.towers) - set(self.learning())
+        return {name: self.part(name) for name in names if name not in unasked}
 
     def part(self, name: str) -> Any:
         """A component as this training begins with it."""
@@ -113,11 +116,16 @@ class DenoisingTask:
 
     def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; a projector for clips of another length is made to fit."""
-        part, num_frames = read_component(name, folder), self.recipe.data.num_frames
+        part, num_frames = read_component(name, folder, self.dtype_of(name)), self.recipe.data.num_frames
         if name != "image_projector" or part.config.num_frames in (1, num_frames):
             return part
         self.fitted[name] = part.with_num_frames(num_frames)
         return self.fitted[name]
+
+    def dtype_of(self, name: str) -> torch.dtype:
+        """In which a component is read."""
+        frozen_text = name == "text_encoder" and name not in self.learning()
+        return getattr(torch, self.recipe.text_precision) if frozen_text else torch.float32
 
     def find(self, name: str) -> Path:
         """Where a component lies that does not learn."""
@@ -151,8 +159,6 @@ class DenoisingTask:
         if "text_encoder" not in learning:
             source.check_made_with("tokenizer", tokenizer_hash(self.tokenizer), "this training")
         self.module.nothing = source.nothing
-        for name in wanted.towers:  # nobody asks them any more
-            self.module.frozen.pop(name, None)
 
     def _tokenizer(self) -> Any:
         """That of the folder or the base; or a small one, learned from captions."""
@@ -177,10 +183,12 @@ class DenoisingTask:
         module.eval()
         answer = module.first_guess(batch, generator_at(self.recipe.loop.seed, 5))
         module.train()
+        return {self.recipe.task: torch.cat([self.true_frames(batch), self.decode(answer[0])], dim=1)}
+
+    def true_frames(self, batch: dict) -> Tensor:
+        """Frames (t, h, w, 3) uint8 of the first clip of a batch, decoded where latents are stored."""
         true = batch["frames"][0]
-        if true.ndim == 5:  # stored latents, mean and deviation
-            true = to_frames(module.part("vae").decode(true[:, 0].float()).sample)
-        return {self.recipe.task: torch.cat([true, self.decode(answer[0])], dim=1)}
+        return true if true.ndim == 4 else to_frames(self.module.part("vae").decode(true[:, 0].float()).sample)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Frames (t, h, w, 3) uint8 of latents (t, c, h, w)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asva_audio.mtv_features import track_features
+from asva_dit.pixels import encode_video
+from asva_dit.prompt import prompt_embeds
+from asva_pipelines.mtv.parts import read_part
 from asva_train.components import find_component, read_component, read_tokenizer
 from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
 from asva_train.fingerprints import component_hash, tokenizer_hash
+from asva_train.mtv_clips import named_tracks, stems_of
 from asva_train.token_sets import TokenSet, check_taps, clip_seconds, tokens_of_model, tokens_of_recipe
-from asva_train.training_clip import TrainingClip
+from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 from asva_unet.pixels import to_pixels
 from asva_unet.tokens import image_tokens, text_tokens
 
@@ -29,11 +35,19 @@ class EncoderPlan:
         tokens: What is stored beside the latents.
         folders: Where they lie, by component.
         tokenizer: Where that of the text encoder lies; none without one.
+        text_length: Tokens of the words that MTV's transformer takes; the tokenizer's where it is 0.
+        text_precision: In which the text encoder runs.
     """
 
     tokens: TokenSet
     folders: dict[str, Path]
     tokenizer: Path | None
+    text_length: int = 0
+    text_precision: str = "float32"
+
+    def encoders(self, device: str | torch.device = "cpu") -> Encoders:
+        """The networks, read."""
+        return (MTVEncoders if self.tokens.method == "mtv" else Encoders)(self, device)
 
     def hashes(self) -> dict[str, str]:
         """Hashes of all that the stored tokens depend on, by component."""
@@ -68,7 +82,21 @@ def plan_encoders(model: Path, recipe: Any = None) -> EncoderPlan:
     tokenizer = model / "tokenizer" if "text_encoder" in folders else None
     if tokenizer is not None and not tokenizer.is_dir():
         raise RunError(f"`model` must hold a tokenizer beside its text encoder, got none in {model}.")
-    return EncoderPlan(tokens=tokens, folders=folders, tokenizer=tokenizer)
+    length = _text_length(model, recipe) if tokens.method == "mtv" else 0
+    precision = getattr(recipe, "text_precision", "float32")
+    return EncoderPlan(
+        tokens=tokens, folders=folders, tokenizer=tokenizer, text_length=length, text_precision=precision
+    )
+
+
+def _text_length(model: Path, recipe: Any) -> int:
+    """Tokens of the words that MTV's transformer takes."""
+    name, key = "mtv_transformer", "max_text_seq_length"
+    given = {} if recipe is None else recipe.models.get(name, {})
+    if key in given:
+        return given[key]
+    folder = (recipe.init if recipe else {}).get(name) or find_component(name, [model])
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))[key]
 
 
 class Encoders:
@@ -84,10 +112,13 @@ class Encoders:
 
     def __init__(self, plan: EncoderPlan, device: str | torch.device = "cpu"):
         self.device, self.tokens = torch.device(device), plan.tokens
+        self.plan, read = plan, read_part if plan.tokens.method == "mtv" else read_component
         self.parts = {
-            name: read_component(name, folder).eval().requires_grad_(False).to(self.device)
+            name: read(name, folder, getattr(torch, plan.text_precision) if name == "text_encoder" else torch.float32)
             for name, folder in plan.folders.items()
         }
+        for part in self.parts.values():
+            part.eval().requires_grad_(False).to(self.device)
         check_taps(plan.tokens.taps, self.parts)
         self.tokenizer = plan.read_tokenizer()
 
@@ -128,6 +159,35 @@ class Encoders:
         if "image_encoder" in self.parts:
             tokens["image"] = image_tokens(self.parts["image_encoder"], pixels.to(self.device))
         return {name: value[0] for name, value in tokens.items()}
+
+
+class MTVEncoders(Encoders):
+    """Latents of a clip, which MTV does not draw, tokens of its words, and features of each track of its sound."""
+
+    @torch.no_grad()
+    def __call__(self, clip: TrainingClip) -> dict[str, Tensor]:
+        """What is stored of a clip.
+
+        Returns:
+            ``frames`` (t, c, h, w), ``text`` (n, d) and of each track (t, layers, d) float16, ``motion`` (t,) float32.
+        """
+        plan, count, ear = self.plan, len(clip.frames), self.parts["audio_encoder"]
+        stems = self.plan.tokens.stems
+        sounds = torch.as_tensor(stems_of(clip, plan.tokens.tracks, "masks" if stems == "stored" else stems))
+        tracks = named_tracks(sounds.to(self.device)[:, None])
+        fps = count / (sounds.shape[1] / SAMPLE_RATE)
+        heard = {name: track_features(ear, sound, count, count, fps)[0] for name, sound in tracks.items()}
+        pixels = to_pixels(torch.as_tensor(clip.frames)[None].to(self.device))
+        latents = {"frames": encode_video(self.parts["vae"], pixels)[0]}
+        if "text_encoder" in self.parts:
+            text = prompt_embeds(self.tokenizer, self.parts["text_encoder"], [clip.caption], plan.text_length)
+            latents["text"] = text[0]
+        return _halves(latents | heard) | {"motion": torch.as_tensor(clip.motion_curve)}
+
+    def nothing(self, data: DataRecipe) -> dict[str, Tensor]:
+        """MTV leaves conditions out as zeros."""
+        del data
+        return {}
 
 
 def _halves(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

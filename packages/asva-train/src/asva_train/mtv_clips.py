@@ -14,6 +14,7 @@ from asva_audio import MaskDemixer, fit, load_audio, load_demucs
 from asva_audio.mtv_features import level_voices
 from asva_data import TrackWorld
 from asva_train.fields import DataRecipe
+from asva_train.stored_clips import StoredClip
 from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 
 TRACKS, SECOND = ("speech", "effects", "music"), "speech2"
@@ -81,13 +82,18 @@ _network = lru_cache(maxsize=1)(load_demucs)  # once in each process that prepar
 
 
 def mtv_view(
-    clip: TrainingClip,
+    clip: TrainingClip | StoredClip,
     generator: torch.Generator,
     tracks: Literal["separate", "mix"] = "separate",
     demixer: Literal["masks"] | Path = "masks",
 ) -> dict:
-    """A clip as MTV trains on it: ``frames`` (t, h, w, 3), ``stems`` (3 or 4, s), ``caption``, ``moving`` (t, h, w)."""
+    """A clip as MTV trains on it: ``frames`` (t, h, w, 3), ``stems`` (3 or 4, s), ``caption``, ``moving`` (t, h, w).
+
+    Of a stored clip, latents as ``frames``, ``text`` and features of each track.
+    """
     del generator
+    if isinstance(clip, StoredClip):
+        return {"frames": clip.frames} | clip.tokens
     return {
         "frames": clip.frames,
         "stems": stems_of(clip, tracks, demixer),

@@ -23,7 +23,7 @@ from asva_pipelines.loading.load import choose_device
 from asva_pipelines.notes import note
 from asva_train.clips import FolderClips
 from asva_train.draws import generator_at
-from asva_train.encoders import EncoderPlan, Encoders, plan_encoders
+from asva_train.encoders import EncoderPlan, plan_encoders
 from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
 from asva_train.stored_clips import FORMAT, OF_CLIPS, UNFINISHED, read_index
@@ -66,7 +66,7 @@ def precompute(
     """
     plan = plan_encoders(model, recipe)
     values = asdict(data)
-    names = (*OF_CLIPS, "split", "captions", "seed")
+    names = (*OF_CLIPS, "split", "captions", "stems", "voices", "seed")
     clip_settings = {name: str(v) if isinstance(v := values[name], Path) else v for name in names}
     settings = {"data": clip_settings, "encoders": plan.hashes(), "tokens": plan.tokens.record(), "passes": passes}
     clips = FolderClips(data)
@@ -74,7 +74,7 @@ def precompute(
     pieces = _pieces(clips, passes)
     _check(output, settings)
     if not (output / "nothing.safetensors").is_file():
-        nothing = _save(Encoders(plan).nothing(data))
+        nothing = _save(plan.encoders().nothing(data))
         output.mkdir(exist_ok=True)
         _write(output / "index.json", _json({"format": UNFINISHED, "settings": settings}))
         _write(output / "nothing.safetensors", nothing)
@@ -94,7 +94,7 @@ def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[d
     where = choose_device(device)
     if where.type == "cpu":
         torch.set_num_threads(1)  # sums in one order, so that any number of workers gives the same bytes
-    encode = Encoders(plan, where)
+    encode = plan.encoders(where)
 
     def work(piece: dict[str, Any]) -> dict[str, Any]:
         entry = Entry(Path(piece["file"]), piece["class"], piece["caption"], *piece["part"])

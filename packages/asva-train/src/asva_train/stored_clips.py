@@ -30,12 +30,13 @@ class StoredClip:
 
     Attributes:
         frames: (t, 2, c, h, w) float16 mean and standard deviation of the latents, not scaled; a latent is drawn anew
-            at every step, ``mean + deviation * noise``.
+            at every step, ``mean + deviation * noise``. Of MTV (t, c, h, w), as its network sees them.
         motion_curve: (t,) motion score of each frame.
         caption: What the clip shows.
         class_index: Index of the class.
         tokens: (n, d) float16 of ``text``, ``image`` (the first frame, before any projector) and of the sound, by the
-            names of :meth:`TokenSet.hear`; without those of towers that the method or the model had not.
+            names of :meth:`TokenSet.hear`, of each of MTV's tracks (t, layers, d); without those of towers that the
+            method or the model had not.
         png: The first frame.
     """
 

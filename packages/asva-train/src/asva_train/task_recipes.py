@@ -74,6 +74,7 @@ class DenoiserRecipe(LossSettings):
         train: Components that learn beside the U-Net.
         trainable: Patterns of U-Net parameters that learn (regular expressions); all if empty.
         zero_terminal_snr: Whether the last time step holds no signal.
+        text_precision: In which a text encoder runs that does not learn; T5-XXL fills 19 GB in float32.
         settings: How a model of it samples: settings that come with the package, or a YAML file.
     """
 
@@ -85,6 +86,7 @@ class DenoiserRecipe(LossSettings):
     train: tuple[str, ...] = ()
     trainable: tuple[str, ...] = ()
     zero_terminal_snr: bool = True
+    text_precision: Literal["float32", "bfloat16", "float16"] = "float32"
     settings: str | None = None
     dropout: dict[str, Share] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ from asva_pipelines.loading.folders import method_of_model
 from asva_train.components import read_component
 from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
-from asva_train.task_recipes import AudioWindowRecipe
+from asva_train.task_recipes import AudioWindowRecipe, MTVRecipe
 from asva_unet.losses.audio_window import layer_tokens, tap_name
 
 METHOD_OF_TASK = {
@@ -24,6 +24,7 @@ METHOD_OF_TASK = {
     "avsyncd": "avsyncd",
     "i2vd": "i2vd",
     "audio-window": "audio-window",
+    "mtv": "mtv",
 }
 _SEEING = ("keyvid", "audio-window")
 
@@ -34,17 +35,23 @@ class TokenSet:
 
     Attributes:
         method: ``"keyvid"`` hears the audio trunk, ``"avsyncd"`` its normalised tokens, ``"audio-window"`` layers of
-            several encoders, ``"i2vd"`` nothing.
+            several encoders, ``"mtv"`` features of each track, ``"i2vd"`` nothing.
         taps: For each audio encoder of ``"audio-window"`` the blocks heard, counted from 0.
+        tracks: What the tracks of ``"mtv"`` are, as its recipe says.
+        stems: How it takes sounds apart, or ``"stored"``.
+        voices: Of its speech.
     """
 
     method: str
     taps: dict[str, list[int]] = field(default_factory=dict)
+    tracks: str = ""
+    stems: str = ""
+    voices: int = 0
 
     @property
     def ears(self) -> tuple[str, ...]:
         """The audio encoders, by component."""
-        if self.method in ("keyvid", "avsyncd"):
+        if self.method in ("keyvid", "avsyncd", "mtv"):
             return ("audio_encoder",)
         return tuple(self.taps)
 
@@ -80,6 +87,9 @@ class TokenSet:
                 f"`data.root` must hold the sound as {wanted.method} hears it, got {root}, made for {self.method}. "
                 f"Run `asva data precompute` with this training's recipe."
             )
+        for name in ("tracks", "stems", "voices") if wanted.method == "mtv" else ():
+            if getattr(self, name) != getattr(wanted, name):
+                raise ValueError(f"`{name}` must be {getattr(self, name)}, as in {root}, got {getattr(wanted, name)}.")
         for ear, layers in wanted.taps.items():
             if missing := sorted(set(layers) - set(self.taps.get(ear, ()))):
                 raise ValueError(
@@ -114,6 +124,9 @@ def tokens_of_recipe(recipe: Any) -> TokenSet | None:
     method = METHOD_OF_TASK.get(recipe.task)
     if method is None:
         return None
+    if isinstance(recipe, MTVRecipe):
+        stems = str(recipe.stems) if recipe.data.stems is None else "stored"
+        return TokenSet(method=method, tracks=recipe.tracks, stems=stems, voices=recipe.data.voices)
     taps = recipe.taps if isinstance(recipe, AudioWindowRecipe) else {}
     return TokenSet(method=method, taps={ear: sorted(set(taps[ear])) for ear in sorted(taps)})
 
@@ -131,6 +144,8 @@ def tokens_of_model(folder: Path) -> TokenSet:
             f"`model` must be of {', '.join(sorted(set(METHOD_OF_TASK.values())))}, got {folder}, of {method}. "
             f"Name the training that is wanted by its recipe."
         )
+    if method == "mtv":
+        return TokenSet(method=method, tracks="separate", stems="masks", voices=1)
     if method != "audio-window":
         return TokenSet(method=method)
     layers = read_component("taps", folder / "taps").layers

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asva_audio import frame_windows
 from asva_audio.mtv_features import hear_tracks
 from asva_dit import MTVTransformer3DModel, freeze_all_but_control, latent_frames, make_scheduler
 from asva_dit.control_file import is_control
@@ -23,8 +24,9 @@ from asva_pipelines.mtv.parts import part_class, read_part
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
-from asva_train.mtv_clips import mtv_view, named_tracks
+from asva_train.mtv_clips import SECOND, TRACKS, mtv_view, named_tracks
 from asva_train.run_order import collate
+from asva_train.stored_clips import StoredClips
 from asva_train.task_recipes import MTVRecipe
 from asva_unet.losses import LearningParts
 from asva_unet.pixels import to_frames, to_pixels
@@ -54,13 +56,21 @@ class MTVModule(LearningParts):
         heard = hear_tracks(ear, tracks, num_frames, num_frames, fps=fps, window=config.audio_window)
         return all_speakers(heard, config.num_speakers)
 
+    def stored_audio(self, batch: dict) -> dict[str, Tensor]:
+        """The same of stored features (b, t, layers, d) of each track."""
+        config, names = self.unet.config, (name for name in (*TRACKS, SECOND) if name in batch)
+        heard = {f"{name}_embeds": frame_windows(batch[name].float(), config.audio_window) for name in names}
+        return all_speakers(heard, config.num_speakers)
+
     def clips(self, batch: dict) -> MTVClips:
         """A batch as the transformer sees it."""
+        if "text" in batch:
+            return MTVClips(batch["frames"].float(), batch["text"].float(), self.stored_audio(batch))
         frames, length = batch["frames"], self.unet.config.max_text_seq_length
         latents, still = self.encode(frames), None
         if self.recipe.prediction_type == "residual":
             still = self.encode(frames[:, :1].expand_as(frames))
-        text = prompt_embeds(self.tokenizer, self.part("text_encoder"), batch["caption"], length)
+        text = prompt_embeds(self.tokenizer, self.part("text_encoder"), batch["caption"], length).float()
         heard = self.audio(batch["stems"], frames.shape[1])
         return MTVClips(latents, text, heard, still, moving_cells(batch["moving"], latents.shape))
 
@@ -113,7 +123,7 @@ class MTVTask(DenoisingTask):
 
     def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; a transformer of CogVideoX is given a control."""
-        part, control = read_part(name, Path(folder)), self.recipe.control
+        part, control = read_part(name, Path(folder), self.dtype_of(name)), self.recipe.control
         if name != self.unet_name:
             return part
         if not hasattr(part, "encode_audio"):
@@ -123,6 +133,19 @@ class MTVTask(DenoisingTask):
         if wanted < speakers:
             raise RunError(f"`control.num_speakers` must be {speakers}, that of {folder}, got {wanted}.")
         return second_speaker(part) if wanted > speakers else part
+
+    def take_stored(self, source: StoredClips) -> None:
+        if self.recipe.prediction_type == "residual":
+            raise RunError("`prediction_type` must be v_prediction with stored latents, which hold no still frame.")
+        if "text_encoder" in self.learning():
+            raise RunError("`train` must leave text_encoder out with stored tokens, which another would not fit.")
+        super().take_stored(source)
+        stored, length = len(source[0].tokens["text"]), self.module.unet.config.max_text_seq_length
+        if stored != length:
+            raise RunError(f"`data.root` must hold texts of {length} tokens, as the network takes them, got {stored}.")
+
+    def true_frames(self, batch: dict) -> Tensor:
+        return self.decode(batch["frames"][0].float()) if "text" in batch else batch["frames"][0]
 
     def decode(self, latents: Tensor) -> Tensor:
         return to_frames(decode_video(self.module.part("vae"), latents[None])[0])

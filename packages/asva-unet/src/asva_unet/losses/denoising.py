@@ -86,7 +86,7 @@ class DenoisingLoss(LearningParts):
         if isinstance(captions, Tensor):
             return self.stored("text", captions, drop)
         kept = ["" if lost else caption for caption, lost in zip(captions, drop.tolist(), strict=True)]
-        return text_tokens(self.tokenizer, self.part("text_encoder"), kept)
+        return text_tokens(self.tokenizer, self.part("text_encoder"), kept).float()
 
     def image(self, frame: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
         """Image tokens (b, k, q, d) of first frames (b, h, w, 3), or of stored tokens; a dropped one is mid grey."""

@@ -110,8 +110,9 @@ def precompute(
     """Store latents, motion, and tokens of words, picture and sound, so that a training step runs the U-Net alone.
 
     The recipe, or else the model's method, says how the sound is heard: keyframe and interp, avsyncd, i2vd (not at
-    all) or audio-window (its taps). Train with --set data.kind=latents --set data.root=SHARDS; shards for another
-    method, and encoders of another model, are refused. A run that was stopped goes on behind the last stored piece.
+    all), audio-window (its taps) or mtv (its tracks). Train with --set data.kind=latents --set data.root=SHARDS;
+    shards for another method, and encoders of another model, are refused. A run that was stopped goes on behind the
+    last stored piece.
 
     Examples:
 
