@@ -45,9 +45,9 @@ def ears(tmp_path_factory):
 def train(asva, dataset):
     """``train("keyframe", "keyvid-keyframe", folder, base=...)`` in one step of a small size."""
 
-    def run(task, recipe, folder, **fields):
+    def run(task, recipe, folder, data=dataset, **fields):
         words = [f"{name}={json.dumps(value)}" for name, value in (SIZE | LOOP | fields).items()]
-        ran = asva("train", task, "--recipe", recipe, "--folder", folder, "--data", dataset, "--steps", 1,
+        ran = asva("train", task, "--recipe", recipe, "--folder", folder, "--data", data, "--steps", 1,
                    "--device", "cpu", *(word for pair in words for word in ("--set", pair)))  # fmt: skip
         assert ran.code == 0, ran.err
         assert "2 videos of" in ran.err and "train.txt; 1 others of the folder are left out" in ran.err
@@ -303,3 +303,35 @@ def test_mtv(train, asva, dataset, cogvideox, tmp_path):
         out = pipeline("a bell rings", **sounds, num_frames=12, num_inference_steps=2, generator=generator)
         videos.append(out.frames)
     assert videos[0].shape == (12, 32, 32, 3) and (videos[0] != videos[1]).any()
+
+
+def test_sync_classifier(asva, train, tmp_path):
+    """Trained on videos of six seconds, then a judge: a video against itself is as much in time as itself."""
+    from asva_metrics import AVSyncClassifier
+
+    home, clip = tmp_path / "AVSync15", SyntheticWorld(seed=0, size=32, num_frames=150, fps=24.0)
+    for number in range(3):
+        path = home / "videos" / "a_bell" / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, clip[number].frames, fps=24, waveform=clip[number].waveform, sample_rate=16000)
+    (home / "train.txt").write_text("a_bell/0.mp4\na_bell/2.mp4\n", encoding="utf-8")
+    (home / "test.txt").write_text("a_bell/1.mp4\n", encoding="utf-8")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        start = AVSyncClassifier((4, 4, 8, 8), (8, 4))
+        for weight in start.parameters():
+            weight.data.mul_(2.4 if weight.ndim > 1 else 1)  # so that scores do not fade
+        start.save_pretrained(tmp_path / "start")
+    small = {"model": {"widths": [4, 4, 8, 8], "hidden": [8, 4]}, "data.height": 32, "data.width": 32}
+    train("sync", "sync-avsync", tmp_path / "runs", data=home, init=str(tmp_path / "start"), **small)
+    assert not same_part("sync", tmp_path / "runs", tmp_path, "start")
+    (tmp_path / "true").mkdir()
+    shutil.copy(home / "videos" / "a_bell" / "1.mp4", tmp_path / "true" / "1.mp4")
+    ran = asva("evaluate", "--generated", f"true={tmp_path / 'true'}", "--reference", tmp_path / "true", "--protocol",
+               "asva", "-w", f"avsync={tmp_path / 'runs' / 'sync'}", "--device", "cpu", "--output",
+               tmp_path / "report")  # fmt: skip
+    assert ran.code == 0, ran.err
+    scores = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))["scores"]
+    judged = next(score for score in scores if score["name"] == "rel_sync")["systems"]["true"]
+    assert judged["value"] == pytest.approx(50.0) and judged["num_clips"] == 3
+    assert abs(judged["shifted"]["chance"] - 50.0) > 1e-3  # it does hear something
