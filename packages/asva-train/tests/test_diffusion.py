@@ -165,6 +165,29 @@ def test_the_interpolator_is_given_true_or_generated_keyframes(folder, share):
     assert all(inputs[-2].tolist() == [6] for inputs in asked)
 
 
+def test_the_generator_in_the_interpolators_training_has_its_own_projector(folder, tmp_path):
+    own = read_component("image_projector", folder / "image_projector")
+    build_component("image_projector", {k: v for k, v in own.config.items() if k[0] != "_"}, 9).save_pretrained(
+        tmp_path / "projector"
+    )
+    options = {"generated_keyframes": 1.0, "init.interp_unet": str(folder / "interp_unet")}
+    options |= {"init.image_projector": str(tmp_path / "projector"), "train": ["image_projector"]}
+    task = make_task(load_recipe("tiny-interp", INTERP | options), folder)
+    module, asked = task.module, []
+    module.part("keyframe_unet").register_forward_hook(lambda unet, inputs, output: asked.append(inputs[3]))
+    batch, kept = collate([task.view(task.source[0], generator_at(0))]), torch.tensor([False])
+    module.question(batch, dict.fromkeys(CONDITIONS, kept), generator_at(1))
+    indices = batch["known"].nonzero()[None, :, 1]
+    seen = [
+        module.image(batch["frames"][:, 0], kept, indices, name)
+        for name in ("keyframe_image_projector", "image_projector")
+    ]
+    torch.testing.assert_close(asked[0], seen[0])
+    assert not torch.allclose(*seen)
+    task.export(tmp_path)
+    assert (tmp_path / "interp_image_projector").is_dir() and not (tmp_path / "image_projector").is_dir()
+
+
 @pytest.mark.parametrize("task", ["keyframe", "interp"])
 def test_official_samples_are_twelve_frames(task):
     recipe = load_recipe(f"keyvid-{task}", {"data.kind": "synthetic", "data.height": 32, "data.width": 32})

@@ -7,6 +7,7 @@ from typing import Any
 
 from asva_audio import frame_audio_tokens, invert_imagebind_audio, read_imagebind
 from asva_interp import masked_condition
+from asva_train.components import find_component, read_component
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.task_recipes import DiffusionRecipe
@@ -36,8 +37,15 @@ class KeyVIDTask(DenoisingTask):
         return f"interp_{name}" if name == "image_projector" and self.recipe.task == "interp" else name
 
     def parts(self) -> dict[str, Any]:
-        generator = {"keyframe_unet": self.part("keyframe_unet")} if self.recipe.generated_keyframes else {}
-        return super().parts() | generator
+        """Every component by name; the generator looks through the projector that it was trained with."""
+        if not self.recipe.generated_keyframes:
+            return super().parts()
+        projector = find_component("image_projector", [self.folder, self.base])
+        generator = {
+            "keyframe_unet": self.part("keyframe_unet"),
+            "keyframe_image_projector": read_component("image_projector", projector),
+        }
+        return generator | super().parts()
 
     def read(self, name: str, folder: Path) -> Any:
         """A component out of its folder; those of DynamiCrafter and of ImageBind are made to fit."""

@@ -88,14 +88,14 @@ class DenoisingLoss(LearningParts):
         kept = ["" if lost else caption for caption, lost in zip(captions, drop.tolist(), strict=True)]
         return text_tokens(self.tokenizer, self.part("text_encoder"), kept).float()
 
-    def image(self, frame: Tensor, drop: Tensor, indices: Tensor) -> Tensor:
+    def image(self, frame: Tensor, drop: Tensor, indices: Tensor, projector: str = "image_projector") -> Tensor:
         """Image tokens (b, k, q, d) of first frames (b, h, w, 3), or of stored tokens; a dropped one is mid grey."""
         if frame.ndim == 3:
             seen = self.stored("image", frame, drop)
         else:
             pixels = to_pixels(frame) * ~drop.view(-1, 1, 1, 1).to(frame.device)
             seen = image_tokens(self.part("image_encoder"), pixels)
-        tokens = project(self.part("image_projector"), seen)
+        tokens = project(self.part(projector), seen)
         if tokens.shape[1] == 1:
             return tokens
         return tokens[torch.arange(len(indices), device=indices.device)[:, None], indices]

@@ -56,7 +56,7 @@ class KeyVIDLoss(DenoisingLoss):
 
     @torch.no_grad()
     def keyframes(
-        self, latents: Tensor, batch: dict, tokens: tuple, drop: Tensor, generator: torch.Generator
+        self, latents: Tensor, batch: dict, text: Tensor, drop: dict[str, Tensor], generator: torch.Generator
     ) -> Tensor:
         """Latents (b, t, c, h, w) in which the keyframes of some clips are the generator's and not the true ones."""
         if self.recipe.generated_keyframes == 0:
@@ -66,13 +66,13 @@ class KeyVIDLoss(DenoisingLoss):
         for clip in chosen.nonzero().flatten().tolist():
             one = slice(clip, clip + 1)
             indices = batch["known"][one].nonzero()[None, :, 1]
-            image = tokens[1][one] if tokens[1].shape[1] == 1 else tokens[1][one, indices[0]]
-            sound = self.audio(batch["mel"][one], drop[one], indices)
+            image = self.image(self.picture(batch)[one], drop["image"][one], indices, "keyframe_image_projector")
+            sound = self.audio(batch["mel"][one], drop["audio"][one], indices)
             first = latents[one, :1].expand(-1, indices.shape[1], -1, -1, -1)
             noise = torch.randn(first.shape, generator=generator).to(first)
             last = torch.full((1,), len(self.alphas_cumprod) - 1, device=first.device)
             fps = torch.full((1,), self.recipe.keyframe_fps, device=first.device)
-            answer = unet(torch.cat([noise, first], dim=2), last, tokens[0][one], image, sound, fps, indices).sample
+            answer = unet(torch.cat([noise, first], dim=2), last, text[one], image, sound, fps, indices).sample
             made[clip, indices[0]] = self.clean(answer.float(), noise, first, float(self.alphas_cumprod[-1]), unet)
         return made
 
@@ -83,7 +83,7 @@ class KeyVIDLoss(DenoisingLoss):
             self.image(self.picture(batch), drop["image"], indices),
             self.audio(batch["mel"], drop["audio"], indices),
         )
-        given = self.keyframes(latents, batch, tokens, drop["audio"], generator)
+        given = self.keyframes(latents, batch, tokens[0], drop, generator)
         condition = self.condition(given, batch["known"], generator)
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
