@@ -286,3 +286,48 @@ def test_trained_parts_become_a_pipeline(folder, tmp_path):
     assert not [path for path in output.rglob("*.json") if str(tmp_path.parent) in path.read_text(encoding="utf-8")]
     with pytest.raises(ValueError, match="exist"):
         assemble(folder, tmp_path / "model", settings)
+
+
+def test_parts_that_do_not_fit_each_other_are_refused(folder, tmp_path):
+    """An autoencoder of other latents, a projector of other clips, no localizer: none becomes a pipeline unseen."""
+    import shutil
+
+    from diffusers import AutoencoderKL
+
+    from asva_keyframe import MotionLocalizer
+
+    def put(name, part, **overrides):
+        other = tmp_path / name
+        shutil.copytree(folder, other)
+        shutil.rmtree(other / name)
+        if part is not None:
+            part.save_pretrained(other / name)
+        return assemble(other, tmp_path / f"{name}-model", "tiny", overrides=overrides)
+
+    blocks = {
+        f"{way}_block_types": (f"{way.title()}{kind}Block2D",) * 2
+        for way, kind in (("down", "Encoder"), ("up", "Decoder"))
+    }
+    with pytest.raises(ValueError, match=r"`vae.latent_channels` must be 4 to fit keyframe_unet.out_channels, got 8"):
+        put("vae", AutoencoderKL(**blocks, latent_channels=8, block_out_channels=(8, 8), norm_num_groups=4))
+    hearing = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    with pytest.raises(ValueError, match=r"`localizer` must be of 48 frames, as the model is, got 24"):
+        put("localizer", MotionLocalizer(hearing, num_frames=24))
+    with pytest.raises(RunError, match="`text_encoder` must be in"):
+        put("text_encoder", None)
+    projector = read_component("image_projector", folder / "image_projector").with_num_frames(12)
+    with pytest.raises(ValueError, match=r"`image_projector` must be of 48 frames, as the model is, got 12"):
+        put("image_projector", projector)
+    assert not list(tmp_path.glob("*-model"))
+
+
+def test_only_uniform_keyframes_need_no_localizer(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "localizer")
+    with pytest.raises(RunError, match="`localizer` must be in"):
+        assemble(tmp_path / "parts", tmp_path / "model", "tiny")
+    assemble(tmp_path / "parts", tmp_path / "model", "tiny", overrides={"selection": "uniform"})
+    with pytest.raises(ValueError, match="`published` must be false for audio-window"):
+        assemble(folder, tmp_path / "other", "audio-window", overrides={"published": True})

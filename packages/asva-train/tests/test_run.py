@@ -180,3 +180,9 @@ def test_the_published_localizer_learns_slower_in_stairs():
     assert [learning_rate(loop, step) for step in (0, 19, 20, 39, 40)] == pytest.approx(
         [1.5e-5, 1.5e-5, 1.2e-5, 1.2e-5, 9.6e-6]
     )
+
+
+def test_a_tracker_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("asva_train.loop.find_spec", lambda name: None)
+    with pytest.raises(RunError, match=r"`loop.tracker` must be a package that is installed, got trackio"):
+        _run(tmp_path, **{"loop.tracker": "trackio"})

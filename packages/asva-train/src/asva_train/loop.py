@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,6 +82,15 @@ def learning_rate(recipe: LoopRecipe, step: int) -> float:
     return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+def _installed(tracker: str) -> str:
+    """The tracker's name; accelerate would go on without one that is absent."""
+    if find_spec(tracker) is None:
+        raise RunError(
+            f"`loop.tracker` must be a package that is installed, got {tracker}. Run `pip install {tracker}`."
+        )
+    return tracker
+
+
 class Run:
     """One training run in a model folder: ``<folder>/training/<task>`` holds checkpoints, logs and the recipe."""
 
@@ -97,7 +107,7 @@ class Run:
         self.accelerator = Accelerator(
             cpu=device == "cpu",
             mixed_precision=task.recipe.loop.mixed_precision,
-            log_with="tensorboard",
+            log_with=_installed(task.recipe.loop.tracker),
             project_dir=self.home,
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
@@ -171,7 +181,7 @@ class Run:
         steps = self.step * micro, recipe.max_steps * micro
         order = run_order(*steps, recipe.batch_size, accelerator.process_index, accelerator.num_processes)
         batches = iter(run_loader(RunClips(data, self.task.view), order, data.workers))
-        self.accelerator.init_trackers("log")
+        self.accelerator.init_trackers("log" if recipe.tracker == "tensorboard" else f"asva-{self.task.recipe.task}")
         while self.step < recipe.max_steps:
             losses = self._step([next(batches) for _ in range(micro)])
             self.step += 1

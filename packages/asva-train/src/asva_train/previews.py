@@ -9,13 +9,15 @@ from torch import Tensor
 
 
 def log_previews(accelerator: Any, videos: dict[str, Tensor], step: int, folder: Path, fps: float = 24.0) -> None:
-    """Write videos (t, h, w, 3) uint8 as mp4 files and as animations in the TensorBoard log."""
+    """Write videos (t, h, w, 3) uint8 as mp4 files and, with TensorBoard, as animations in the log."""
     from asva_data import write_video
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, frames in videos.items():
         write_video(folder / f"{name}-{step:08d}.mp4", frames.cpu().numpy(), fps=fps)
-        _log_animation(accelerator.get_tracker("tensorboard", unwrap=True), name, frames, step, fps)
+        for tracker in accelerator.trackers:
+            if tracker.name == "tensorboard":
+                _log_animation(tracker.tracker, name, frames, step, fps)
 
 
 def _log_animation(writer, name: str, frames: Tensor, step: int, fps: float) -> None:
