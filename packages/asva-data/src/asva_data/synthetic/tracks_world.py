@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .timing import pose_curve
 from .tracks import STRIKE, TRACKS, Effects, Music, Speech, draw_effects, draw_music, draw_speech, light_curve
 from .tracks_stage import draw_stage, render_stage
+from .world import World
 
 _PARTS = ("scene", *TRACKS, "mix")
 LEVELS = (-18.0, 0.0)  # dB between which each track is turned down in the mix
@@ -53,7 +54,7 @@ class TrackClip:
         return speech + effects + music
 
 
-class TrackWorld:
+class TrackWorld(World):
     """An endless list of clips. The first frame is silent and neutral: it shows the scene and nothing of the sound.
 
     Args:
@@ -83,21 +84,10 @@ class TrackWorld:
         sample_rate: int = 16000,
         absent: float = 0.15,
     ) -> None:
-        least = {"seed": (seed, 0), "size": (size, 32), "sample_rate": (sample_rate, 8000)}
-        for name, (value, lowest) in least.items():
-            if value != int(value) or value < lowest:
-                raise ValueError(f"`{name}` must be a whole number of at least {lowest}, got {value}.")
-        if not fps > 0 or num_frames / fps < 0.9:
-            raise ValueError(f"`num_frames` / `fps` must be at least 0.9 seconds, got {num_frames} / {fps}.")
+        super().__init__(seed, size, num_frames, fps, sample_rate, 0.9)
         if not 0.0 <= absent < 1.0:
             raise ValueError(f"`absent` must lie in [0, 1), got {absent}.")
-        self.seed, self.size, self.num_frames, self.fps = int(seed), int(size), int(num_frames), float(fps)
-        self.sample_rate, self.absent = int(sample_rate), float(absent)
-
-    @property
-    def duration(self) -> float:
-        """Seconds of a clip."""
-        return self.num_frames / self.fps
+        self.absent = float(absent)
 
     def __getitem__(self, index: int) -> TrackClip:
         return self.compose(index)
@@ -114,7 +104,7 @@ class TrackWorld:
         given = {"speech": speech, "effects": effects, "music": music}
         source = {name: index if other is None else other for name, other in given.items()}
         heard = {name: name in self.tracks_of(source[name]) for name in TRACKS}
-        scene = draw_stage(self._draws(index, "scene"))
+        scene = draw_stage(self._draws_of(index, "scene"))
         parts: dict[str, Any] = {name: self._track(name, source[name]) if heard[name] else None for name in TRACKS}
         times = np.arange(self.num_frames) / self.fps
         opening = parts["speech"].opening(times) if heard["speech"] else np.zeros_like(times)
@@ -140,16 +130,16 @@ class TrackWorld:
 
     def caption_of(self, index: int) -> str:
         """Words of a clip, without making it."""
-        return caption(draw_stage(self._draws(index, "scene")), speaking="speech" in self.tracks_of(index))
+        return caption(draw_stage(self._draws_of(index, "scene")), speaking="speech" in self.tracks_of(index))
 
     def tracks_of(self, index: int) -> tuple[str, ...]:
         """Names of the tracks that are heard in a clip, without making it."""
-        rng = self._draws(index, "mix")
+        rng = self._draws_of(index, "mix")
         present = [name for name, share in zip(TRACKS, rng.random(3), strict=True) if share >= self.absent]
         return tuple(present or [TRACKS[rng.integers(3)]])
 
     def _track(self, name: str, index: int) -> Speech | Effects | Music:
-        rng = self._draws(index, name)
+        rng = self._draws_of(index, name)
         if name == "music":
             return draw_music(rng)
         return (draw_speech if name == "speech" else draw_effects)(rng, self.duration)
@@ -159,16 +149,14 @@ class TrackWorld:
         count = round(self.duration * self.sample_rate)
         if track is None:
             return np.zeros((1, count), np.float32)
-        rng = np.random.default_rng([self.seed, int(index), _PARTS.index(name), 1])
+        rng = self._draws(index, _PARTS.index(name), 1)
         waveform = track.waveform(rng, self.sample_rate, count)
         level = 10 ** (rng.uniform(*LEVELS) / 20) * 0.3 / max(float(np.abs(waveform).max()), 1e-6)
         noise = 10.0 ** rng.uniform(-5.0, -4.0) * rng.standard_normal(count)
         return (level * waveform + noise).astype(np.float32)[None]
 
-    def _draws(self, index: int, part: str) -> np.random.Generator:
-        if index < 0:
-            raise IndexError(f"`index` must not be negative, got {index}.")
-        return np.random.default_rng([self.seed, int(index), _PARTS.index(part)])
+    def _draws_of(self, index: int, part: str) -> np.random.Generator:
+        return self._draws(index, _PARTS.index(part))
 
 
 def _moving(frames: NDArray[np.uint8], light: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -52,7 +52,36 @@ class SyntheticClip:
     moving_object: int
 
 
-class SyntheticWorld:
+class World:
+    """What worlds share: size and length of the clips, and draws that follow from the seed and an index alone."""
+
+    def __init__(self, seed: int, size: int, num_frames: int, fps: float, sample_rate: int, least: float) -> None:
+        limits = {
+            "seed": (seed, 0),
+            "size": (size, 32),
+            "num_frames": (num_frames, 2),
+            "sample_rate": (sample_rate, 8000),
+        }
+        for name, (value, lowest) in limits.items():
+            if value != int(value) or value < lowest:
+                raise ValueError(f"`{name}` must be a whole number of at least {lowest}, got {value}.")
+        if not fps > 0 or num_frames / fps < least:
+            raise ValueError(f"`num_frames` / `fps` must be at least {least} seconds, got {num_frames} / {fps}.")
+        self.seed, self.size, self.num_frames = int(seed), int(size), int(num_frames)
+        self.fps, self.sample_rate = float(fps), int(sample_rate)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of a clip."""
+        return self.num_frames / self.fps
+
+    def _draws(self, index: int, *more: int) -> np.random.Generator:
+        if index < 0:
+            raise IndexError(f"`index` must not be negative, got {index}.")
+        return np.random.default_rng([self.seed, int(index), *more])
+
+
+class SyntheticWorld(World):
     """An endless list of clips.
 
     Args:
@@ -86,14 +115,13 @@ class SyntheticWorld:
     ) -> None:
         every = classes is None or classes == "all"
         names = CLASSES if every else (classes,) if isinstance(classes, str) else tuple(classes)
-        _check(seed, size, num_frames, fps, sample_rate, names, two_objects)
-        self.seed, self.size, self.num_frames, self.fps = int(seed), int(size), int(num_frames), float(fps)
-        self.sample_rate, self.classes, self.two_objects = int(sample_rate), names, float(two_objects)
-
-    @property
-    def duration(self) -> float:
-        """Seconds of a clip."""
-        return self.num_frames / self.fps
+        super().__init__(seed, size, num_frames, fps, sample_rate, 0.5)
+        unknown = [name for name in names if name not in OBJECT_CLASSES]
+        if unknown or not names:
+            raise ValueError(f"`classes` must be names out of {', '.join(CLASSES)}, got {unknown or 'none'}.")
+        if not 0.0 <= two_objects <= 1.0:
+            raise ValueError(f"`two_objects` must lie between 0 and 1, got {two_objects}.")
+        self.classes, self.two_objects = names, float(two_objects)
 
     def class_of(self, index: int) -> str:
         """Class of the clip at ``index``, without making the clip.
@@ -128,11 +156,6 @@ class SyntheticWorld:
             moving_object=moving,
         )
 
-    def _draws(self, index: int) -> np.random.Generator:
-        if index < 0:
-            raise IndexError(f"`index` must not be negative, got {index}.")
-        return np.random.default_rng([self.seed, int(index)])
-
     def _choose(self, rng: np.random.Generator) -> tuple[list[str], int]:
         """Names of the objects from left to right, and which of them moves."""
         first = self.classes[rng.integers(len(self.classes))]
@@ -143,19 +166,3 @@ class SyntheticWorld:
         second = others[rng.integers(len(others))]
         moving = int(rng.integers(2))
         return ([first, second] if moving == 0 else [second, first]), moving
-
-
-def _check(
-    seed: int, size: int, num_frames: int, fps: float, sample_rate: int, names: tuple[str, ...], two_objects: float
-) -> None:
-    limits = (("seed", seed, 0), ("size", size, 32), ("num_frames", num_frames, 2), ("sample_rate", sample_rate, 8000))
-    for name, value, least in limits:
-        if value != int(value) or value < least:
-            raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value}.")
-    if not fps > 0 or num_frames / fps < 0.5:
-        raise ValueError(f"`num_frames` / `fps` must be at least 0.5 seconds, got {num_frames} / {fps}.")
-    unknown = [name for name in names if name not in OBJECT_CLASSES]
-    if unknown or not names:
-        raise ValueError(f"`classes` must be names out of {', '.join(CLASSES)}, got {unknown or 'none'}.")
-    if not 0.0 <= two_objects <= 1.0:
-        raise ValueError(f"`two_objects` must lie between 0 and 1, got {two_objects}.")
