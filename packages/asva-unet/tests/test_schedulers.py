@@ -1,5 +1,6 @@
 """Schedulers: grids for every step count, the mended NaN, and agreement with solutions that are known."""
 
+import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -44,6 +45,17 @@ def test_every_step_count_has_a_grid(spacing):
 def test_trailing_grid_by_hand():
     assert timestep_grid(4, "trailing").tolist() == [999, 749, 499, 249]
     assert timestep_grid(4, "leading", offset=1).tolist() == [751, 501, 251, 1]
+
+
+def test_quad_is_dense_where_there_is_little_noise():
+    assert timestep_grid(5, "quad").tolist() == [801, 451, 201, 51, 1]
+    for steps in range(2, 29):
+        grid = timestep_grid(steps, "quad")
+        assert len(grid) == steps and grid[0] == 801 and (grid[:-1] > grid[1:]).all()
+        assert (np.diff(-grid[::-1]) <= 0).all() and grid[-1] == 1
+    for steps in (1, 30):
+        with pytest.raises(ValueError, match=f"`num_inference_steps` must keep the steps of quad apart, got {steps}"):
+            timestep_grid(steps, "quad")
 
 
 def test_noise_schedule_ends_without_signal():

@@ -33,7 +33,7 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         beta_start: First beta.
         beta_end: Last beta.
         prediction_type: `"v_prediction"`, `"epsilon"` or `"sample"`.
-        timestep_spacing: `"trailing"` or `"leading"`.
+        timestep_spacing: `"trailing"`, `"leading"` or `"quad"`.
         steps_offset: Added to a `"leading"` grid.
         rescale_betas_zero_snr: Whether the last timestep holds no signal.
         dynamic_rescale: Whether the network was trained on latents scaled by :func:`asva_unet.dynamic_rescale`.
@@ -289,7 +289,7 @@ def make_scheduler(
         prediction_type: What the network answers: `"v_prediction"`, `"epsilon"`, `"sample"`, or `"residual"`, which
             :func:`asva_unet.denoise` turns into `"sample"`.
         zero_terminal_snr: Whether the last timestep holds no signal.
-        timestep_spacing: `"trailing"` or `"leading"`.
+        timestep_spacing: `"trailing"`, `"leading"` or `"quad"`.
         dynamic_rescale: Whether the network was trained on scaled latents (the released weights: yes).
         **options: Further arguments of the scheduler class.
 
