@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,7 +40,9 @@ folder, overrides = Path(sys.argv[1]), yaml.safe_load(sys.argv[2])
 run = Run(make_task(load_recipe("tiny-vae", overrides), folder), folder, device="cpu")
 run.resume()
 print("ready", flush=True)
-run.train()
+run.train(lambda progress: print(f"loss {progress.losses['loss']:.7f}", flush=True))
+kinds = {type(weight).__name__ for weight in run.module.parameters()}
+print("weights are", *sorted(kinds), flush=True)
 """
 
 
@@ -140,6 +143,30 @@ def test_two_processes_train_as_one_with_twice_the_batch(undisturbed, tmp_path):
     )
     assert states["optimizer"]["state"][0]["step"] == 6
     assert _weights(tmp_path / "two").keys() == _weights(undisturbed[0]).keys()
+
+
+def test_spread_weights_learn_as_whole_ones(tmp_path):
+    """FSDP on two processes: what each holds is a part, and losses, checkpoints and exports are those of DDP."""
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    fields = {"loop.batch_size": 1, "loop.ema_decay": None, "loop.max_steps": 4, "loop.preview_every": 4}
+    said = {}
+    for sharding in ("none", "full"):
+        options = fields | {"loop.sharding": sharding}
+        process = _start(tmp_path / "script.py", tmp_path / sharding, *torchrun, **options)
+        said[sharding], _ = process.communicate(timeout=240)
+        assert process.returncode == 0, said[sharding]
+    assert "weights are DTensor" in said["full"] and "weights are Parameter" in said["none"]
+    losses = [[float(loss) for loss in re.findall(r"loss ([0-9.]+)", text)] for text in said.values()]
+    assert len(losses[0]) >= 4 and sorted(losses[0]) == pytest.approx(sorted(losses[1]), rel=1e-4)
+    whole, spread = _weights(tmp_path / "none"), _weights(tmp_path / "full")
+    for name, weight in whole.items():
+        torch.testing.assert_close(spread[name], weight, rtol=1e-3, atol=1e-4)
+    (tmp_path / "full" / "training" / "vae" / "step-00000004").rename(tmp_path / "last")  # as if it had stopped at 2
+    process = _start(tmp_path / "script.py", tmp_path / "full", *torchrun, **fields | {"loop.sharding": "full"})
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, text
+    for name, weight in _weights(tmp_path / "full").items():
+        torch.testing.assert_close(weight, spread[name], rtol=1e-5, atol=1e-6)
 
 
 def test_another_recipe_may_not_go_on(undisturbed):

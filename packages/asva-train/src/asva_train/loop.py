@@ -20,6 +20,7 @@ from asva_train.optimizer import make_optimizer
 from asva_train.previews import log_previews
 from asva_train.recipe import READER, RecipeError, recipe_record
 from asva_train.run_order import RunClips, run_loader, run_order, to_device
+from asva_train.sharding import check_sharding, load_states, optimizer_state, shard, weights_of, whole_weights
 from asva_train.training_clip import ClipSource
 
 logger = logging.getLogger(__name__)
@@ -117,8 +118,15 @@ class Run:
         logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
         if self.accelerator.is_main_process and (remark := getattr(task.source, "remark", "")):
             note(remark, quiet=True)
-        optimizer = make_optimizer(self.recipe, parameters)
-        self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
+        self.sharded = self.recipe.sharding == "full" and self.accelerator.num_processes > 1
+        if self.sharded:
+            check_sharding(self.recipe)
+            self.module = shard(task.module, self.accelerator.device, self.accelerator.num_processes)
+            parameters = [p for p in self.module.parameters() if p.requires_grad]
+            self.optimizer = make_optimizer(self.recipe, parameters)
+        else:
+            optimizer = make_optimizer(self.recipe, parameters)
+            self.module, self.optimizer = self.accelerator.prepare(task.module, optimizer)
         self.parameters, self.ema, self.step = parameters, None, 0
         if self.recipe.ema_decay is not None:
             self.ema = EMAModel(parameters, decay=self.recipe.ema_decay, use_ema_warmup=True, foreach=True)
@@ -137,8 +145,11 @@ class Run:
             return 0
         weights, states, record = load_checkpoint(found[-1])
         self._check(record, found[-1])
-        self.task.module.load_state_dict(weights)
-        self.optimizer.load_state_dict(states["optimizer"])
+        if self.sharded:
+            load_states(self.module, self.optimizer, weights, states["optimizer"])
+        else:
+            self.task.module.load_state_dict(weights)
+            self.optimizer.load_state_dict(states["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(states["ema"])
             self.ema.to(self.accelerator.device)
@@ -163,16 +174,20 @@ class Run:
             )
 
     def save(self) -> None:
-        """Write a checkpoint (main process only)."""
+        """Write a checkpoint; the main process does."""
+        if self.sharded:  # every process gives its share
+            weights, optimizer = weights_of(self.module), optimizer_state(self.module, self.optimizer)
+        elif self.accelerator.is_main_process:
+            weights, optimizer = self.task.module.state_dict(), self.optimizer.state_dict()
         if not self.accelerator.is_main_process:
             return
         states = {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer,
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
         }
         record = {"num_processes": self.accelerator.num_processes, "recipe": recipe_record(self.task.recipe)}
-        save_checkpoint(self.home, self.step, self.task.module.state_dict(), states, record)
+        save_checkpoint(self.home, self.step, weights, states, record)
 
     def train(self, on_step: Callable[[Progress], None] | None = None) -> None:
         """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights."""
@@ -195,7 +210,7 @@ class Run:
         for micro_step, batch in enumerate(batches):
             place = (self.recipe.seed, 2, self.step, micro_step, self.accelerator.process_index)
             last = micro_step == len(batches) - 1
-            with layer_draws(*place, 1), nullcontext() if last else self.accelerator.no_sync(self.module):
+            with layer_draws(*place, 1), self._syncing(last), self._autocast():
                 losses = self.module(to_device(batch, self.accelerator.device), generator_at(*place))
                 self.accelerator.backward(losses["loss"] / len(batches))
         if self.recipe.max_grad_norm is not None:
@@ -205,6 +220,20 @@ class Run:
         if self.ema is not None:
             self.ema.step(self.parameters)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _syncing(self, last: bool) -> Any:
+        """Gradients are shared out after the last micro step alone."""
+        if self.sharded:
+            self.module.set_requires_gradient_sync(last)
+        return nullcontext() if last or self.sharded else self.accelerator.no_sync(self.module)
+
+    def _autocast(self) -> Any:
+        """What `prepare` does to a module; one that is spread does not pass through it."""
+        return self.accelerator.autocast() if self.sharded else nullcontext()
+
+    def whole_weights(self) -> Any:
+        """Inside, every process holds all weights."""
+        return whole_weights(self.task.module) if self.sharded else nullcontext()
 
     def _report(self, losses: dict[str, Tensor], on_step: Callable[[Progress], None] | None) -> None:
         recipe, done = self.recipe, self.step == self.recipe.max_steps
@@ -217,9 +246,12 @@ class Run:
                 on_step(Progress(self.step, recipe.max_steps, values))
         if done or self.step % recipe.save_every == 0:
             self.save()
-        if self.accelerator.is_main_process and (done or self.step % recipe.preview_every == 0):
-            with self.averaged_weights():
-                log_previews(self.accelerator, self.task.previews(), self.step, self.home / "previews")
+        preview = done or self.step % recipe.preview_every == 0
+        if preview and (self.accelerator.is_main_process or self.sharded):  # each of them holds a part of the weights
+            with self.whole_weights(), self.averaged_weights():
+                videos = self.task.previews()
+            if self.accelerator.is_main_process:
+                log_previews(self.accelerator, videos, self.step, self.home / "previews")
 
     @contextmanager
     def averaged_weights(self) -> Generator[None]:
@@ -235,8 +267,13 @@ class Run:
             self.ema.restore(self.parameters)
 
     def export(self) -> None:
-        """Write the trained components into the model folder (main process only)."""
+        """Write the trained components into the model folder; the main process does."""
+        weights = weights_of(self.module) if self.sharded else None
         if self.accelerator.is_main_process:
+            task = self.task
+            if weights is not None:  # a part of whose weights lies elsewhere cannot be stored
+                task = type(task)(task.recipe, self.folder)
+                task.module.load_state_dict(weights)
             with self.averaged_weights():
-                self.task.export(self.folder)
+                task.export(self.folder)
         self.accelerator.wait_for_everyone()
