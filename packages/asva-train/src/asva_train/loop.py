@@ -270,7 +270,7 @@ class Run:
         """Write the trained components into the model folder; the main process does."""
         weights = weights_of(self.module) if self.sharded else None
         if self.accelerator.is_main_process:
-            task = self.task
+            task: Any = self.task
             if weights is not None:  # a part of whose weights lies elsewhere cannot be stored
                 task = type(task)(task.recipe, self.folder)
                 task.module.load_state_dict(weights)
