@@ -7,6 +7,7 @@ from asva_audio import Audio
 from asva_dit import restore_mtv
 from asva_pipelines import convert_model, load_pipeline
 from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, WAV2VEC
+from asva_pipelines.mtv.parts import read_part
 from asva_weights import ModelError
 
 WINDOW = {"num_frames": 9, "height": 16, "width": 16, "num_inference_steps": 1}
@@ -67,3 +68,16 @@ def test_what_stands_beside_must_be_there(released, tmp_path):
     (tmp_path / CHECKPOINT).symlink_to(released / CHECKPOINT)
     with pytest.raises(ModelError, match=r"MTV needs 'CogVideoX-5b'.*`--cogvideox`"):
         convert_model(tmp_path, tmp_path / "out")
+
+
+def test_the_text_encoder_is_not_read_to_write_the_index(released, tmp_path, monkeypatch):
+    """T5 XXL in float32 would take 19 GB."""
+    read = []
+
+    def note(name, folder):
+        read.append(name)
+        return read_part(name, folder)
+
+    monkeypatch.setattr("asva_pipelines.mtv.parts.read_part", note)
+    convert_model(released, tmp_path / "model")
+    assert read == ["audio_encoder"]

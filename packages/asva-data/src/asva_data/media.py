@@ -20,6 +20,8 @@ FORMATS = (
     *("h264", "hevc", "obu", "m4v", "mjpeg", "yuv4mpegpipe", "gif", "apng"),
     *("wav", "w64", "mp3", "aac", "flac", "aiff", "au", "caf", "amr", "ac3", "eac3", "dts", "wv", "ape", "tta"),
 )
+# Until 19 PyAV refuses tags that are not UTF-8 unless told otherwise; from then on it takes no such argument.
+TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 
@@ -42,7 +44,7 @@ def open_media(path: str | os.PathLike) -> Generator[av.container.InputContainer
 def _open(path: Path) -> av.container.InputContainer:
     try:
         # The prefix keeps a colon in a name from being read as a protocol.
-        return av.open(f"file:{path}", options=OPENING, metadata_errors="replace")
+        return av.open(f"file:{path}", options=OPENING, **TAGS)
     except av.error.ArgumentError as error:
         raise MediaError(
             f"`path` must be a media file, got {path}, which is of a kind that is not read, such as text or a playlist."

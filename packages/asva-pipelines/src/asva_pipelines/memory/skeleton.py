@@ -46,6 +46,11 @@ def _part(folder: Path, value: Any, dtype: torch.dtype) -> Any:
     made = getattr(importlib.import_module(library), name)
     if not issubclass(made, nn.Module):
         return made.from_pretrained(folder)
+    return outline(made, folder, dtype)
+
+
+def outline(made: Any, folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A network of diffusers or transformers by its folder's configuration, on the meta device."""
     with torch.device("meta"):
         if hasattr(made, "load_config"):
             network = made.from_config(made.load_config(folder))

@@ -11,6 +11,7 @@ import torch
 
 from asva_pipelines.loading.folders import damage_named
 from asva_pipelines.loading.placement import read_network
+from asva_pipelines.memory.skeleton import outline
 from asva_weights import ModelError
 
 # A class of another name is never imported, whatever a folder says.
@@ -37,6 +38,27 @@ def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
     Raises:
         ModelError: If the folder does not hold it, or something else, or what it holds is damaged.
     """
+    kind = _kind(name, folder)
+    with damage_named(folder):
+        if kind == "Wav2Vec2ForCTC":
+            from asva_audio import load_wav2vec
+
+            return load_wav2vec(folder)
+        return read_network(part_class(kind), folder, dtype)
+
+
+def outline_part(name: str, folder: Path) -> Any:
+    """A part in its shape alone, for what only asks for its class and configuration.
+
+    Raises:
+        ModelError: See :func:`read_part`.
+    """
+    kind = _kind(name, folder)
+    with damage_named(folder):
+        return outline(part_class(kind), folder)
+
+
+def _kind(name: str, folder: Path) -> str:
     path = folder / "config.json"
     if not path.is_file():
         raise ModelError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
@@ -45,9 +67,4 @@ def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
         kind = config.get("_class_name") or (config.get("architectures") or [""])[0]
     if kind not in (*LIBRARIES, "Wav2Vec2ForCTC"):
         raise ModelError(f"`{name}` must be one of {', '.join(LIBRARIES)}, got {kind or 'no class'} in {folder}.")
-    with damage_named(folder):
-        if kind == "Wav2Vec2ForCTC":
-            from asva_audio import load_wav2vec
-
-            return load_wav2vec(folder)
-        return read_network(part_class(kind), folder, dtype)
+    return kind
