@@ -57,8 +57,9 @@ def registered(init: Callable[..., None]) -> Callable[..., None]:
 
     # Without annotations: where they are words, as in these modules, diffusers of a year ago fails to check types.
     bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
-    register.__signature__ = signature.replace(parameters=bare)
-    return register
+    described: Any = register
+    described.__signature__ = signature.replace(parameters=bare)
+    return described
 
 
 class VideoPipeline(DiffusionPipeline):

@@ -53,9 +53,7 @@ class TrackClips:
         return self.world.caption_of(index)
 
 
-def stems_of(
-    clip: TrainingClip, tracks: Literal["separate", "mix"], demixer: Literal["masks"] | Path = "masks"
-) -> np.ndarray:
+def stems_of(clip: TrainingClip, tracks: Literal["separate", "mix"], demixer: str | Path = "masks") -> np.ndarray:
     """(3, s) the tracks of a clip at MTV's levels, (4, s) with a second voice: as they are known, or taken apart.
 
     Args:
@@ -85,7 +83,7 @@ def mtv_view(
     clip: TrainingClip | StoredClip,
     generator: torch.Generator,
     tracks: Literal["separate", "mix"] = "separate",
-    demixer: Literal["masks"] | Path = "masks",
+    demixer: str | Path = "masks",
 ) -> dict:
     """A clip as MTV trains on it: ``frames`` (t, h, w, 3), ``stems`` (3 or 4, s), ``caption``, ``moving`` (t, h, w).
 

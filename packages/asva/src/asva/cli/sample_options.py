@@ -140,6 +140,7 @@ def takes_sample_options(command: Callable[[typer.Context, SampleOptions], Any])
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     parameters = [context, *inspect.signature(SampleOptions).parameters.values()]
-    called.__signature__ = inspect.Signature(parameters)
-    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return called
+    described: Any = called
+    described.__signature__ = inspect.Signature(parameters)
+    described.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return described
