@@ -24,6 +24,8 @@ def sequential(pipeline):
 
 
 def group(pipeline):
+    if not hasattr(pipeline, "enable_group_offload"):
+        pytest.skip("diffusers of a year ago offloads groups of a network alone")
     pipeline.enable_group_offload(CPU, CPU, offload_type="leaf_level")
 
 

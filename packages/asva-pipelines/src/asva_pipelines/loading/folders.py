@@ -115,6 +115,10 @@ def _damaged(path: Path) -> ModelError:
     return ModelError(f"'{path}' is damaged: fetch or convert the model again.")
 
 
+# Names that torch had for what weight normalisation learns, as wav2vec 2.0 is stored.
+_OF_WEIGHT_NORM = {f".weight_{old}": f".parametrizations.weight.original{new}" for old, new in (("g", 0), ("v", 1))}
+
+
 def check_complete(folder: Path, network: torch.nn.Module) -> None:
     """The libraries fill a missing weight with random numbers and go on; here it is an error.
 
@@ -123,6 +127,8 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
     """
     stored = stored_names(folder)
     stored |= {_FORMER_NAME.sub(r"\1", name, count=1) for name in stored}
+    for former, name in _OF_WEIGHT_NORM.items():
+        stored |= {one.removesuffix(former) + name for one in stored if one.endswith(former)}
     state = network.state_dict()
     # A weight with two names is stored under one of them.
     there = {value.data_ptr() for name, value in state.items() if name in stored}
