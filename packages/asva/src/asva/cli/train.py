@@ -120,9 +120,28 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
 
 for _task, _recipe, _help in (
     ("vae", "tiny-vae", "The autoencoder between pixels and latents."),
-    ("localizer", "tiny-localizer", "The network that hears how much a clip moves when."),
-    ("keyframe", "tiny-keyframe", "The generator of keyframes."),
-    ("interp", "tiny-interp", "The interpolator from keyframes to every frame."),
+    (
+        "localizer",
+        "tiny-localizer",
+        """The network that hears how much a clip moves when.
+
+    Published: --recipe keyvid-localizer --data VIDEOS --set init=FOLDER, ImageBind's ears as `asva models convert`
+    writes them, towards the motion that `asva data motion` has measured.""",
+    ),
+    (
+        "keyframe",
+        "tiny-keyframe",
+        """The generator of keyframes.
+
+    Published: --recipe keyvid-keyframe --data VIDEOS, from DynamiCrafter and ImageBind's ears
+    (--set init.audio_encoder=FOLDER), or on from the released weights (--set base=keyvid), by the motion that
+    `asva data motion` has measured. On uniform frames: --recipe keyvid-uniform-keyframe.""",
+    ),
+    (
+        "interp",
+        "tiny-interp",
+        "The interpolator from keyframes to every frame (published: --recipe keyvid-interp, keyvid-uniform-interp).",
+    ),
     (
         "avsyncd",
         "tiny-avsyncd",
@@ -151,8 +170,8 @@ for _task, _recipe, _help in (
 
     The paper's five stages, each starting from the one before: --recipe mtv-face, mtv-single, mtv-multiple,
     mtv-sound-event, mtv-mood, with --data VIDEOS --set base=FOLDER (vae, text_encoder, tokenizer, audio_encoder) and
-    --set init.mtv_transformer=FOLDER (a transformer of CogVideoX, or the stage before). The default is a small model on
-    the synthetic world of three tracks, all of it from scratch.
+    --set init.mtv_transformer=FOLDER (a transformer of CogVideoX, or the stage before). `asva data stems` takes the
+    sounds apart before. The default is a small model on the synthetic world of three tracks, all of it from scratch.
 
     --set learns=control freezes the base; --set tracks=mix gives every track the whole sound (ablations).""",
     ),
