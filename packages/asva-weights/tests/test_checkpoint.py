@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import random
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -32,6 +34,16 @@ def test_deepspeed_checkpoint(tmp_path):
     torch.save({"module": {f"_forward_module.{key}": value for key, value in STATE.items()}, "epoch": 1}, path)
     state = read_checkpoint(path)
     assert state.keys() == STATE.keys()
+
+
+def test_random_states_beside_the_weights_are_passed_over(tmp_path, monkeypatch):
+    """As DeepSpeed and Lightning leave them; not even numpy's own code is run."""
+    draw, path = np.random.RandomState(0), tmp_path / "mp_rank_00_model_states.pt"
+    states = {"np_rng_state": draw.get_state(), "generator": draw, "loss": np.float64(1), "steps": np.arange(3)}
+    torch.save({"module": STATE, "random_rng_state": random.Random(0).getstate(), **states}, path)
+    monkeypatch.setattr("numpy._core.multiarray.scalar", lambda *given: pytest.fail("numpy was called"))
+    state = read_checkpoint(path)
+    assert state.keys() == STATE.keys() and torch.equal(state["a.weight"], STATE["a.weight"])
 
 
 def test_safetensors(tmp_path):

@@ -17,13 +17,14 @@ from torch import Tensor
 from asva_weights.errors import ConversionError
 from asva_weights.torchscript import is_torchscript, read_torchscript
 
-_INERT_HOMES = ("omegaconf.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "typing.", "collections.")
+_LIGHTNING = ("pytorch_lightning.", "lightning.", "lightning_fabric.")
+_INERT_HOMES = (*_LIGHTNING, "omegaconf.", "numpy.", "typing.", "collections.")  # numpy's: states of random generators
 _HOLDERS = ("state_dict", "module", "model")  # of Lightning, DeepSpeed, BEATs
 _DEEPSPEED = "_forward_module."  # before every name in the files of Lightning's DeepSpeed strategy
 
 
 class _Inert:
-    """Stands in for a settings object that training left beside the weights; nothing of it is read."""
+    """Stands in for settings or a random state that training left beside the weights; nothing of it is read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
@@ -55,7 +56,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 def read_content(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     """All that a checkpoint holds, memory-mapped; no code in it is run.
 
-    Objects of Lightning and OmegaConf beside the weights are passed over, and what would run code is named.
+    Objects of Lightning, OmegaConf and numpy beside the weights are passed over, and what would run code is named.
 
     Raises:
         ConversionError: If the file is missing, damaged, would run code, or holds no mapping.
@@ -93,7 +94,7 @@ def _unpickle(path: Path) -> object:
 
 
 def _stand_ins(path: Path) -> list[Any]:
-    """Inert classes for harmless settings; anything else that is not a weight stays forbidden."""
+    """Inert classes for what stands harmlessly beside the weights; anything else is refused."""
     try:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except (RuntimeError, KeyError, EOFError, ValueError):  # damaged: the reader says so
