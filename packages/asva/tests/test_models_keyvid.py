@@ -324,7 +324,9 @@ def test_training_goes_on_from_the_released_weights(asva, released, tmp_path, mo
 
     fetched = set()
     monkeypatch.setattr(hub, "cached_file", lambda file: released / file.path if file.path in fetched else None)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda repo, path: fetched.add(path) or released / path)
+    monkeypatch.setattr(
+        "huggingface_hub.hf_hub_download", lambda repo, path, revision: fetched.add(path) or released / path
+    )
     (clip,) = write_world(tmp_path / "clips", 1, 0, size=32)
     np.save(clip.with_suffix(".npy"), np.linspace(0, 1, 47))
     small = ("data.height=16", "data.width=16", "data.workers=0", "loop.batch_size=1",

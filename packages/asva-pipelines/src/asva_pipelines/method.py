@@ -66,6 +66,7 @@ class NamedModel:
         summary: A line about it.
         licence: Of its weights.
         files: What it is made of, where that is not bundled.
+        converted: Gigabytes (10^9 bytes) that its converted folder takes.
         folder: Where it is bundled.
         by_hand: How to put the files into a folder, where no hub holds them.
         remark: What else `asva models info` says.
@@ -75,6 +76,7 @@ class NamedModel:
     summary: str
     licence: str
     files: tuple[RemoteFile, ...] = ()
+    converted: float = 0.0
     folder: Path | None = None
     by_hand: str = ""
     remark: str = ""

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from asva_weights.errors import ConversionError, ModelError
+from asva_weights.remote import RemoteFile
 
 State = Mapping[str, Tensor]
 Files = dict[str, Path]
@@ -43,6 +44,7 @@ class Family:
         find: Files of the family in a folder, by the names that they have there; or, given the content, the single
             file. None if it is another family's. The mapping holds files that stand elsewhere.
         read: Files to networks.
+        elsewhere: Files that it needs and that its own home lacks; they may lie in the folder all the same.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Family:
     licence: str
     find: Callable[[Path, Mapping[str, Any] | None, Files], Files | None]
     read: Callable[[Files, Say], Release]
+    elsewhere: tuple[RemoteFile, ...] = ()
 
 
 @contextmanager

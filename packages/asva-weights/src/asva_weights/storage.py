@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,20 +21,32 @@ def network_size(networks: Iterable[nn.Module]) -> int:
     return sum(value.numel() * value.element_size() for network in networks for value in network.state_dict().values())
 
 
-def check_space(destination: Path, needed: int) -> None:
-    """Refuse what the disk cannot take.
+def check_space(needs: Mapping[Path, float]) -> None:
+    """Refuse what the disks cannot take.
+
+    Args:
+        needs: Bytes by the folder that they go to, which need not exist; folders on one disk share its space.
 
     Raises:
-        ModelError: If the disk is too small.
+        ModelError: If a disk is too small.
     """
-    home = destination.parent
-    home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
-    if free < needed:
-        raise ModelError(
-            f"Folder '{home}' has {free / 1e9:.1f} GB free and the converted model needs {needed / 1e9:.1f} GB: "
-            f"free some, or set ASVA_CACHE to a folder on another disk."
-        )
+    disks: dict[int, list[Path]] = {}
+    for folder in needs:
+        disks.setdefault(_existing(folder).stat().st_dev, []).append(folder)
+    for folders in disks.values():
+        free, needed = shutil.disk_usage(_existing(folders[0])).free, sum(needs[folder] for folder in folders)
+        if free < needed:
+            names = " and ".join(f"'{folder}'" for folder in folders)
+            raise ModelError(
+                f"The disk of {names} has {free / 1e9:.1f} GB free and the "
+                f"model needs {needed / 1e9:.1f} GB: free some, or set ASVA_CACHE (converted models) or HF_HOME "
+                f"(downloads) to a folder on another disk."
+            )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
 
 
 @contextmanager

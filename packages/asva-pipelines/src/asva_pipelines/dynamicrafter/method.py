@@ -9,9 +9,9 @@ LICENCE = "Apache-2.0 (DynamiCrafter); holds OpenCLIP weights (MIT)"
 PAPER = "DynamiCrafter: Animating Open-Domain Images with Video Diffusion Priors (ECCV 2024)"
 
 
-def _model(name: str, summary: str, repo: str) -> NamedModel:
-    checkpoint = RemoteFile(repo=repo, path=CHECKPOINT, gigabytes=10.44, licence=LICENCE)
-    return NamedModel(name=name, summary=summary, licence=LICENCE, files=(checkpoint, *TOKENIZER_FILES))
+def _model(name: str, summary: str, repo: str, revision: str | None = None) -> NamedModel:
+    checkpoint = RemoteFile(repo=repo, path=CHECKPOINT, gigabytes=10.44, licence=LICENCE, revision=revision)
+    return NamedModel(name=name, summary=summary, licence=LICENCE, files=(checkpoint, *TOKENIZER_FILES), converted=10.4)
 
 
 METHOD = Method(
@@ -28,6 +28,7 @@ METHOD = Method(
             "dynamicrafter",
             "released DynamiCrafter_512, without sound, 320x512, 16 frames told to be at 24 fps; 10 GB to download",
             "Doubiiu/DynamiCrafter_512",
+            "9eb874455b7903c0244fe7bf53ca21cb979cd05a",
         ),
         _model(
             "dynamicrafter-interp",

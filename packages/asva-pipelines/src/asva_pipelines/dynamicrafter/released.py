@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
-from asva_pipelines.loading.shared_files import openclip_files, write_openclip_parts
+from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, write_openclip_parts
 from asva_unet.latent_video import build_parts, check_schedule, read_stage
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, blame
@@ -82,5 +82,8 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) 
 
 
 DYNAMICRAFTER = METHOD.released_files(
-    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp", find=_find, read=_read
+    wants=f"`{CHECKPOINT}` of DynamiCrafter_512 or DynamiCrafter_512_Interp",
+    find=_find,
+    read=_read,
+    elsewhere=TOKENIZER_FILES,
 )

@@ -49,6 +49,7 @@ METHOD = Method(
                 RemoteFile(repo=REPO, path=INTERP_CKPT, gigabytes=15.54, licence=LICENCE),
                 *TOKENIZER_FILES,
             ),
+            converted=17.0,
             remark="The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
             "`--keyframes` or `--uniform` is given.",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from asva_audio.released import IMAGEBIND
 from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT, METHOD
-from asva_pipelines.loading.shared_files import openclip_files, write_openclip_parts
+from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, write_openclip_parts
 from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, read_stage
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.checkpoint import weights_in
@@ -110,4 +110,6 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files, say: Say) -> d
     return {"localizer": "not KeyVID's (unreleased): the bundled one"}
 
 
-KEYVID = METHOD.released_files(wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`", find=_find, read=_read)
+KEYVID = METHOD.released_files(
+    wants=f"`{KEYFRAME_CKPT}` and `{INTERP_CKPT}`", find=_find, read=_read, elsewhere=TOKENIZER_FILES
+)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.loading.families import find_family
+from asva_pipelines.loading.hub import Confirm, gather
 from asva_pipelines.methods import METHODS
 from asva_weights.release import Family, Files, Release, Say
 from asva_weights.storage import SOURCE, check_space, fresh, network_size
@@ -23,6 +24,7 @@ def convert_model(
     destination: str | os.PathLike[str],
     *,
     given: Mapping[str, Path] | None = None,
+    confirm: Confirm = None,
     on_progress: Progress = None,
 ) -> Family:
     """Convert released files of any family known here to a folder, every key and shape checked.
@@ -35,6 +37,7 @@ def convert_model(
         destination: The folder to write; models can be loaded from it with :func:`asva_pipelines.load_pipeline`,
             encoders with their class's ``from_pretrained``.
         given: Files that stand elsewhere: ``imagebind_huge.pth``, or the folder ``stable-diffusion-v1-5``.
+        confirm: Asked before a small file of another home, a tokenizer, is downloaded; without it nothing ever is.
         on_progress: Told in words what is being done.
 
     Returns:
@@ -45,6 +48,7 @@ def convert_model(
             missing, unknown or of another shape; or if the disk is too small.
     """
     family, files = find_family(Path(source), given)
+    files = gather(Path(source).name, family.elsewhere, confirm, files)
     convert_files(family, files, Path(destination), on_progress=on_progress)
     return family
 
@@ -54,7 +58,7 @@ def convert_files(family: Family, files: Files, destination: Path, *, on_progres
     say = on_progress or (lambda text: None)
     say(f"Converting {family.title} to {destination}; this is done once. Licence: {family.licence}.")
     release = family.read(files, say)
-    check_space(destination, network_size(release.networks.values()))
+    check_space({destination.parent: network_size(release.networks.values())})
     with fresh(destination) as folder:
         _write_source(folder, family, files, _write(folder, release, say))
     return destination

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from asva_weights import DownloadPlan, ModelError, RemoteFile
 
@@ -11,6 +14,36 @@ from asva_weights import DownloadPlan, ModelError, RemoteFile
 _WANTED = ["*.json", "*/*.safetensors", "*.txt"]
 _UNWANTED = ["*.fp16.*", "*.non_ema.*"]
 Confirm = Callable[[DownloadPlan], bool] | None
+_REFUSALS = {
+    401: "the hub asks who you are: log in with `hf auth login`, and accept the model's licence on its page",
+    403: "the hub denies it: accept the model's licence on its page",
+    404: "the hub does not have it",
+    429: "the hub has had too many requests: try again in a few minutes",
+}
+
+
+def gather(
+    model: str,
+    files: Iterable[RemoteFile],
+    confirm: Confirm,
+    found: Mapping[str, Path] | None = None,
+    converted: Mapping[Path, float] | None = None,
+) -> dict[str, Path]:
+    """All files of a model: those found already, those in the hub's cache, and the rest downloaded if the user agrees.
+
+    Args:
+        model: Its name.
+        files: Those that it needs.
+        confirm: Asked before anything is downloaded; without it nothing ever is.
+        found: Those found already, by name.
+        converted: Gigabytes that the conversion will write, by the folder it writes to.
+
+    Raises:
+        ModelError: If nobody agreed, a disk is too small, the hub cannot be reached, or a file has another hash.
+    """
+    here, missing = cached_files(file for file in files if file.path not in (found or {}))
+    fetched = download(DownloadPlan(model=model, files=missing), confirm, converted) if missing else {}
+    return {**(found or {}), **here, **fetched}
 
 
 def cached_files(files: Iterable[RemoteFile]) -> tuple[dict[str, Path], tuple[RemoteFile, ...]]:
@@ -30,23 +63,42 @@ def cached_file(file: RemoteFile) -> Path | None:
     """Where a file is in the hub's cache, if it is."""
     from huggingface_hub import try_to_load_from_cache
 
-    path = try_to_load_from_cache(file.repo, file.path)
+    path = try_to_load_from_cache(file.repo, file.path, revision=file.revision)
     return Path(path) if isinstance(path, str) else None
 
 
-def download(plan: DownloadPlan, confirm: Confirm) -> dict[str, Path]:
-    """Fetch the files of a plan, if the user agrees.
-
-    Raises:
-        ModelError: If nobody agreed, or the hub cannot be reached.
-    """
-    from huggingface_hub import hf_hub_download
-
-    _agree(plan, confirm)
+def download(plan: DownloadPlan, confirm: Confirm, converted: Mapping[Path, float] | None = None) -> dict[str, Path]:
+    """Fetch the files of a plan, if the user agrees; see :func:`gather`."""
+    _agree(plan, confirm, converted)
     try:
-        return {file.path: Path(hf_hub_download(file.repo, file.path)) for file in plan.files}
+        return {file.path: _fetched(file) for file in plan.files}
+    except ModelError:
+        raise
     except _hub_errors() as error:
         raise _unreachable(plan.model, error) from error
+
+
+def _fetched(file: RemoteFile) -> Path:
+    """One file, which is thrown away if its hash is another than is known, or than the hub itself names."""
+    from huggingface_hub import hf_hub_download
+
+    path = Path(hf_hub_download(file.repo, file.path, revision=file.revision))
+    # Large files lie in the cache under their SHA-256; the hub's client compares nothing but sizes.
+    stated = path.readlink().name if path.is_symlink() else ""
+    expected = file.sha256 or (stated if re.fullmatch("[0-9a-f]{64}", stated) else None)
+    if expected is not None and (got := _sha256(path)) != expected:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise ModelError(
+            f"File '{file.path}' of {file.repo} must have the SHA-256 {expected}, got {got}: it was damaged on its way "
+            f"or changed there, and was deleted."
+        )
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def snapshot(repo: str, confirm: Confirm) -> Path:
@@ -109,20 +161,33 @@ def _hub_errors() -> tuple[type[Exception], ...]:
     return (OSError, ValueError, *HfHubHTTPError.__bases__)
 
 
-def _agree(plan: DownloadPlan, confirm: Confirm) -> None:
+def _agree(plan: DownloadPlan, confirm: Confirm, converted: Mapping[Path, float] | None = None) -> None:
+    """Ask the user, and see to it that the disks can take all that will be written."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    from asva_weights.storage import check_space
+
     if confirm is not None and confirm(plan):
-        return
+        sizes = {Path(HF_HUB_CACHE): plan.gigabytes, **(converted or {})}
+        return check_space({folder: 1e9 * size for folder, size in sizes.items()})
     # Whoever was asked has seen the list already.
     listed = "" if confirm is not None else f" ({'; '.join(str(file) for file in plan.files)})"
     raise ModelError(
-        f"Model '{plan.model}' needs a download of {plan.gigabytes:.1f} GB that was not agreed to{listed}. "
-        f"Pass `--yes`, or put the files in the hub's cache."
+        f"Model '{plan.model}' needs a download of {plan.size} that was not agreed to{listed}. "
+        f"Pass `--yes`, or put the files into the model's folder or the hub's cache."
     )
 
 
 def _unreachable(model: str, error: Exception) -> ModelError:
+    status = next((one for one in map(_status, (error, error.__cause__)) if one), None)
+    if status in _REFUSALS:
+        return ModelError(f"Model '{model}' could not be downloaded (HTTP {status}): {_REFUSALS[status]}.")
     reason = str(error).strip().split("\n")[0]
     return ModelError(
         f"Model '{model}' could not be downloaded ({reason}): check the name and the connection, "
         f"or pass a folder that holds the files."
     )
+
+
+def _status(error: Any) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asva_pipelines.loading.hub import cached_files, download, snapshot
+from asva_pipelines.loading.hub import Confirm, gather, snapshot
 from asva_pipelines.method import Method, NamedModel
 from asva_pipelines.methods import METHODS, MODELS, find_model
-from asva_weights import DownloadPlan, ModelError
+from asva_weights import ModelError
 
 if TYPE_CHECKING:
     from asva_weights.release import Family
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 def resolve_model(
     name: str | os.PathLike[str],
     *,
-    confirm: Callable[[DownloadPlan], bool] | None = None,
+    confirm: Confirm = None,
     on_progress: Say = None,
 ) -> Path:
     """Find a model and return the folder to load it from.
@@ -56,7 +56,7 @@ def resolve_model(
         return _named(*named, confirm, on_progress)
     folder = Path(text).expanduser()
     if folder.is_dir():
-        return _folder(folder, on_progress)
+        return _folder(folder, confirm, on_progress)
     if folder.is_file():
         raise ModelError(f"Model '{text}' is a single file: pass its folder, or convert it (`asva models convert`).")
     if text.count("/") == 1 and not text.startswith((".", "/", "~")):
@@ -64,7 +64,7 @@ def resolve_model(
     raise ModelError(f"Model '{text}' is neither a name ({_names()}), nor a folder, nor a hub id.{_guess(text)}")
 
 
-def _named(method: Method, model: NamedModel, confirm: Callable[[DownloadPlan], bool] | None, say: Say) -> Path:
+def _named(method: Method, model: NamedModel, confirm: Confirm, say: Say) -> Path:
     if model.folder is not None:
         if (model.folder / "model_index.json").is_file():
             return model.folder
@@ -74,13 +74,11 @@ def _named(method: Method, model: NamedModel, confirm: Callable[[DownloadPlan], 
             f"Model '{model.name}' cannot be downloaded from here: {model.by_hand}, and pass the folder as the model. "
             f"`asva models info {model.name}` lists what is known of sizes and licences."
         )
-    found, missing = cached_files(model.files)
-    if missing:
-        found |= download(DownloadPlan(model=model.name, files=missing), confirm)
+    found = gather(model.name, model.files, confirm, converted={cache_folder(): model.converted})
     return _converted(model.name, method.family_of_files, found, say)
 
 
-def _folder(folder: Path, say: Say) -> Path:
+def _folder(folder: Path, confirm: Confirm, say: Say) -> Path:
     if (folder / "model_index.json").is_file():
         return folder
     from asva_pipelines.loading.families import find_family
@@ -91,7 +89,8 @@ def _folder(folder: Path, say: Say) -> Path:
             f"Folder '{folder}' holds {family.title}, which makes no video by itself: `asva models convert` makes a "
             f"folder of it."
         )
-    return _converted(folder.resolve().name, family, found, say)
+    name = folder.resolve().name
+    return _converted(name, family, gather(name, family.elsewhere, confirm, found), say)
 
 
 def _converted(name: str, family: Family, found: dict[str, Path], say: Say) -> Path:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asva_pipelines.loading import hub
 from asva_weights import ModelError, RemoteFile
 
 IMAGEBIND_FILE = RemoteFile(
@@ -16,30 +15,22 @@ IMAGEBIND_FILE = RemoteFile(
     gigabytes=4.8,
     licence="CC BY-NC-SA 4.0 (no commercial use)",
 )
-_REPO = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
-TOKENIZER_FILES = (
-    RemoteFile(repo=_REPO, path="vocab.json", gigabytes=0.0009, licence="MIT (OpenCLIP)"),
-    RemoteFile(repo=_REPO, path="merges.txt", gigabytes=0.0005, licence="MIT (OpenCLIP)"),
+TOKENIZER_FILES = tuple(
+    RemoteFile(
+        repo="laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+        path=path,
+        gigabytes=gigabytes,
+        licence="MIT (OpenCLIP)",
+        revision="1c2b8495b28150b8a4922ee1c8edee224c284c0c",
+    )
+    for path, gigabytes in (("vocab.json", 0.0009), ("merges.txt", 0.0005))
 )
 
 
 def openclip_files(folder: Path) -> dict[str, Path]:
-    """The tokenizer's files, in the folder itself, in its ``tokenizer``, or in the hub's cache.
-
-    Raises:
-        ModelError: If one of them is missing.
-    """
-    return {file.path: _find(folder, file) for file in TOKENIZER_FILES}
-
-
-def _find(folder: Path, file: RemoteFile) -> Path:
-    for path in (folder / "tokenizer" / file.path, folder / file.path, hub.cached_file(file)):
-        if path is not None and path.is_file():
-            return path
-    raise ModelError(
-        f"Folder '{folder}' lacks the tokenizer's '{file.path}': copy it there from {file.repo} "
-        f"({file.gigabytes * 1000:.1f} MB, licence {file.licence})."
-    )
+    """Those of the tokenizer's files that lie in the folder itself or in its ``tokenizer``."""
+    places = [place / file.path for file in TOKENIZER_FILES for place in (folder, folder / "tokenizer")]
+    return {place.name: place for place in places if place.is_file()}
 
 
 def write_openclip_parts(folder: Path, files: Mapping[str, Path], networks: Mapping[str, Any]) -> dict[str, Any]:

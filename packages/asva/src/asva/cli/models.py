@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from json import loads as read_json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,6 +131,7 @@ def convert(
     wav2vec: Annotated[
         Path | None, typer.Option(help="Folder of wav2vec2-base-960h for MTV, where it is not in the folder.")
     ] = None,
+    yes: options.Yes = False,
 ) -> None:
     """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own.
 
@@ -153,14 +155,14 @@ def convert(
     for path in (source, *given.values()):
         if not path.exists():
             raise ModelError(f"'{path}' does not exist.")
-    family = convert_model(source, destination, given=given, on_progress=note)
+    family = convert_model(source, destination, given=given, confirm=partial(agree, yes=yes), on_progress=note)
     use = f"asva sample --model {destination} ..." if family.name in METHODS else f"{family.title} in {destination}"
     typer.echo(f"Converted: {use}")
 
 
 def agree(plan: DownloadPlan, *, yes: bool) -> bool:
     """Print what must be downloaded, how much, under which licences; then ask, unless ``--yes`` was given."""
-    note(f"Model '{plan.model}' needs files that are not on this machine, {plan.gigabytes:.1f} GB:")
+    note(f"Model '{plan.model}' needs files that are not on this machine, {plan.size}:")
     for file in plan.files:
         note(f"  {file}")
     if yes:
