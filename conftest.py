@@ -6,4 +6,5 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-pytest_plugins = [f"fixtures.{name}" for name in ("browser", "command", "curated", "inputs", "media", "small_models")]
+_FIXTURES = ("browser", "command", "curated", "hub", "inputs", "media", "released", "small_models")
+pytest_plugins = [f"fixtures.{name}" for name in _FIXTURES]

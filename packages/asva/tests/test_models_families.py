@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixtures.released import WIDTH, dynamicrafter_state, randomised, text_encoder, vae, write_tokenizer
 from safetensors.torch import load_file, save_file
 
 from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model
@@ -13,9 +14,7 @@ from asva_pipelines.loading import hub
 from asva_pipelines.loading.families import find_family
 from asva_weights import ModelError
 
-WIDTH = 64
 CHECKPOINT, UNET_BIN = "model.ckpt", "modules/unet/diffusion_pytorch_model.bin"
-TOWER = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -23,79 +22,6 @@ def own_caches(tmp_path, monkeypatch):
     """No test looks at, or writes to, the caches of the user."""
     monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub, "cached_file", lambda file: None)
-
-
-def randomised(network):
-    """Weights that nothing else has, and the same ones every time."""
-    generator = torch.Generator().manual_seed(len(list(network.parameters())))
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            gain = float("norm" in name and name.endswith("weight"))
-            parameter.copy_(gain + 0.05 * torch.randn(parameter.shape, generator=generator))
-    return network
-
-
-def vae():
-    from diffusers import AutoencoderKL
-
-    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
-    return randomised(AutoencoderKL(block_out_channels=(32, 32), latent_channels=4, **blocks))
-
-
-def text_encoder(length=9):
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    ids = {"pad_token_id": 0, "bos_token_id": 298, "eos_token_id": 299}
-    config = CLIPTextConfig(vocab_size=300, max_position_embeddings=length, hidden_act="gelu", **ids, **TOWER)
-    return randomised(CLIPTextModel(config))
-
-
-def write_tokenizer(folder):
-    from transformers import CLIPTokenizer
-
-    folder.mkdir(exist_ok=True)
-    tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
-    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
-    lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
-
-
-def dynamicrafter_state():
-    """Every key that a full-size file has, but for layers that are fewer."""
-    from transformers import CLIPVisionConfig, CLIPVisionModel
-
-    from asva_unet import ImageResampler, KeyVIDUNet, join_checkpoint, make_scheduler, restore_component
-    from asva_unet.components import SCHEDULE
-
-    unet = {"block_out_channels": (32, 64), "layers_per_block": 1, "attention_levels": (True, False)}
-    sound = {"audio_cross_attention": False, "frame_index_embedding": False}
-    projector = {"dim": 64, "embedding_dim": WIDTH, "output_dim": WIDTH, "depth": 1, "heads": 1, "ff_mult": 2}
-    made = {
-        "unet": KeyVIDUNet(**unet, **sound, attention_head_dim=16, cross_attention_dim=WIDTH),
-        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, hidden_act="gelu", **TOWER)),
-        "image_projector": ImageResampler(16, 2, **projector),
-    }
-    parts = {name: restore_component(name, randomised(network)) for name, network in made.items()}
-    text = restore_component("text_encoder", text_encoder())
-    last = {name.replace(".0.", ".1.", 1): value + 1 for name, value in text.items() if "transformer." in name}
-    remains = {"text_projection": torch.ones(WIDTH, WIDTH), "logit_scale": torch.tensor(4.6)}
-    embedder = {
-        "token_embedding.weight": torch.zeros(300, WIDTH),
-        "positional_embedding": torch.zeros(9, WIDTH),
-        "ln_final.weight": torch.zeros(WIDTH),
-        "ln_final.bias": torch.zeros(WIDTH),
-        "visual.proj": torch.zeros(WIDTH, WIDTH),
-    }
-    schedule = {name: torch.zeros(1000) for name in SCHEDULE} | {"scale_arr": torch.linspace(1, 0.7, 1400)}
-    schedule["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
-    parts |= {
-        "vae": restore_component("vae", vae()),
-        "text_encoder": text | last | remains,
-        "image_encoder": parts["image_encoder"] | embedder | remains,
-        "schedule": schedule,
-    }
-    return join_checkpoint(parts)
 
 
 def imagebind_state():

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from fixtures.released import WIDTH
 
 from asva_audio import invert_imagebind_audio
 from asva_audio.released import IMAGEBIND
@@ -16,112 +17,6 @@ from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT
 from asva_pipelines.loading import hub
 from asva_pipelines.loading.families import find_family
 from asva_weights import ModelError
-
-WIDTH = 64
-
-
-def networks():
-    """Small networks of the released kind, with random weights everywhere."""
-    from diffusers import AutoencoderKL
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
-
-    from asva_audio import ImageBindAudioEncoder
-    from asva_unet import ImageResampler, KeyVIDUNet
-
-    tower = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 1}
-    unet = {
-        "block_out_channels": (32, 64),
-        "layers_per_block": 1,
-        "attention_levels": (True, False),
-        "attention_head_dim": 16,
-        "cross_attention_dim": WIDTH,
-        "audio_embed_dim": WIDTH,
-    }
-    projector = {"dim": 64, "embedding_dim": WIDTH, "output_dim": WIDTH, "depth": 1, "heads": 1, "ff_mult": 2}
-    made = {
-        "vae": AutoencoderKL(
-            block_out_channels=(32, 32),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            latent_channels=4,
-        ),
-        "text_encoder": CLIPTextModel(
-            CLIPTextConfig(vocab_size=300, max_position_embeddings=9, hidden_act="gelu", **tower)
-        ),
-        "image_encoder": CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, hidden_act="gelu", **tower)),
-        "image_projector": ImageResampler(48, 2, **projector),
-        "audio_encoder": ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1),
-        "keyframe": KeyVIDUNet(**unet),
-        "interp": KeyVIDUNet(**unet, frame_index_embedding=False),
-        "interp_projector": ImageResampler(48, 2, **projector),
-    }
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for network in made.values():
-            for parameter in network.parameters():
-                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return made
-
-
-def original(made, stage):
-    """The state dict of one released file: every key that a full-size one has, but for layers that are fewer."""
-    from asva_audio import invert_imagebind_audio
-    from asva_unet import join_checkpoint, make_scheduler, restore_component
-    from asva_unet.components import SCHEDULE
-
-    text = restore_component("text_encoder", made["text_encoder"])
-    last = {name.replace(".0.", ".1.", 1): value for name, value in text.items() if name.startswith("transformer.")}
-    remains = {"text_projection": torch.zeros(WIDTH, WIDTH), "logit_scale": torch.zeros(())}
-    embedder = remains | {
-        "token_embedding.weight": torch.zeros(300, WIDTH),
-        "positional_embedding": torch.zeros(9, WIDTH),
-        "ln_final.weight": torch.zeros(WIDTH),
-        "ln_final.bias": torch.zeros(WIDTH),
-        "visual.proj": torch.zeros(WIDTH, WIDTH),
-    }
-    other = {
-        "modality_trunks.vision.blocks.0.norm_1.weight": torch.zeros(4),
-        "modality_heads.audio.0.weight": torch.ones(4),
-    }
-    schedule = {name: torch.zeros(1000) for name in SCHEDULE} | {"scale_arr": torch.zeros(1400)}
-    schedule["alphas_cumprod"] = make_scheduler("ddim").alphas_cumprod
-    projector = made["image_projector" if stage == "keyframe" else "interp_projector"]
-    return join_checkpoint(
-        {
-            "unet": restore_component("unet", made[stage]),
-            "vae": restore_component("vae", made["vae"]),
-            "text_encoder": text | last | remains,
-            "image_encoder": restore_component("image_encoder", made["image_encoder"], embedder),
-            "image_projector": restore_component("image_projector", projector),
-            "audio_encoder": invert_imagebind_audio(made["audio_encoder"].state_dict(), rest=other),
-            "audio_projector": {"latents": torch.zeros(1, 4, 4)},
-            "schedule": schedule,
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def made():
-    return networks()
-
-
-@pytest.fixture(scope="module")
-def released(made, tmp_path_factory):
-    """A folder with the hub's file names."""
-    folder = tmp_path_factory.mktemp("KeyVID")
-    for name, stage in ((KEYFRAME_CKPT, "keyframe"), (INTERP_CKPT, "interp")):
-        (folder / name).parent.mkdir()
-        torch.save(
-            {"state_dict": original(made, stage), "epoch": 859, "pytorch-lightning_version": "1.8"}, folder / name
-        )
-    from transformers import CLIPTokenizer
-
-    tokenizer = CLIPTokenizer().train_new_from_iterator(["a hammer on a nail"], 300, show_progress=False)
-    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    (folder / "vocab.json").write_text(json.dumps(state["vocab"]), encoding="utf-8")
-    lines = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n", encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from asva_weights import DownloadPlan, ModelError, RemoteFile
+from asva_weights import DownloadPlan, ModelError, RemoteFile, file_digest
 
 # Weights of a model lie in the folders of its parts; beside them there may be others, in other precisions.
 _WANTED = ["*.json", "*/*.safetensors", "*.txt"]
@@ -86,7 +85,7 @@ def _fetched(file: RemoteFile) -> Path:
     # Large files lie in the cache under their SHA-256; the hub's client compares nothing but sizes.
     stated = path.readlink().name if path.is_symlink() else ""
     expected = file.sha256 or (stated if re.fullmatch("[0-9a-f]{64}", stated) else None)
-    if expected is not None and (got := _sha256(path)) != expected:
+    if expected is not None and (got := file_digest(path)) != expected:
         path.resolve().unlink()
         path.unlink(missing_ok=True)
         raise ModelError(
@@ -94,11 +93,6 @@ def _fetched(file: RemoteFile) -> Path:
             f"or changed there, and was deleted."
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def snapshot(repo: str, confirm: Confirm) -> Path:
