@@ -47,7 +47,9 @@ def measure(folder: Path, home: Path, before: list[str]) -> tuple[float, float, 
     install = ["uv", "pip", "install", "--quiet", "--python", python]
     if before:
         run(*install, *before)
-    run(*install, "--find-links", str(ROOT / "dist"), name)
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    extras = ",".join(sorted(set(re.findall(r"[Ww]ith the extra `(\w+)`", readme))))
+    run(*install, "--find-links", str(ROOT / "dist"), f"{name}[{extras}]" if extras else name)
     held = dict(row.split("==") for row in run("uv", "pip", "freeze", "--quiet", "--python", python).split())
     for requirement in before:
         wanted, _, version = requirement.partition("==")
@@ -56,11 +58,15 @@ def measure(folder: Path, home: Path, before: list[str]) -> tuple[float, float, 
     run(python, "-c", TIME, folder.name.replace("-", "_"), cwd=home)  # the second time bytecode is there
     beside, ours = json.loads(run(python, "-c", TIME, folder.name.replace("-", "_"), cwd=home))
     (home / "examples").symlink_to(ROOT / "examples")
-    snippets = SNIPPET.findall((folder / "README.md").read_text(encoding="utf-8"))
+    snippets = SNIPPET.findall(readme)
     (home / "readme.py").write_text("\n".join(snippets), encoding="utf-8")
     run(python, "readme.py", cwd=home)
     files = (path for path in (home / "venv").rglob("*") if path.is_file() and not path.is_symlink())
-    return sum(path.stat().st_size for path in files) / 1e9, ours / beside, f"{len(snippets)} run"
+    return (
+        sum(path.stat().st_size for path in files) / 1e9,
+        ours / beside,
+        f"{len(snippets)} run{extras and f' with [{extras}]'}",
+    )
 
 
 def run(*words: str, cwd: Path = ROOT) -> str:
