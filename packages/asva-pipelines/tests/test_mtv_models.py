@@ -6,6 +6,7 @@ import torch
 from asva_audio import Audio
 from asva_dit import restore_mtv
 from asva_pipelines import convert_model, load_pipeline
+from asva_pipelines.loading.families import find_family
 from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, WAV2VEC
 from asva_pipelines.mtv.parts import read_part
 from asva_weights import ModelError
@@ -81,3 +82,64 @@ def test_the_text_encoder_is_not_read_to_write_the_index(released, tmp_path, mon
     monkeypatch.setattr("asva_pipelines.mtv.parts.read_part", note)
     convert_model(released, tmp_path / "model")
     assert read == ["audio_encoder"]
+
+
+@pytest.fixture
+def documented(released, make_pipeline, tmp_path, monkeypatch):
+    """MTVCraft's `pretrained_models` as its page has it: three checkpoints on one base."""
+    import asva_dit.video_autoencoder as autoencoder
+    from asva_dit import restore_cogvideox_vae
+
+    home, small = tmp_path / "pretrained_models", make_pipeline("mtv-as-released")
+    for name in ("single", "multi", "accm"):
+        (home / "mtv" / name / "1").mkdir(parents=True)
+        (home / "mtv" / name / "1" / CHECKPOINT).symlink_to(released / CHECKPOINT)
+        (home / "mtv" / name / "latest").write_text("1", encoding="utf-8")
+    for part in (small.text_encoder, small.tokenizer):
+        part.save_pretrained(home / "t5-v1_1-xxl")
+    state = restore_cogvideox_vae(small.vae.state_dict())
+    (home / "vae").mkdir()
+    torch.save({"state_dict": state | {"loss.logvar": torch.zeros(1)}}, home / "vae" / "3d-vae.pt")
+    (home / WAV2VEC).symlink_to(released / WAV2VEC)
+    sizes = {name: small.vae.config[name] for name in ("block_out_channels", "latent_channels", "layers_per_block")}
+    config = {**autoencoder.COGVIDEOX_VAE, **sizes, "norm_num_groups": small.vae.config.norm_num_groups}
+    monkeypatch.setattr(autoencoder, "COGVIDEOX_VAE", config)
+    return home, small
+
+
+@pytest.mark.parametrize("chosen", ["mtv/single", f"mtv/accm/1/{CHECKPOINT}"])
+def test_the_documented_layout_becomes_a_model_that_samples(documented, tmp_path, monkeypatch, chosen):
+    home, small = documented
+    monkeypatch.setattr("asva_pipelines.mtv.released.RELEASED_SETTINGS", WINDOW | {"fps": 8, "height": 32, "width": 32})
+    convert_model(home / chosen, tmp_path / "model")
+    pipeline = load_pipeline(tmp_path / "model", device="cpu")
+    assert pipeline.vae.config.scaling_factor == 0.7
+    for part in ("vae", "text_encoder"):
+        ours, theirs = getattr(pipeline, part).state_dict(), getattr(small, part).state_dict()
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    words = pipeline.tokenizer("a drum").input_ids
+    assert words == small.tokenizer("a drum").input_ids
+    assert not list((tmp_path / "model" / "tokenizer").glob("*.safetensors"))  # T5 is not stored twice
+    sound = Audio(0.1 * torch.randn(1, 20000, generator=torch.Generator().manual_seed(0)), 16000)
+    assert pipeline("a drum", speech=sound, num_frames=9).frames.shape == (9, 32, 32, 3)
+
+
+def test_one_of_three_checkpoints_must_be_passed(documented):
+    with pytest.raises(
+        ModelError, match=r"holds 3 checkpoints of MTV \(mtv/accm/1, mtv/multi/1, mtv/single/1\): pass one"
+    ):
+        find_family(documented[0])
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_an_autoencoder_that_is_not_whole_is_named(documented, tmp_path, change):
+    home, _ = documented
+    path = home / "vae" / "3d-vae.pt"
+    state = torch.load(path, weights_only=True)["state_dict"]
+    if change == "missing":
+        state.pop("decoder.up.3.block.0.conv1.conv.weight")
+    else:
+        state["encoder.mid.block_3.conv1.conv.weight"] = torch.zeros(1)
+    torch.save(state, path)
+    with pytest.raises(ModelError, match=rf"3d-vae\.pt' is not a whole autoencoder of CogVideoX: .*1 {change}"):
+        convert_model(home / "mtv" / "single", tmp_path / "model")

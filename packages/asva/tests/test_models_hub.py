@@ -92,7 +92,8 @@ def test_dynamicrafter_from_the_hub_to_a_video(asva, dynamicrafter, inputs):
     ran = sample(asva, inputs, "dynamicrafter", "--yes")
     assert ran.code == 0, ran.err
     assert read_video("out.mp4").frames.shape[1:] == (32, 32, 3)
-    assert json.loads(Path("out.json").read_text(encoding="utf-8"))["model"]["model"] == "DynamiCrafter_512"
+    (source,) = cache_folder().glob("*/source.json")
+    assert json.loads(source.read_text(encoding="utf-8"))["model"] == "DynamiCrafter_512"
     assert sorted(downloads(dynamicrafter)) == sorted([CHECKPOINT, CHECKPOINT, *TOKENS])
     assert dynamicrafter.revisions[CHECKPOINT] == MODELS["dynamicrafter"].files[0].revision
 

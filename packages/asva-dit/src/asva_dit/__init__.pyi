@@ -26,5 +26,7 @@ from .stage import MTVStage as MTVStage
 from .training import freeze_all_but_control as freeze_all_but_control
 from .transformer import MTVTransformer3DModel as MTVTransformer3DModel
 from .validation import latent_frames as latent_frames
+from .video_autoencoder import load_cogvideox_vae as load_cogvideox_vae
+from .video_autoencoder import restore_cogvideox_vae as restore_cogvideox_vae
 from .windows import WindowPlan as WindowPlan
 from .windows import plan_windows as plan_windows

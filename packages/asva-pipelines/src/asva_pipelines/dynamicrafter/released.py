@@ -38,7 +38,9 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
         path = source / CHECKPOINT
         return {CHECKPOINT: path} | openclip_files(source) if path.is_file() else None
     names = weights_in(content)
-    if not any("model.diffusion_model." in name for name in names) or any(".to_k_ap." in name for name in names):
+    if not any("model.diffusion_model.input_blocks." in name for name in names) or any(
+        ".to_k_ap." in name for name in names
+    ):
         return None
     return {CHECKPOINT: source} | openclip_files(source.parent)
 

@@ -4,6 +4,7 @@ from asva_pipelines.method import ONE_STAGE, PROMPTS, Credit, Method, NamedModel
 
 CHECKPOINT = "mp_rank_00_model_states.pt"
 COGVIDEOX = "CogVideoX-5b"
+T5 = "t5-v1_1-xxl"
 WAV2VEC = "wav2vec2-base-960h"
 LICENCE = "Apache-2.0 (MTVCraft), on CogVideoX 5B (CogVideoX licence), with T5 and wav2vec 2.0 (Apache-2.0)"
 
@@ -21,7 +22,8 @@ METHOD = Method(
             summary="released MTV weights, 480x720, 49 frames at 24 fps; to be put into a folder by hand",
             licence=LICENCE,
             by_hand=f"its weights are linked from the README of baaivision/MTVCraft. Put into one folder "
-            f"`{CHECKPOINT}`, `{COGVIDEOX}/` with vae, text_encoder and tokenizer, and `{WAV2VEC}/`",
+            f"`{CHECKPOINT}`, `{COGVIDEOX}/` with vae, text_encoder and tokenizer, and `{WAV2VEC}/`; or lay its own "
+            f"files out as that page has it, and pass one of the folders below `mtv/`",
         ),
     ),
     family="asva_pipelines.mtv.released:MTV",
