@@ -318,6 +318,18 @@ def test_second_stage_variants(pipe, noise, window):
     assert result.frames.isfinite().all()
 
 
+def test_windows_are_joined_in_every_attention_or_behind_the_network(pipe):
+    frames = {
+        (fusion, size): sample(pipe, picture(), sound(), interp_window_fusion=fusion, interp_window_size=size).frames
+        for fusion, size in (("attention", 0), ("attention", FRAMES), ("attention", 12), ("network", 12))
+    }
+    whole = frames["attention", 0]
+    assert np.abs(whole.astype(int) - frames["attention", FRAMES]).max() <= 1  # the same but for rounding
+    assert not np.array_equal(whole, frames["attention", 12])
+    assert not np.array_equal(frames["network", 12], frames["attention", 12])
+    assert np.array_equal(whole, sample(pipe, picture(), sound()).frames)  # nothing is left behind in the network
+
+
 def test_keyframes_may_be_handed_over_as_pixels(pipe):
     by_latents, by_pixels = (sample(pipe, picture(), sound(), handover=how) for how in ("latents", "pixels"))
     assert by_latents.frames.shape == by_pixels.frames.shape

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from asva_unet import KeyVIDUNet, UNetConditions
+from asva_unet.transformer import TemporalTransformer, temporal_windows
 
 TEXT, IMAGE, SOUND = "encoder_hidden_states", "image_embeds", "audio_embeds"
 
@@ -182,3 +183,31 @@ def test_wrong_inputs_are_named(make_unet, make_inputs, change, message):
 def test_wrong_configurations_are_named(small_config, change, message):
     with pytest.raises(ValueError, match=message):
         KeyVIDUNet(**{**small_config, **change})
+
+
+@torch.no_grad()
+def test_temporal_attention_in_windows_is_the_weighted_mean_of_its_windows(make_unet, make_inputs):
+    model = make_unet()
+    given = make_inputs(model)
+    whole = model(**given).sample
+    with temporal_windows(model, [(0, 3)], lambda answers: answers[0]):  # all three frames
+        torch.testing.assert_close(model(**given).sample, whole, rtol=0, atol=0)
+    layer = next(module for module in model.modules() if isinstance(module, TemporalTransformer))
+    x, views = (
+        torch.randn(6, layer.norm.num_channels, 2, 2, generator=torch.Generator().manual_seed(0)),
+        [(0, 2), (1, 3)],
+    )
+
+    def fuse(answers):
+        first, second = answers
+        return torch.stack([first[:, 0], (first[:, 1] + second[:, 0]) / 2, second[:, 1]], dim=1)
+
+    with temporal_windows(model, views, fuse):
+        joined = layer(x, 3).unflatten(0, (2, 3))
+    tokens = layer.proj_in(
+        layer.norm(x.unflatten(0, (2, 3)).transpose(1, 2).flatten(3)).permute(0, 3, 2, 1).flatten(0, 1)
+    )
+    naive = layer.proj_out(fuse([layer.block(tokens[:, a:b]) for a, b in views]))
+    naive = naive.unflatten(0, (2, 4)).permute(0, 2, 3, 1).unflatten(3, (2, 2)) + x.unflatten(0, (2, 3))
+    torch.testing.assert_close(joined, naive, rtol=1e-4, atol=1e-5)
+    assert layer.windows is None

@@ -23,6 +23,7 @@ CHOICES = {
     "handover": ("latents", "pixels"),
     "selection": ("inference", "training", "even", "uniform"),
     "alignment": ("aligned", "official"),
+    "interp_window_fusion": ("attention", "network"),
     "sampler": ("own", "ddim", "unipc", "dpm++"),
 }
 

@@ -1,5 +1,10 @@
 """Transformers over the pixels of a frame and over the frames of a pixel (KeyVID, section 3.3)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -8,6 +13,9 @@ from asva_unet.conditions import UNetConditions
 from asva_unet.embeddings import zero_
 from asva_unet.normalization import GroupNorm
 from asva_unet.resnet import frame_images, frame_plane
+
+View = tuple[int, int]
+Fuse = Callable[[list[Tensor]], Tensor]
 
 
 class TransformerBlock(nn.Module):
@@ -61,11 +69,37 @@ class TemporalTransformer(nn.Module):
         self.proj_in = nn.Linear(channels, width)
         self.block = TransformerBlock(width, SelfAttention(width, num_heads), SelfAttention(width, num_heads))
         self.proj_out = zero_(nn.Linear(width, channels))
+        self.windows: tuple[Sequence[View], Fuse] | None = None
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """``x`` (b*t, c, h, w)."""
         plane = frame_plane(x, num_frames)
         tokens = self.norm(plane).permute(0, 3, 2, 1)  # (b, h*w, t, c)
-        tokens = self.block(self.proj_in(tokens.flatten(0, 1).contiguous()))
+        tokens = self._look(self.proj_in(tokens.flatten(0, 1).contiguous()))
         out = self.proj_out(tokens).unflatten(0, (plane.shape[0], -1)).permute(0, 3, 2, 1)
         return frame_images((out + plane).contiguous(memory_format=torch.channels_last), x.shape)
+
+    def _look(self, tokens: Tensor) -> Tensor:
+        if self.windows is None:
+            return self.block(tokens)
+        views, fuse = self.windows
+        return fuse([self.block(tokens[:, start:end]) for start, end in views])
+
+
+@contextmanager
+def temporal_windows(unet: nn.Module, views: Sequence[View], fuse: Fuse) -> Generator[None]:
+    """Let the temporal attention of a U-Net look within windows alone, its answers joined (FreeNoise, section 3.3).
+
+    Args:
+        unet: The network; everything else of it still sees all frames.
+        views: The windows, ``[start, end)`` each.
+        fuse: Joins (n, size, d) of each window to (n, t, d), such as :func:`asva_interp.fuse_windows`.
+    """
+    layers = [module for module in unet.modules() if isinstance(module, TemporalTransformer)]
+    for layer in layers:
+        layer.windows = views, fuse
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.windows = None

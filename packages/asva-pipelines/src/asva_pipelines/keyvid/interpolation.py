@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from asva_audio import null_mel
-from asva_interp import KeyframeInjection, blend_noise, masked_condition, shuffle_noise, window_views, windowed
+from asva_interp import (
+    KeyframeInjection,
+    blend_noise,
+    fuse_windows,
+    masked_condition,
+    shuffle_noise,
+    window_views,
+    windowed,
+)
 from asva_pipelines.base import VideoPipeline, both
 from asva_pipelines.inputs import Sound, as_batch, per_sample, read_frames, read_keyframes, read_picture
 from asva_pipelines.keyvid.tokens import ClipTokens, audio_tokens
@@ -20,6 +30,7 @@ from asva_unet import Guidance, denoise, draw_noise
 from asva_unet.guidance import BRANCHES
 from asva_unet.stage import StageNetwork
 from asva_unet.tokens import project
+from asva_unet.transformer import temporal_windows
 
 
 @dataclass(kw_only=True)
@@ -37,6 +48,8 @@ class InterpSampling(Denoising):
         interp_step_noise: Noise of each step of the second stage.
         interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
         interp_window_size: Frames that it sees at once; 0 is all of them.
+        interp_window_fusion: Where windows are joined: in every temporal `"attention"`, as FreeNoise does it, or behind
+            the whole `"network"`, which then needs no more memory than a window does.
         alignment: Which sound a frame hears, see :func:`asva_audio.frame_audio_tokens`.
     """
 
@@ -50,6 +63,7 @@ class InterpSampling(Denoising):
     interp_step_noise: Sequence[Tensor] | None = None
     interp_noise: str = OWN
     interp_window_size: int | None = OWN
+    interp_window_fusion: str = "attention"
     alignment: str = OWN
 
     def interp_guidance(self, hears: bool) -> Guidance:
@@ -178,24 +192,30 @@ class InterpolatingPipeline(VideoPipeline):
         )
         all_frames = torch.arange(self.config.num_frames, device=indices.device).expand(b, -1)
         network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, self.config.fps)
+        windows: AbstractContextManager[None] = nullcontext()
         if settings.interp_window_size:
             views = window_views(self.config.num_frames, settings.interp_window_size, self.config.interp_window_stride)
-            network = windowed(network, views)
-        return denoise(
-            network,
-            self._interp_noise((b, self.config.num_frames, *latent), indices, settings).to(keyframe_latents),
-            self._scheduler_for(self.interp_unet, settings.sampler),
-            settings.interp_num_inference_steps,
-            guidance=guidance,
-            condition_latents=condition,
-            prediction_type=self.interp_unet.config.prediction_type,
-            eta=settings.eta,
-            generator=settings.generator,
-            step_noise=settings.interp_step_noise,
-            batched=settings.batched_guidance,
-            after_step=KeyframeInjection(keyframe_latents, indices) if self.config.interp_injection else None,
-            callback_on_step_end=settings.report("interp"),
-        )
+            if settings.interp_window_fusion == "network":
+                network = windowed(network, views)
+            else:
+                fuse = partial(fuse_windows, views=views, num_frames=self.config.num_frames)
+                windows = temporal_windows(self.interp_unet, views, fuse)
+        with windows:
+            return denoise(
+                network,
+                self._interp_noise((b, self.config.num_frames, *latent), indices, settings).to(keyframe_latents),
+                self._scheduler_for(self.interp_unet, settings.sampler),
+                settings.interp_num_inference_steps,
+                guidance=guidance,
+                condition_latents=condition,
+                prediction_type=self.interp_unet.config.prediction_type,
+                eta=settings.eta,
+                generator=settings.generator,
+                step_noise=settings.interp_step_noise,
+                batched=settings.batched_guidance,
+                after_step=KeyframeInjection(keyframe_latents, indices) if self.config.interp_injection else None,
+                callback_on_step_end=settings.report("interp"),
+            )
 
     def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, settings: InterpSampling) -> Tensor:
         given = settings.interp_latents
