@@ -17,11 +17,7 @@ TOKENIZER, CHECKPOINT = TOKENIZER_FILES[0].repo, "model.ckpt"
 TOKENS = [file.path for file in TOKENIZER_FILES]
 
 
-@pytest.fixture(autouse=True)
-def room(monkeypatch):
-    """A disk that holds the released models, whatever disk this is."""
-    usage = shutil.disk_usage("/")
-    monkeypatch.setattr("asva_weights.storage.shutil.disk_usage", lambda path: usage._replace(free=10**12))
+pytestmark = pytest.mark.usefixtures("room")
 
 
 @pytest.fixture

@@ -211,6 +211,7 @@ def test_convert_command(asva, released, tmp_path):
     assert ran.code == 1 and "holds no model" in ran.complaint
 
 
+@pytest.mark.usefixtures("room")
 @pytest.mark.parametrize("task", ["keyframe", "interp"])
 def test_training_goes_on_from_the_released_weights(asva, released, tmp_path, monkeypatch, task):
     """As documented, ``--set base=keyvid``: fetched when agreed to, and each stage has the projector of its own."""
