@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from fixtures.released import INTERP_CKPT, KEYFRAME_CKPT
 
 from asva_data import read_video
 from asva_pipelines import MODELS, cache_folder, resolve_model
+from asva_pipelines.loading.hub import gather
 from asva_pipelines.loading.shared_files import TOKENIZER_FILES
+from asva_weights import ModelError, file_digest
 from asva_weights.remote import size_text
 
 TOKENIZER, CHECKPOINT = TOKENIZER_FILES[0].repo, "model.ckpt"
@@ -109,6 +112,15 @@ def test_another_hash_is_thrown_away(asva, dynamicrafter, inputs):
     refused(asva, inputs, dynamicrafter, f"File '{CHECKPOINT}' of Doubiiu/DynamiCrafter_512 must have the SHA-256")
     dynamicrafter.damage.clear()
     assert resolve_model("dynamicrafter", confirm=lambda plan: True).is_dir()  # fetched anew
+
+
+def test_a_known_hash_is_held_against_what_arrives(dynamicrafter, released_dynamicrafter):
+    whole = replace(TOKENIZER_FILES[0], sha256=file_digest(released_dynamicrafter / "vocab.json"))
+    assert gather("it", [whole], lambda plan: True)["vocab.json"].is_file()
+    other = replace(TOKENIZER_FILES[1], sha256=whole.sha256)
+    with pytest.raises(ModelError, match=f"'merges.txt' .* must have the SHA-256 {whole.sha256}, got .* was deleted"):
+        gather("it", [other], lambda plan: True)
+    assert not list(dynamicrafter.cache.rglob("merges.txt"))
 
 
 @pytest.mark.parametrize(
