@@ -127,7 +127,8 @@ def _localizer(model: str, confirm: Confirm) -> tuple[MotionLocalizer, dict[str,
         note(f"Note: {named[1].remark}")
         return load_bundled_localizer(), named[0].settings({}) | RELEASED_SETTINGS
     folder = resolve_model(model, confirm=confirm, on_progress=note)
-    return load_localizer(folder), model_settings(folder, method_of_model(folder, "keyvid"))
+    settings = model_settings(folder, method_of_model(folder, "keyvid"))
+    return load_localizer(folder), settings
 
 
 def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:
