@@ -229,3 +229,9 @@ def test_a_split_is_told(asva, dataset, tmp_path):
     assert json.loads(ran.out)["classes"] == {"train": {"hammering": 1}, "test": dict.fromkeys(CLASSES, 1)}
     ran = asva("data", "split", dataset / "AVSync15")
     assert ran.code == 0 and "train.txt and test.txt as they were" in ran.out
+
+
+def test_a_dataset_that_is_not_there_is_called_as_the_help_calls_it(asva, tmp_path):
+    ran = asva("bench", tmp_path / "nowhere", "--method", "static", "-o", tmp_path / "out")
+    assert ran.code == 1 and ran.complaint.startswith("`DATASET` must be an existing folder")
+    assert not (tmp_path / "out").exists()

@@ -17,6 +17,7 @@ from asva.cli.models import agree
 from asva.cli.progress import ShownStages as Stages
 from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
+from asva_pipelines.make.read_inputs import naming
 from asva_pipelines.notes import note
 
 
@@ -90,7 +91,8 @@ def bench(
         raise RequestError("`--method`, `--model` or `--import` must be given: there is nothing to judge.")
     if makes and (ours in systems or Path(ours).name != ours or ours in ("inputs", "report")):
         raise RequestError(f"`--name` must be a name of its own for a folder, got '{ours}'.")
-    benchmark = read_benchmark(dataset, layout=layout.value if layout else None, listed=listed)
+    with naming("DATASET", "root"):
+        benchmark = read_benchmark(dataset, layout=layout.value if layout else None, listed=listed)
     networks = {kind: Path(path) for kind, path in named_paths(weights or [], "--weights")}
     check_benchmark(benchmark, systems, protocol, networks)
     if makes:
