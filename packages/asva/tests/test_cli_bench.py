@@ -91,6 +91,8 @@ def test_from_a_published_layout_to_a_row_beside_the_papers(asva, dataset, netwo
     assert abs(truth["rel_sync"]["value"] - 50) < 1 < abs(ours["rel_sync"]["value"] - 50)
     assert truth["rel_sync"]["num_clips"] == ours["rel_sync"]["num_clips"] == 6
     assert "fid" in rows["not_measured"] and "FID" in ran.err
+    assert "The published test of avsync15 has 150 videos and this one 2" in ran.err
+    assert "150 videos and this one 2" in (tmp_path / "out/report/rows.md").read_text(encoding="utf-8")
     report = read(tmp_path / "out/report/report.json")
     assert {clip["class"] for clip in report["clips"]} == set(CLASSES) and len(report["clips"]) == 6
     assert not report["unmatched"]["avsyncd"]["reference"], "videos for training are no test videos"

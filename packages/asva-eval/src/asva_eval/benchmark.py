@@ -120,6 +120,7 @@ def judge_benchmark(
     report = write_report(result, output, command=command, name=str(protocol), seed=seed)
     rows = _rows(report, published_tables(benchmark.layout.name, str(protocol)))
     rows |= {"dataset": benchmark.layout.name, "protocol": str(protocol), "digest": exact.digest}
+    rows |= {"videos": len({clip.video for clip in benchmark.clips}), "published": benchmark.layout.counts.get("test")}
     with staged(output / "rows.json", output / "rows.md") as (data, words):
         write_json(data, rows)
         words.write_text(to_markdown("Benchmark", [_section(rows)]), encoding="utf-8")
@@ -164,9 +165,19 @@ def _cell(figures: Any) -> str:
     return figure(figures) if isinstance(figures, dict) else f"{figures:g}"
 
 
+def other_list(rows: dict[str, Any]) -> str:
+    """What to say where the test videos cannot be those of the papers; empty otherwise."""
+    if rows["published"] in (None, rows["videos"]):
+        return ""
+    return (
+        f"The published test of {rows['dataset']} has {rows['published']} videos and this one {rows['videos']}: "
+        "the rows of papers are of other clips."
+    )
+
+
 def _section(rows: dict[str, Any]) -> Section:
     note = (
         f"{rows['dataset']} by the protocol {rows['protocol']}. Figures of papers are as printed; ours have 95 % "
         "intervals over videos. Distances depend on the number of clips: compare those of whole test sets alone."
     )
-    return Section("rows", "Rows", [Paragraph([note]), Table(*benchmark_cells(rows))])
+    return Section("rows", "Rows", [Paragraph([f"{note} {other_list(rows)}".strip()]), Table(*benchmark_cells(rows))])

@@ -81,7 +81,7 @@ def bench(
     """
     from asva_data import read_benchmark
     from asva_eval import check_benchmark, judge_benchmark
-    from asva_eval.benchmark import benchmark_cells
+    from asva_eval.benchmark import benchmark_cells, other_list
     from asva_pipelines import Request, make_benchmark
 
     systems = {system: Path(folder) for system, folder in named_paths(others or [], "--import")}
@@ -129,6 +129,8 @@ def bench(
         print_json(rows)
         return
     table(*benchmark_cells(rows))
+    if told := other_list(rows):
+        note(f"Note: {told}")
     for row in rows["rows"]:
         if row["clips"] not in (None, len(benchmark.clips)):
             told = f"{row['clips']} of {len(benchmark.clips)} clips could be measured"
