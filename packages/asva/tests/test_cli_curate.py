@@ -90,6 +90,10 @@ def test_a_report_lies_beside_the_results(curated, capsys):
     assert (curated / "report.html").read_text(encoding="utf-8").count(
         "<video"
     ) == 3  # kept, frozen; what is no video has none
+    assert run("data", "report", curated, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        name: str(curated / f"report.{end}") for name, end in (("report", "html"), ("record", "json"))
+    }
     assert json.loads((curated / "report.json").read_text(encoding="utf-8"))["totals"]["clips_kept"] == 1
 
 
@@ -104,6 +108,9 @@ def test_what_reviewers_keep_becomes_data(curated, tmp_path, capsys):
     assert run("data", "review", curated, "--merge") == 0
     said = capsys.readouterr().out
     assert "ann and ben: agree on 100.0% of 1 clips" in said and "1 clips in" in said
+    assert run("data", "review", curated, "--merge", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["clips"] == 1 and told["reviews"]["agreement"][0]["same"] == 1.0
     assert (
         run("data", "prepare", "--table", curated / "reviewed.csv", "--test-share", "0", curated, tmp_path / "set") == 0
     )

@@ -1,5 +1,6 @@
 """`asva demo` as a command: what it refuses before it serves, and that it serves until Ctrl-C."""
 
+import json
 import os
 import re
 import shlex
@@ -48,10 +49,10 @@ def test_models_of_words_and_tracks_have_no_page(asva, method_model):
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 def test_it_serves_until_ctrl_c_and_leaves_nothing(tmp_path):
     environment = os.environ | {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "asva", "demo", "--port", "0"]
+    command = [sys.executable, "-m", "asva", "demo", "--port", "0", "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
-        address = process.stdout.readline().strip()
+        address = json.loads(process.stdout.readline())["address"]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
         with urllib.request.urlopen(address, timeout=120) as answer:
             assert answer.status == 200

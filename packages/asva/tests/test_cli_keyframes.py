@@ -8,7 +8,9 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from typer.main import get_command
 
+from asva.cli import app
 from asva_data import read_video, write_video
 
 
@@ -145,6 +147,16 @@ def test_help_has_examples(asva, words):
     ran = asva(*words, "--help")
     assert ran.code == 0
     assert "asva" in ran.out
+
+
+def test_every_command_speaks_json():
+    root = get_command(app)
+    commands = dict(root.commands)
+    for name, command in root.commands.items():
+        commands |= {f"{name} {other}": one for other, one in getattr(command, "commands", {}).items()}
+    runs = {name: one for name, one in commands.items() if not hasattr(one, "commands")}
+    silent = [name for name, one in runs.items() if "json" not in {option.name for option in one.params}]
+    assert len(runs) > 20 and silent == []
 
 
 def test_version(asva):

@@ -1,5 +1,7 @@
 """``asva train``: what it writes, and one line for what cannot be trained."""
 
+import json
+
 import pytest
 
 SMALL = (
@@ -27,6 +29,14 @@ def test_a_part_is_trained_once_and_goes_on_when_asked(asva, tmp_path):
     again = _vae(asva, tmp_path)
     assert again.code == 1 and "--resume" in again.complaint
     assert _vae(asva, tmp_path, "--resume").code == 0
+
+
+def test_the_result_as_json(asva, tmp_path):
+    told = _vae(asva, tmp_path, "--json")
+    assert told.code == 0 and "vae 1/1" in told.err
+    record = json.loads(told.out)
+    assert record["task"] == "vae" and record["steps"] == 1 and record["folder"] == str(tmp_path)
+    assert record["losses"].keys() >= {"loss", "psnr"}
 
 
 @pytest.mark.parametrize(

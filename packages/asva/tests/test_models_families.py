@@ -455,11 +455,13 @@ def test_the_command_converts(asva, sources, tmp_path):
 def test_the_command_converts_an_encoder(asva, sources, tmp_path):
     ran = asva("models", "convert", sources / "beats" / "BEATs_iter3.pt", "ours")
     assert ran.code == 0 and "BEATs in ours" in ran.out
+    ran = asva("models", "convert", sources / "beats" / "BEATs_iter3.pt", "again", "--json")
+    assert json.loads(ran.out) == {"family": "beats", "title": "BEATs", "model": "again"}
     ran = asva("models", "info", "ours")
     assert ran.code == 0 and "released beats\nlicence: MIT" in ran.out
     ran = asva("models", "convert", "nowhere", "theirs")
     assert ran.code == 1 and "'nowhere' does not exist" in ran.complaint
-    assert {path.name for path in tmp_path.iterdir()} == {"ours"}
+    assert {path.name for path in tmp_path.iterdir()} == {"ours", "again"}
 
 
 def test_a_disk_too_small_is_said_before(sources, tmp_path, monkeypatch):

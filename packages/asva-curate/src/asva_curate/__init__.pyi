@@ -54,6 +54,7 @@ from .report.summary import write_report as write_report
 from .review.agreement import Agreement as Agreement
 from .review.agreement import agreement as agreement
 from .review.agreement import disputed as disputed
+from .review.agreement import review_summary as review_summary
 from .review.decisions import Decision as Decision
 from .review.decisions import DecisionLog as DecisionLog
 from .review.decisions import read_reviews as read_reviews

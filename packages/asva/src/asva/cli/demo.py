@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from asva.cli import options
+from asva.cli.terminal import print_json
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
@@ -28,6 +30,7 @@ def demo(
     max_seconds: Annotated[float, typer.Option(min=0.1, help="Longest sound that is taken.")] = 60.0,
     keep: Annotated[float, typer.Option(min=0.1, help="Minutes after which files of those who left are removed.")] = 60,
     yes: options.Yes = False,
+    json: options.Json = False,
 ) -> None:
     """Serve a page: upload or record a sound, choose a picture, move keyframes, watch the video.
 
@@ -57,12 +60,15 @@ def demo(
             workers=workers,
             limits=limits,
         )
-        serve_demo(settings, listening, host, on_ready=_say)
+        serve_demo(settings, listening, host, on_ready=partial(_say, json=json))
     note("Ended.", quiet=True)
 
 
-def _say(address: str) -> None:
-    typer.echo(address)
+def _say(address: str, *, json: bool) -> None:
+    if json:
+        print_json({"address": address}, indent=None)
+    else:
+        typer.echo(address)
     note("Ctrl-C ends it.", quiet=True)
 
 

@@ -132,6 +132,7 @@ def convert(
         Path | None, typer.Option(help="Folder of wav2vec2-base-960h for MTV, where it is not in the folder.")
     ] = None,
     yes: options.Yes = False,
+    json: options.Json = False,
 ) -> None:
     """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own.
 
@@ -156,6 +157,8 @@ def convert(
         if not path.exists():
             raise ModelError(f"'{path}' does not exist.")
     family = convert_model(source, destination, given=given, confirm=partial(agree, yes=yes), on_progress=note)
+    if json:
+        return print_json({"family": family.name, "title": family.title, "model": destination})
     use = f"asva sample --model {destination} ..." if family.name in METHODS else f"{family.title} in {destination}"
     typer.echo(f"Converted: {use}")
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from asva.cli.options import Json
 from asva.cli.progress import ShownStages as Stages
-from asva.cli.terminal import table
+from asva.cli.terminal import print_json, table
 from asva_pipelines.notes import note
 
 Curated = Annotated[Path, typer.Argument(help="Folder that `asva curate` wrote.")]
@@ -22,6 +23,7 @@ def report(
     examples: Annotated[
         int, typer.Option(min=0, help="Playable examples of what was kept and of what each reason dropped.")
     ] = 3,
+    json: Json = False,
 ) -> None:
     """Write report.html about curated data: counts, every measurement against its thresholds, playable examples.
 
@@ -36,7 +38,10 @@ def report(
 
     with Stages() as stages:
         path = write_report(folder, examples=examples, on_step=stages.at)
-    typer.echo(f"report in {path}")
+    if json:
+        print_json({"report": path, "record": path.with_suffix(".json")})
+    else:
+        typer.echo(f"report in {path}")
 
 
 def review(
@@ -48,6 +53,7 @@ def review(
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    json: Json = False,
 ) -> None:
     """Look through the kept clips on a page of this machine: keep, drop or trim each by a key.
 
@@ -63,45 +69,43 @@ def review(
 
       asva data review curated --merge
     """
-    from asva_curate import merge_reviews
+    from asva_curate import merge_reviews, review_summary
     from asva_pages import Session, serve_review
 
     if not merge:
         session = Session(folder, reviewer or _user(), only_disputed=disputed)
         try:
-            serve_review(session, port=port, on_ready=lambda address: _say(address, session, browser))
+            serve_review(session, port=port, on_ready=lambda address: _say(address, session, browser, err=json))
         finally:
             session.close()
-    verdicts = merge_reviews(folder)
-    _agreement(folder)
-    kept = sum(clip.kept for verdict in verdicts for clip in verdict.clips)
-    typer.echo(f"{kept} clips in {folder / 'reviewed.csv'}")
+    clips = sum(clip.kept for verdict in merge_reviews(folder) for clip in verdict.clips)
+    table_file, summary = folder / "reviewed.csv", review_summary(folder)
+    if json:
+        return print_json({"clips": clips, "table": table_file, "reviews": summary})
+    _agreement(summary)
+    typer.echo(f"{clips} clips in {table_file}")
 
 
-def _say(address: str, session: Any, browser: bool) -> None:
+def _say(address: str, session: Any, browser: bool, *, err: bool) -> None:
     done = len(session.log.decisions.keys() & session.clips.keys())
-    typer.echo(f"{len(session.clips)} clips, {done} decided by {session.log.reviewer}: {address}")
+    typer.echo(f"{len(session.clips)} clips, {done} decided by {session.log.reviewer}: {address}", err=err)
     note("The address holds a secret; it is of this machine alone. Ctrl-C ends the review.", quiet=True)
     if browser:
         webbrowser.open(address)
 
 
-def _agreement(folder: Path) -> None:
-    from asva_curate import agreement, disputed, read_reviews
-
-    reviews = read_reviews(folder)
-    if not reviews:
-        note("nobody has decided anything yet")
-        return
-    kinds = [(name, [one.kind for one in found.values()]) for name, found in reviews.items()]
-    table(("reviewer", "kept", "dropped"), [(name, found.count("keep"), found.count("drop")) for name, found in kinds])
-    for one in agreement(reviews):
-        if not one.clips:
-            continue
-        kappa = "" if one.kappa is None else f", Cohen's kappa {one.kappa:.2f} [{one.low:.2f}, {one.high:.2f}]"
-        typer.echo(f"{one.first} and {one.second}: agree on {one.same:.1%} of {one.clips} clips{kappa}")
-    if found := disputed(reviews):
-        note(f"{len(found)} clips are disputed: --disputed shows them to a third reviewer")
+def _agreement(summary: dict[str, Any] | None) -> None:
+    """How many clips each reviewer kept, and how far every two agree."""
+    if summary is None:
+        return note("nobody has decided anything yet")
+    heads = ("reviewer", "kept", "dropped")
+    table(heads, [tuple(str(one[head]) for head in heads) for one in summary["reviewers"]])
+    for one in summary["agreement"]:
+        if one["clips"]:
+            kappa = "" if one["kappa"] is None else ", Cohen's kappa {kappa:.2f} [{low:.2f}, {high:.2f}]".format(**one)
+            typer.echo("{first} and {second}: agree on {same:.1%} of {clips} clips".format(**one) + kappa)
+    if summary["disputed"]:
+        note(f"{summary['disputed']} clips are disputed: --disputed shows them to a third reviewer")
 
 
 def _user() -> str:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from asva.cli.options import Yes, parse_fields
+from asva.cli.options import Json, Yes, parse_fields
+from asva.cli.terminal import print_json
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -61,6 +62,7 @@ def _train(
     fields: list[str] | None,
     device: str,
     yes: bool,
+    json: bool,
 ) -> None:
     from asva.cli.models import agree
     from asva_train import Run, RunError, load_recipe, make_task
@@ -77,14 +79,17 @@ def _train(
         run.resume()
     elif checkpoints(run.home):
         raise RunError(f"`--folder` holds a run already: {run.home}. Add --resume, or choose another folder.")
-    _with_progress(run)
+    losses = _with_progress(run, quiet=json)
+    if json and run.accelerator.is_main_process:
+        print_json({"task": task, "folder": run.folder, "log": run.home, "steps": run.step, "losses": losses})
 
 
-def _with_progress(run) -> None:
+def _with_progress(run: Any, *, quiet: bool) -> dict[str, float]:
+    """Train, and return the last losses; `quiet` leaves stdout alone."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(quiet=not run.accelerator.is_main_process)
+    console, last = Console(quiet=not run.accelerator.is_main_process, stderr=quiet), {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     name = run.task.recipe.task
     console.print(f"{name}: {run.num_trainable:,} parameters learn", soft_wrap=True)
@@ -92,6 +97,7 @@ def _with_progress(run) -> None:
         bar = bars.add_task(f"training {name}", total=run.recipe.max_steps, completed=run.step, losses="")
 
         def on_step(progress) -> None:
+            last.update(progress.losses)
             losses = "  ".join(f"{key} {value:.4g}" for key, value in progress.losses.items())
             bars.update(bar, completed=progress.step, losses=losses)
             if not console.is_terminal:
@@ -99,6 +105,7 @@ def _with_progress(run) -> None:
 
         run.train(on_step)
     console.print(f"{name} is in {run.folder}; log: tensorboard --logdir {run.home}", soft_wrap=True)
+    return last
 
 
 def _add_command(task: str, recipe_name: str, help_text: str) -> None:
@@ -114,8 +121,9 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
         fields: Set = None,
         device: Device = "auto",
         yes: Yes = False,
+        json: Json = False,
     ) -> None:
-        _train(task, recipe, folder, data, resume, steps, fields, device, yes)
+        _train(task, recipe, folder, data, resume, steps, fields, device, yes, json)
 
 
 for _task, _recipe, _help in (
@@ -196,6 +204,7 @@ def assemble(
     ] = None,
     base: Annotated[str | None, typer.Option(help="Model for what FOLDER lacks, in place of the recipes'.")] = None,
     fields: Annotated[list[str] | None, typer.Option("--set", help="Any of the settings: --set radius=2")] = None,
+    json: Json = False,
 ) -> None:
     """Put the trained parts together into a model that asva sample loads.
 
@@ -210,4 +219,7 @@ def assemble(
         note("as in the training: " + ", ".join(f"{name} {value}" for name, value in sorted(changed.items())))
 
     written = put_together(folder, output, settings, base=base, overrides=parse_fields(fields), on_trained=on_trained)
-    typer.echo(f"The model is in {written}.")
+    if json:
+        print_json({"model": written})
+    else:
+        typer.echo(f"The model is in {written}.")
