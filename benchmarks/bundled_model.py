@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import markdown, table
 
 from asva_data import SyntheticClip, SyntheticWorld, detect_events
 from asva_data.synthetic.catalogue import CLASSES, EVENT_CLASSES
@@ -114,11 +115,6 @@ def partners(clips: list[SyntheticClip]) -> list[SyntheticClip]:
     return [worlds[clip.class_name][index] for index, clip in enumerate(clips)]
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
 def controls(pipeline, clips: list[SyntheticClip]) -> str:
     """The main table: own sound, another's, none, uniform keyframes, a still picture, the truth."""
     own, others = [clip.waveform for clip in clips], partners(clips)
@@ -159,7 +155,7 @@ def controls(pipeline, clips: list[SyntheticClip]) -> str:
     )
     return "\n\n".join(
         [
-            table(rows),
+            table("bundled_model/controls", rows),
             f"Chance level of F1 within 1 frame (circular shifts): {chance:.3f}. "
             f"Mean absolute timing error of events matched within 2 frames: {error:.1f} ms. "
             f"Localizer, correlation of predicted and true motion curve: {correlation.mean:.3f}. "
@@ -189,7 +185,7 @@ def per_class(clips: list[SyntheticClip], near: list, wide: list) -> str:
         if mine:
             pair = (f1([found[i] for i in mine]) for found in (near, wide))
             rows.append((name, str(len(mine)), *(f"{value:.3f}" for value in pair)))
-    return table(rows)
+    return markdown(rows)
 
 
 def two_objects(clips: list[SyntheticClip], run: Sampled) -> str:
@@ -219,7 +215,7 @@ def steps(pipeline, clips: list[SyntheticClip]) -> str:
         score, (moving, _) = f1(matches(run.frames, clips, clips, 1)), quality(run, clips, False)
         rows.append((str(first), str(second), str(scale), f"{score:.3f}", moving, f"{run.cpu_seconds:.2f}"))
         print(" | ".join(rows[-1]), flush=True)
-    return table(rows)
+    return table("bundled_model/steps", rows)
 
 
 def sheet(pipeline, clips: list[SyntheticClip], path: Path) -> None:

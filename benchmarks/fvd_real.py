@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from results import table
 
 from asva_data import MediaError, clip_frames, read_video
 from asva_metrics import (
@@ -46,7 +47,7 @@ def main() -> None:
         [name, str(count), *(_drawn(d, real, side, count, args) for d in distances.values())]
         for name, side in sides.items()
     ]
-    print(_table([f"{count} real clips against", "clips", *distances], rows), "\n")
+    print(table("fvd_real/drawn", [[f"{count} real clips against", "clips", *distances], *rows]), "\n")
     half = len(real) // 2
     order = np.random.default_rng(args.seed).permutation(len(real))
     parts = {
@@ -56,7 +57,7 @@ def main() -> None:
     rows = [
         [name, f"{len(a)}, {len(b)}", *(_whole(d, a, b) for d in distances.values())] for name, (a, b) in parts.items()
     ]
-    print(_table(["all clips", "clips", *distances], rows))
+    print(table("fvd_real/whole", [["all clips", "clips", *distances], *rows]))
     print(f"\nFewer clips than the {real.shape[1]} dimensions: FVD is exact for these clips but biased upwards.")
 
 
@@ -124,10 +125,6 @@ def _whole(distance: Distance, real: np.ndarray, other: np.ndarray) -> str:
     left_out = [distance(real[places[0] != block], other[places[1] != block]) for block in range(BLOCKS)]
     interval, _ = jackknife_interval(distance(real, other), left_out)
     return f"{interval:.0f}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 if __name__ == "__main__":

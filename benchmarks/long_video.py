@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from results import markdown, table
 
 from asva_data import SyntheticWorld, detect_events
 from asva_data.synthetic.catalogue import EVENT_CLASSES, OBJECT_CLASSES
@@ -163,11 +164,6 @@ def summary(measured: list[Measured]) -> str:
 HEAD = ("class", "windows", "F1 first", "F1 last", "drift, first window", "drift, last window", "memory / that of 4 s")
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
 def sheet(frames: np.ndarray, path: Path) -> None:
     """Two frames a second, eight seconds to a row."""
     shown = frames[::12]
@@ -186,8 +182,8 @@ def main() -> None:
     measured = []
     for index in map(int, options.scenes.split(",")):
         measured.append(measure(index, options.seconds, options.folder, *more))
-        print(table([HEAD, measured[-1].row]), flush=True)
-    print(table([HEAD, *(one.row for one in measured)]))
+        print(markdown([HEAD, measured[-1].row]), flush=True)
+    print(table("long_video/scenes", [HEAD, *(one.row for one in measured)]))
     print(summary(measured))
 
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from results import table
 
 SECONDS = 2.0
 RATE = 16000
@@ -54,8 +55,7 @@ def main() -> None:
     from asva_pipelines import resolve_model
     from asva_pipelines.loading.folders import method_of_model
 
-    print("| model | method | size | precision | predicted | measured | predicted / measured |")
-    print("|---|---|---|---|---|---|---|")
+    rows = [("model", "method", "size", "precision", "predicted", "measured", "predicted / measured")]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         inputs(home)
@@ -65,7 +65,9 @@ def main() -> None:
                 for dtype in given.dtypes:
                     foreseen, seen = measure(home, model, method, size, dtype)
                     cells = (Path(model).name, method, size, dtype, f"{foreseen / 1e6:.0f} MB", f"{seen / 1e6:.0f} MB")
-                    print(f"| {' | '.join(cells)} | {foreseen / seen:.2f} |", flush=True)
+                    rows.append((*cells, f"{foreseen / seen:.2f}"))
+                    print(" | ".join(rows[-1]), flush=True)
+    print(table("memory/peaks", rows))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 import torch
-from bundled_model import BATCH, FRAME, HELD_OUT, Sampled, f1, matches, quality, sample, table
+from bundled_model import BATCH, FRAME, HELD_OUT, Sampled, f1, matches, quality, sample
+from results import table
 
 from asva_data import SyntheticClip, SyntheticWorld
 from asva_metrics import chance_level
@@ -130,7 +131,8 @@ def main() -> None:
     rows = [] if options.only else given(clips, interpolator, options.deaf)
     for word in options.models:
         rows += rows_of(word, clips, interpolator, options)
-    print(f"\n{table([HEAD, *rows])}\n\nChance level of F1 within 1 frame (circular shifts): {chance(clips):.3f}.")
+    print(table("methods_world/methods", [HEAD, *rows]))
+    print(f"\nChance level of F1 within 1 frame (circular shifts): {chance(clips):.3f}.")
 
 
 if __name__ == "__main__":

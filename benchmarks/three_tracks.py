@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from results import table
 
 from asva_data import TrackClip, TrackReading, TrackWorld, read_tracks
 from asva_data.synthetic.tracks import TRACKS
@@ -128,11 +129,6 @@ def interval(values: np.ndarray) -> str:
     return f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="NAME=FOLDER[@mix]")
@@ -155,13 +151,13 @@ def main() -> None:
         for name, (moved, _) in found.items()
         for place, track in enumerate(TRACKS)
     ]
-    print("\n" + table(["", "", *THINGS.values()], rows) + "\n")
+    print("\n" + table("three_tracks/changes", [["", "", *THINGS.values()], *rows]) + "\n")
     rows = [
         [name, against, *(interval(right[place, :, column]) for place in range(3))]
         for name, (_, right) in found.items()
         for column, against in enumerate(("given track", "original track"))
     ]
-    print(table(["", "against the", *THINGS.values()], rows))
+    print(table("three_tracks/right", [["", "against the", *THINGS.values()], *rows]))
 
 
 if __name__ == "__main__":

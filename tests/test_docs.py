@@ -1,5 +1,6 @@
 """The documents hold together: every link leads somewhere, every named file exists."""
 
+import json
 import re
 from pathlib import Path
 
@@ -55,3 +56,17 @@ def test_documents_open_with_a_title(path):
     assert path.read_text(encoding="utf-8").startswith(("# ", "---")), (
         f"{path.relative_to(ROOT)} must open with a title."
     )
+
+
+def test_tables_are_those_of_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from results import MARKS, PAGE, RESULTS, written
+
+    page = PAGE.read_text(encoding="utf-8")
+    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")}
+    kept = {(file, name): one for file, tables in files.items() for name, one in tables.items()}
+    assert written(page) == page
+    assert sorted((found[2], found[3]) for found in MARKS.finditer(page)) == sorted(kept)
+    assert len(re.findall(r"^\|[ -]*-+[ -]*\|", page, flags=re.M)) == len(kept), "a table was pasted"
+    for one in kept.values():
+        assert one.keys() == {"command", "commit", "versions", "machine", "rows"} and one["commit"]
