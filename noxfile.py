@@ -1,9 +1,12 @@
 """Sessions of the workspace on uv: each package tested alone, lint, docs, benchmarks, builds and pins."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -34,12 +37,29 @@ FOLDERS = [
 EXCLUDE_NEWER = "2026-11-09"
 # What ty may find in all packages; a change that finds less lowers it.
 MOST_TYPE_FINDINGS = 142
+# Set where another process has built the wheels.
+BUILT = "ASVA_WHEELS_ARE_BUILT"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Test every package alone: the command line, half of all tests, beside the others."""
+    build_wheels()
+    halves = {"asva": FOLDERS[-1:], "the others": FOLDERS[:-1]}
+    commands = [
+        [sys.executable, "-m", "nox", "-s", *(f"alone({folder})" for folder in half), "--", *session.posargs]
+        for half in halves.values()
+    ]
+    with ThreadPoolExecutor(len(halves)) as threads:
+        codes = dict(zip(halves, threads.map(run_prefixed, halves, commands), strict=True))
+    if any(codes.values()):
+        session.error(f"Exit codes: {codes}")
 
 
 @nox.session
 @nox.parametrize("folder", FOLDERS, ids=FOLDERS)
-def tests(session: nox.Session, folder: str) -> None:
+def alone(session: nox.Session, folder: str) -> None:
     """Test each package's wheel in a clean environment that holds only what it declares."""
     test_alone(session, folder, "--constraints", "requirements.lock")
 
@@ -146,11 +166,21 @@ def test_alone(session: nox.Session, folder: str, *options: str) -> None:
     session.run("pytest", "--pyargs", *targets, *session.posargs, env=TEST_ENV)
 
 
+def run_prefixed(name: str, command: list[str]) -> int:
+    """Run a command beside others, its name before each of its lines; return its exit code."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {BUILT: "1"}, **pipes) as process:
+        for line in process.stdout:
+            print(f"{name} | {line}", end="", flush=True)
+    return process.returncode
+
+
 @cache
 def build_wheels() -> dict[str, str]:
     """Build every package once a run; the path of each wheel by the name of its distribution."""
-    shutil.rmtree(WHEELS, ignore_errors=True)
-    uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", str(WHEELS))
+    if BUILT not in os.environ:
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", str(WHEELS))
     return {path.name.split("-")[0].replace("_", "-"): str(path) for path in WHEELS.glob("*.whl")}
 
 
