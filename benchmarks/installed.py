@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from results import table
+
 ROOT = Path(__file__).parents[1]
 SNIPPET = re.compile(r"^```python\n(.*?)^```", flags=re.M | re.S)
 TIME = """
@@ -31,12 +33,13 @@ print(json.dumps([beside, seconds(sys.argv[1])]))
 
 def main(before: list[str]) -> None:
     """A row for each package, as Markdown."""
-    print("| package | environment, GB | all its names imported, beside `import torch` | README's Python |")
-    print("|---|---|---|---|", flush=True)
+    rows = [("package", "environment, GB", "all its names imported, beside `import torch`", "README's Python")]
     for folder in sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml")):
         with tempfile.TemporaryDirectory() as home:
             size, ratio, ran = measure(folder, Path(home), before)
-        print(f"| {folder.name} | {size:.2f} | {ratio:.2f} | {ran} |", flush=True)
+        rows.append((folder.name, f"{size:.2f}", f"{ratio:.2f}", str(ran)))
+        print(" | ".join(rows[-1]), flush=True)
+    print(table("installed/beside" if before else "installed/packages", rows))
 
 
 def measure(folder: Path, home: Path, before: list[str]) -> tuple[float, float, str]:
