@@ -122,6 +122,12 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def real(session: nox.Session) -> None:
+    """Write a record of released weights that somebody has, `-- keyvid FOLDER`: hashes, keys, one clip."""
+    session.run("python", "tools/real.py", *session.posargs)
+
+
+@nox.session(python=False)
 def bench(session: nox.Session) -> None:
     """Print the speed of the building blocks, or run the script that is named after `--` with its options."""
     names = ("unet_forward", "avsyncd_unet", "mtv_forward", "audio_tokens", "flow", "decode")

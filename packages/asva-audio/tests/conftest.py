@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from asva_audio.mel import MEL_SCALE
 
 SHARED = (Path(__file__).parent / "../../../../shared").resolve()
-PARITY = Path(os.environ.get("ASVA_PARITY_DIR", SHARED / "parity"))
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", SHARED / "clips"))
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from asva_data import MediaError, clip_frames, clip_pixels, clip_starts
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[3].parent / "shared" / "parity")) / "asva"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "asva"
 
 
 def fixtures(name):

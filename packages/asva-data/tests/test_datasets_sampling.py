@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from asva_data import MediaError, random_start, sync_frames, sync_starts
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[3].parent / "shared" / "parity")) / "asva"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "asva"
 RULES = ("uniform", "center-compact", "random-compact", "random")
 
 

@@ -13,7 +13,7 @@ from diffusers import CogVideoXTransformer3DModel
 
 from asva_dit import MTVTransformer3DModel, rotary_embedding
 
-PARITY = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).resolve().parents[3].parent / "shared" / "parity"))
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 
 
 def drawn(name: str, *shape: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from asva_interp import blend_noise
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "keyvid"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "keyvid"
 FIXTURES = sorted(FOLDER.glob("i_noise_interp_*.safetensors"))
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-DEFAULT = Path(__file__).resolve().parents[3] / ".." / "shared" / "parity"
-
 
 def parity_files(pattern: str) -> list[Path]:
     """Every instance of one kind of fixture; empty where the folder is absent."""
-    root = Path(os.environ.get("ASVA_PARITY_DIR", DEFAULT))
+    root = Path(os.environ["ASVA_PARITY_DIR"])
     return sorted(root.glob(pattern))
 
 

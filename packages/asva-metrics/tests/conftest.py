@@ -10,8 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-SHARED = (Path(__file__).parent / "../../../../shared").resolve()
-PARITY = Path(os.environ.get("ASVA_PARITY_DIR", SHARED / "parity"))
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 
 
 class Fixture:

@@ -13,7 +13,7 @@ from asva_unet import AVSyncDPNDMScheduler, AVSyncDUNet, denoise
 from asva_unet.avsyncd.stage import AVSyncDStage
 from asva_unet.text_audio import TextAudioGuidance
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "asva"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "asva"
 FIXTURES = sorted(FOLDER.glob("pipeline_*.safetensors"))
 TOLERANCE = 2e-3  # latents of the random network reach a deviation of 30
 

@@ -17,7 +17,7 @@ from asva_pipelines.keyvid import pipeline as keyvid
 from asva_unet import ImageResampler, KeyVIDUNet, denoise, load_component, make_scheduler
 from asva_unet.pixels import decode_latents
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "keyvid"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "keyvid"
 FIRST = sorted(FOLDER.glob("m_stage1_pipeline_*.safetensors"))
 SECOND = sorted(FOLDER.glob("m_stage2_pipeline_*.safetensors"))
 TOLERANCE = {"rtol": 0, "atol": 1e-4}

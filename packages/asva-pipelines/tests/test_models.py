@@ -18,7 +18,7 @@ from asva_unet import join_checkpoint, restore_component, shapes, split_checkpoi
 from asva_weights import ModelError, read_checkpoint
 
 UNET = "modules/unet/diffusion_pytorch_model.bin"
-PARITY = Path(os.environ.get("ASVA_PARITY_DIR") or Path(__file__).parents[3].parent / "shared" / "parity")
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 
 
 @pytest.fixture(autouse=True)

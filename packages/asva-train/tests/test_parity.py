@@ -13,7 +13,7 @@ from asva_train import load_recipe
 from asva_unet import AVSyncDUNet, make_scheduler
 from asva_unet.losses import AVSyncDLoss
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "asva"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "asva"
 FIXTURES = sorted(FOLDER.glob("train_loss_*.safetensors"))
 TOLERANCE = 1e-4
 

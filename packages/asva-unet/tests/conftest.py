@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from asva_unet import KeyVIDUNet
 
-PARITY = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).resolve().parents[3].parent / "shared" / "parity"))
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 
 
 class Fixture:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from asva_unet import Guidance, denoise, make_scheduler
 
-FOLDER = Path(os.environ.get("ASVA_PARITY_DIR", Path(__file__).parents[4] / "shared" / "parity")) / "keyvid"
+FOLDER = Path(os.environ["ASVA_PARITY_DIR"]) / "keyvid"
 FIXTURES = sorted([*FOLDER.glob("f_ddim_*.safetensors"), *FOLDER.glob("f2_ddim_*.safetensors")])
 
 
