@@ -161,5 +161,5 @@ def refused(asva, inputs, hub, *words):
     ran = sample(asva, inputs, "dynamicrafter", "--yes")
     assert ran.code == 1 and all(word in ran.complaint for word in words), ran.err
     assert "Traceback" not in ran.err and not Path("out.mp4").exists()
-    assert not list(hub.cache.glob("models--Doubiiu*/blobs/*"))
+    assert not [path for path in hub.cache.glob("models--Doubiiu*/blobs/*") if path.suffix != ".incomplete"]
     assert not cache_folder().exists() or not list(cache_folder().iterdir())

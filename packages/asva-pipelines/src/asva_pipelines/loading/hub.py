@@ -79,9 +79,7 @@ def download(plan: DownloadPlan, confirm: Confirm, converted: Mapping[Path, floa
 
 def _fetched(file: RemoteFile) -> Path:
     """One file, which is thrown away if its hash is another than is known, or than the hub itself names."""
-    from huggingface_hub import hf_hub_download
-
-    path = Path(hf_hub_download(file.repo, file.path, revision=file.revision))
+    path = _taken_up_again(file)
     # Large files lie in the cache under their SHA-256; the hub's client compares nothing but sizes.
     stated = path.readlink().name if path.is_symlink() else ""
     expected = file.sha256 or (stated if re.fullmatch("[0-9a-f]{64}", stated) else None)
@@ -93,6 +91,19 @@ def _fetched(file: RemoteFile) -> Path:
             f"or changed there, and was deleted."
         )
     return path
+
+
+def _taken_up_again(file: RemoteFile, breaks: int = 5) -> Path:
+    """One file; where the connection breaks in the middle the rest is asked for, as the hub's client does since 2.0."""
+    from huggingface_hub import __version__, hf_hub_download
+
+    while True:
+        try:
+            return Path(hf_hub_download(file.repo, file.path, revision=file.revision))
+        except _hub_errors() as error:
+            breaks -= 1
+            if __version__ >= "2" or not breaks or type(error).__name__ not in ("ReadError", "RemoteProtocolError"):
+                raise
 
 
 def snapshot(repo: str, confirm: Confirm) -> Path:

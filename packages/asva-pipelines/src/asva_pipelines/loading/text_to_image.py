@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,10 @@ from asva_pipelines.loading.hub import snapshot
 from asva_pipelines.loading.memory import weights_held
 from asva_pipelines.loading.placement import choose_device, choose_dtype, in_dtype, place
 from asva_weights import DownloadPlan, ModelError
+
+# Arguments of pipelines that want a picture, a mask or a control beside the prompt, or make more than a picture.
+_OF_OTHERS = {"strength", "mask_image", "control_image", "controlnet_conditioning_scale", "image_guidance_scale"}
+_OF_OTHERS |= {"num_frames", "audio_length_in_s"}
 
 
 def resolve_image_model(name: str, *, confirm: Callable[[DownloadPlan], bool] | None = None) -> Path:
@@ -30,12 +36,20 @@ def resolve_image_model(name: str, *, confirm: Callable[[DownloadPlan], bool] | 
         if name.count("/") != 1 or name.startswith((".", "/", "~")):
             raise ModelError(f"Image model '{name}' is neither a folder nor a hub id (owner/name).")
         folder = snapshot(name, confirm)
-    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+    _pipeline_class(folder)
+    return folder
+
+
+def _pipeline_class(folder: Path) -> Any:
+    """The class that a folder names, told by its arguments: diffusers' list imports more than old versions can."""
+    import diffusers
 
     kind = read_index(folder)["_class_name"]
-    if kind not in {maker.__name__ for maker in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}:
-        raise ModelError(f"Image model '{name}' is a {kind}, which makes no picture of a prompt: pass another.")
-    return folder
+    maker = getattr(diffusers, kind, None)
+    takes = inspect.signature(maker.__call__).parameters.keys() if hasattr(maker, "from_pretrained") else set()
+    if "prompt" not in takes or takes & _OF_OTHERS:
+        raise ModelError(f"Image model '{folder}' is a {kind}, which makes no picture of a prompt: pass another.")
+    return maker
 
 
 def make_picture(
@@ -57,12 +71,10 @@ def make_picture(
     Raises:
         ModelError: If the folder is damaged, or the model's own filter withholds the picture.
     """
-    from diffusers import AutoPipelineForText2Image
-
-    chosen = choose_device(device)
+    maker, chosen = _pipeline_class(folder), choose_device(device)
     with damage_named(folder):
         # Only safetensors: a pickle could run code.
-        pipeline = AutoPipelineForText2Image.from_pretrained(
+        pipeline = maker.from_pretrained(
             folder, **in_dtype(choose_dtype(dtype, chosen)), local_files_only=True, use_safetensors=True
         )
         for name, part in pipeline.components.items():
