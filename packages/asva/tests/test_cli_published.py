@@ -74,11 +74,18 @@ def assembled(asva, dataset, tmp_path):
 
 
 def weights(folder):
-    """The weights of a part by name; CLIP's have a prefix in files from before transformers 5."""
+    """The weights of a part by name; older versions of transformers write some names otherwise."""
     from safetensors.torch import load_file
 
     found = {name: value for path in sorted(folder.glob("*.safetensors")) for name, value in load_file(path).items()}
-    return {name.removeprefix("text_model."): value for name, value in found.items()}
+    former = {
+        "text_model.": "",
+        "parametrizations.weight.original0": "weight_g",
+        "parametrizations.weight.original1": "weight_v",
+    }
+    for old, new in former.items():
+        found = {name.replace(old, new): value for name, value in found.items()}
+    return found
 
 
 def same_part(name, model, other, called=None):
