@@ -316,6 +316,11 @@ def test_no_file_is_large():
     assert not large
 
 
+# Readers that run what a file says, or would if they were called otherwise.
+RUNS_CODE = {"torch.load", "torch.jit.load", "pickle.load", "pickle.loads", "pickle.Unpickler", "yaml.unsafe_load"}
+RUNS_CODE |= {"joblib.load", "marshal.loads", "shelve.open", "dill.load", "eval", "exec"}
+
+
 def faults(path: Path) -> list[str]:
     """What the syntax of one library file shows: bare excepts, prints, the global generators, asserts of input."""
     found = []
@@ -332,6 +337,12 @@ def faults(path: Path) -> list[str]:
             kept = any(fork.lineno <= node.lineno <= fork.end_lineno for fork in forks)
             if called in {"torch.manual_seed", "np.random.seed", "random.seed"} and not kept:
                 found.append(f"{node.lineno}: the global generator")
+            if called in RUNS_CODE and "asva_weights" not in path.parts:
+                found.append(f"{node.lineno}: {called}, which asva-weights alone may call")
+            if called == "np.load" and "allow_pickle=False" not in ast.unparse(node):
+                found.append(f"{node.lineno}: np.load without allow_pickle=False")
+            if re.search(r"\bAuto[A-Z]\w+\.from_", called) and "trust_remote_code=False" not in ast.unparse(node):
+                found.append(f"{node.lineno}: {called} without trust_remote_code=False")
         if isinstance(node, ast.Assert):
             found.append(f"{node.lineno}: an assert")
     return found

@@ -116,13 +116,13 @@ def test_files_that_are_refused(tmp_path, cinematic):
     with pytest.raises(ValueError, match=r"`path` must name a checkpoint file, got .*file\.th, which does not exist"):
         load_demucs(path)
     torch.save(package(network(["dialog"])) | {"more": Code()}, path)
-    with pytest.raises(ValueError, match=r"`path` must hold one HTDemucs and nothing that runs code, got .*file\.th"):
+    with pytest.raises(ValueError, match=r"must hold weights only, got .*file\.th., which would run code"):
         load_demucs(path)
     torch.save(package(network(["dialog"])) | {"klass": torch.nn.Linear}, path)
-    with pytest.raises(ValueError, match="nothing that runs code"):
+    with pytest.raises(ValueError, match="would run code"):
         load_demucs(path)
     path.write_bytes(cinematic.read_bytes()[:3000])
-    with pytest.raises(ValueError, match="`path` must hold a whole checkpoint of one HTDemucs"):
+    with pytest.raises(ValueError, match=r"must be whole, got .*file\.th"):
         load_demucs(path)
     torch.save({"state": {}}, path)
     with pytest.raises(ValueError, match="`path` must hold a whole checkpoint of one HTDemucs"):

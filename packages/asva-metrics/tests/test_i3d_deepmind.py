@@ -62,7 +62,7 @@ class Trap:
 def test_nothing_but_arrays_is_read(tmp_path):
     for name, content, text in (
         ("trap.ckpt", {"params": Trap()}, "which could run code"),
-        ("list.ckpt", [np.zeros(2)], "must hold arrays by name"),
+        ("list.ckpt", [np.zeros(2)], "must hold NumPy arrays by name only"),
         ("other.ckpt", {"params": {"x": np.zeros(2)}}, "1 unknown: params/x"),
     ):
         (tmp_path / name).write_bytes(pickle.dumps(content))

@@ -123,3 +123,13 @@ def test_a_torchscript_archive_with_a_foreign_class_is_refused(tmp_path, monkeyp
     with pytest.raises(ConversionError, match=r"bad\.pt', which would run code"):
         read_checkpoint("bad.pt")
     assert not (tmp_path / "pwned").exists()
+
+
+def test_an_archive_that_grows_as_it_is_read_is_refused(tmp_path):
+    """100 kB that become 100 MB of pickle; torch itself leaves everything as it is."""
+    torch.save(STATE, tmp_path / "good.pt")
+    with zipfile.ZipFile(tmp_path / "good.pt") as old, zipfile.ZipFile(tmp_path / "bomb.pt", "w", 8) as new:
+        for name in old.namelist():
+            new.writestr(name, b"(" * 10**8 if name.endswith("data.pkl") else old.read(name))
+    with pytest.raises(ConversionError, match=r"bomb\.pt', which is damaged"):
+        read_checkpoint(tmp_path / "bomb.pt")

@@ -3,7 +3,6 @@
 import inspect
 import json
 import os
-import pickle
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from asva_audio.sound import resample
 from asva_audio.stems import TRACKS, Stems, check_sound
+from asva_weights import ConversionError, read_content
 
 if TYPE_CHECKING:
     from demucs.htdemucs import HTDemucs
@@ -125,21 +125,18 @@ def _network_class() -> type["HTDemucs"]:
 def _explained(path: str | os.PathLike[str]) -> Generator[None]:
     try:
         yield
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"`path` must hold one HTDemucs and nothing that runs code, got {path}; get another copy."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except ConversionError:
+        raise
+    except Exception as error:
         raise ValueError(
             f"`path` must hold a whole checkpoint of one HTDemucs, got {path}, which is damaged or another network."
         ) from error
 
 
 def _read_pickle(path: str | os.PathLike[str]) -> Mapping[str, Any]:
-    allowed: list[Any] = [_network_class(), Fraction]
-    with _explained(path), torch.serialization.safe_globals(allowed):
-        package = torch.load(path, map_location="cpu", weights_only=True)
-        if package["klass"] is not allowed[0]:
+    package = read_content(path, {NETWORK: NETWORK, "fractions.Fraction": _ratio})
+    with _explained(path):
+        if package["klass"] != NETWORK:
             raise TypeError(package["klass"])
     return package
 
@@ -154,4 +151,10 @@ def _read_safetensors(path: str | os.PathLike[str]) -> Mapping[str, Any]:
 
 
 def _fraction(value: dict[str, Any]) -> Any:
-    return Fraction(value["numerator"], value["denominator"]) if value.get("_type") == "fraction" else value
+    return _ratio(value["numerator"], value["denominator"]) if value.get("_type") == "fraction" else value
+
+
+def _ratio(*parts: int | str) -> Fraction:
+    """A fraction as pickles write it, by its text or its two numbers; texts such as ``1e999999999`` are none."""
+    numbers = parts if len(parts) == 2 else str(parts[0]).split("/")
+    return Fraction(*(int(number) for number in numbers))

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+
+from asva_weights import read_checkpoint, read_content
 
 _WEIGHTS, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.pt", "state.json"
 
@@ -57,8 +59,8 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:
     """Weights, optimizer states and record of a checkpoint. Runs no code from the files."""
-    optimizer = torch.load(folder / _OPTIMIZER, map_location="cpu", weights_only=True)
-    return load_file(folder / _WEIGHTS), optimizer, read_record(folder)
+    optimizer = dict(read_content(folder / _OPTIMIZER))
+    return read_checkpoint(folder / _WEIGHTS), optimizer, read_record(folder)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def read_tokenizer(folders: Iterable[Path | None]) -> Any:
 
     for folder in folders:
         if folder is not None and (folder / "tokenizer").is_dir():
-            return AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+            return AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True, trust_remote_code=False)
     return None
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from asva_weights.errors import ConversionError
-from asva_weights.torchscript import is_torchscript, read_torchscript
+from asva_weights.torchscript import read_torchscript
 
 _LIGHTNING = ("pytorch_lightning.", "lightning.", "lightning_fabric.")
 _INERT_HOMES = (*_LIGHTNING, "omegaconf.", "numpy.", "typing.", "collections.")  # numpy's: states of random generators
@@ -53,30 +52,40 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
-def read_content(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+def read_content(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """All that a checkpoint holds, memory-mapped; no code in it is run.
 
     Objects of Lightning, OmegaConf and numpy beside the weights are passed over, and what would run code is named.
 
+    Args:
+        path: The file.
+        known: What stands for further names in a pickle, such as ``{"fractions.Fraction": my_fraction}``; it is called
+            with what the file says, so it must be harmless whatever that is.
+
     Raises:
         ConversionError: If the file is missing, damaged, would run code, or holds no mapping.
     """
+    content = read_object(path, known)
+    if not isinstance(content, Mapping):
+        raise ConversionError(f"A checkpoint must hold weights by name, got '{path}' with {type(content).__name__}.")
+    return content
+
+
+def read_object(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Any:
+    """What a checkpoint holds, be it a mapping or not; see :func:`read_content`."""
     path = Path(path)
     if not path.is_file():
         raise ConversionError(f"A checkpoint must be a file, got '{path}', which does not exist.")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+        return load_file(path) if path.suffix == ".safetensors" else _unpickle(path, known or {})
+    except ConversionError:
+        raise
     except pickle.UnpicklingError as error:
         raise ConversionError(
             f"A checkpoint must hold weights only, got '{path}', which would run code when read: it was not loaded."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        if isinstance(error, ConversionError):
-            raise
+    except Exception as error:  # what a reader stumbles over in a damaged file may be of any kind
         raise ConversionError(f"A checkpoint must be whole, got '{path}', which is damaged: fetch it again.") from error
-    if not isinstance(content, Mapping):
-        raise ConversionError(f"A checkpoint must hold weights by name, got '{path}' with {type(content).__name__}.")
-    return content
 
 
 def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,20 +94,24 @@ def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return content if holder is None else content[holder]
 
 
-def _unpickle(path: Path) -> object:
-    zipped = zipfile.is_zipfile(path)  # torch's format since 1.6; only this one can be mapped
-    if zipped and is_torchscript(path):
+def _unpickle(path: Path, known: Mapping[str, Any]) -> object:
+    stand_ins = [(value, name) for name, value in known.items()]
+    if not zipfile.is_zipfile(path):  # torch's format before 1.6, which cannot be mapped
+        with torch.serialization.safe_globals(stand_ins):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if packed := [entry.filename for entry in entries if entry.compress_type and entry.filename.endswith(".pkl")]:
+        raise ValueError(f"{packed[0]} is compressed, as torch never leaves it: it may grow without end")
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
         return read_torchscript(path)
-    with torch.serialization.safe_globals(_stand_ins(path) if zipped else []):
-        return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
+    with torch.serialization.safe_globals(stand_ins + _inert(path, known)):
+        return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
 
 
-def _stand_ins(path: Path) -> list[Any]:
+def _inert(path: Path, known: Mapping[str, Any]) -> list[Any]:
     """Inert classes for what stands harmlessly beside the weights; anything else is refused."""
-    try:
-        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (RuntimeError, KeyError, EOFError, ValueError):  # damaged: the reader says so
-        return []
+    foreign = [name for name in torch.serialization.get_unsafe_globals_in_checkpoint(path) if name not in known]
     refused = sorted(name for name in foreign if not name.startswith(_INERT_HOMES))
     if refused:
         raise ConversionError(

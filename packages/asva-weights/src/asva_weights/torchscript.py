@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
-import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def is_torchscript(path: str | os.PathLike[str]) -> bool:
-    """Whether a zip file is the archive of a scripted module."""
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+from asva_weights.plain_pickle import PlainUnpickler, leaves
 
 
 def read_torchscript(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -24,10 +16,11 @@ def read_torchscript(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         pickle.UnpicklingError: If its objects are anything but modules, tensors and plain values.
-        RuntimeError: If the file is damaged.
+        Exception: Whatever else readers of damaged files raise.
     """
     archive = torch._C.PyTorchFileReader(os.fspath(path))
-    return dict(_tensors(_Objects(archive).load()))
+    found = leaves(_Objects(archive).load(), lambda value: value.attributes if type(value) is _Module else None, ".")
+    return {name: value for name, value in found if isinstance(value, Tensor)}
 
 
 class _Module:
@@ -37,36 +30,28 @@ class _Module:
         self.attributes = state
 
 
-class _Objects(pickle.Unpickler):
+class _Objects(PlainUnpickler):
     """Rebuilds modules and tensors, and refuses every other class."""
 
     def __init__(self, archive: Any) -> None:
-        super().__init__(io.BytesIO(archive.get_record("data.pkl")))
+        super().__init__(archive.get_record("data.pkl"))
         self.archive = archive
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("__torch__"):
             return _Module
         if module == "torch._utils" and name == "_rebuild_tensor_v2":
-            return torch._utils._rebuild_tensor_v2
+            return lambda *given: torch._utils._rebuild_tensor_v2(*given)  # whose state a file may set
         if module == "torch" and name.endswith("Storage"):
             return torch.storage._get_dtype_from_pickle_storage_type(name)
         if (module, name) == ("collections", "OrderedDict"):
             return dict
         if module == "torch.jit._pickle":  # marks of types around plain values
             return lambda value, *marks: value
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which could run code")
+        return super().find_class(module, name)
 
     def persistent_load(self, pid: tuple[Any, ...]) -> Any:
         _, dtype, key, _, count = pid
         size = count * dtype.itemsize
         storage = self.archive.get_storage_from_record(f"data/{key}", size, torch.UntypedStorage)._typed_storage()
         return torch.storage.TypedStorage(wrap_storage=storage._untyped_storage, dtype=dtype, _internal=True)
-
-
-def _tensors(module: _Module, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    for name, value in module.attributes.items():
-        if isinstance(value, Tensor):
-            yield prefix + name, value
-        elif isinstance(value, _Module):
-            yield from _tensors(value, f"{prefix}{name}.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import pickle
-from pathlib import Path
 
-import torch
 from torch import Tensor
+
+from asva_weights import ConversionError, read_object
 
 from ..clip import MediaError
 
@@ -18,13 +17,10 @@ def load_text_encodings(path: str | os.PathLike) -> dict[str, Tensor] | Tensor:
     Raises:
         MediaError: If it is missing or holds something else; nothing in it is ever executed.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"`encodings` must be an existing file, got {path}.")
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise MediaError(f"`encodings` must be tensors stored by torch, got {path}.") from error
+        loaded = read_object(path)
+    except ConversionError as error:
+        raise MediaError(f"`encodings` must be tensors stored by torch, got {path}: {error}") from error
     tensors = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
     if not tensors or not all(isinstance(tensor, Tensor) and tensor.ndim in (2, 3) for tensor in tensors):
         raise MediaError(f"`encodings` must be a tensor or a dict of them, got {type(loaded).__name__} in {path}.")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +11,8 @@ from torch import Tensor
 
 from asva_metrics.networks.convert import empty_state
 from asva_metrics.networks.i3d import I3D
-from asva_weights import ConversionError, KeyTable
+from asva_weights import ConversionError, KeyTable, read_arrays
 
-SAFE = {
-    (module, name)
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-    for name in ("_reconstruct", "scalar")
-} | {("numpy", "ndarray"), ("numpy", "dtype")}
 # ours -> theirs, every rule in turn
 TABLE = KeyTable(
     (
@@ -56,18 +48,8 @@ def load_i3d_deepmind(path: str | os.PathLike[str]) -> I3D:
     Raises:
         ConversionError: If the file is missing or holds anything but arrays, or its names or shapes are others.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise ConversionError(f"`path` must name a checkpoint file, got {source}, which does not exist.")
-    try:
-        with source.open("rb") as file:
-            tree = ArraysOnly(file).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, ValueError) as error:
-        raise ConversionError(f"`path` must hold NumPy arrays only, got {source}: {error}.") from error
-    if not isinstance(tree, Mapping):
-        raise ConversionError(f"`path` must hold arrays by name, got {type(tree).__name__} in {source}.")
     network = I3D()
-    network.load_state_dict(convert_i3d_deepmind(flattened(tree)))
+    network.load_state_dict(convert_i3d_deepmind(read_arrays(path)))
     return network.eval()
 
 
@@ -102,23 +84,6 @@ def invert_i3d_deepmind(state_dict: Mapping[str, Tensor]) -> dict[str, np.ndarra
     state = {key: value for key, value in state_dict.items() if key in named}
     original = TABLE.to_original(state, named, "`state_dict`")
     return {name: _their_axes(name, value.detach().cpu().numpy()) for name, value in original.items()}
-
-
-def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
-    """``{"a": {"b": x}}`` -> ``{"a/b": x}``."""
-    rows: dict[str, np.ndarray] = {}
-    for key, value in tree.items():
-        rows |= flattened(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return rows
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Reads dictionaries of NumPy arrays and refuses every other class, so that no code of the file runs."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in SAFE:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which could run code")
-        return super().find_class(module, name)
 
 
 def _our_axes(name: str, array: np.ndarray) -> np.ndarray:

@@ -75,7 +75,11 @@ def make_picture(
     with damage_named(folder):
         # Only safetensors: a pickle could run code.
         pipeline = maker.from_pretrained(
-            folder, **in_dtype(choose_dtype(dtype, chosen)), local_files_only=True, use_safetensors=True
+            folder,
+            **in_dtype(choose_dtype(dtype, chosen)),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):

@@ -114,7 +114,9 @@ def _finish(folder: Path, files: Files, networks: dict[str, torch.nn.Module], sa
     if not type(parts["audio_encoder"]).__name__.startswith("Wav2Vec2"):
         raise ModelError(f"'{WAV2VEC}' must hold wav2vec 2.0, got {type(parts['audio_encoder']).__name__}.")
     parts["audio_encoder"].save_pretrained(folder / "audio_encoder")
-    parts["tokenizer"] = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    parts["tokenizer"] = AutoTokenizer.from_pretrained(
+        folder / "tokenizer", local_files_only=True, trust_remote_code=False
+    )
     transformer = networks["transformer"]
     pipeline = MTVPipeline(transformer=transformer, scheduler=scheduler, **parts, **RELEASED_SETTINGS)
     pipeline.save_config(folder)
