@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from asva_data import Clip, MediaError, iter_frames, probe, read_video, write_video
+from asva_weights.limits import Limits
 
 
 def numbers(clip, media):
@@ -174,7 +175,7 @@ def test_frames_are_streamed(media, tmp_path, monkeypatch):
 
 
 def test_a_clip_too_large_for_memory_names_the_mend(media, tmp_path, monkeypatch):
-    monkeypatch.setattr("asva_data.decode.MAX_BYTES", 100_000)
+    monkeypatch.setattr("asva_data.decode.limits", lambda: Limits(held=100_000))
     with pytest.raises(MediaError, match="iter_frames"):
         read_video(media.write_media(tmp_path / "a.mp4"))
 

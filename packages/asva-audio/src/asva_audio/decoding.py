@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from asva_audio.sound import AudioError
+from asva_weights.limits import check_sound
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ FORMATS = (
 )
 OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
+# From so many channels on, PyAV reads beyond the list of their planes: the process may die of it.
+PLANES = 8
 # After a seek a decoder needs some packets until its output is right (MP3 reservoir, Opus pre-roll of 80 ms).
 PRE_ROLL, SEEK_FROM = 0.5, 2.0
 
@@ -29,7 +32,9 @@ def existing_file(path: Path) -> Path:
         raise AudioError(f"{path} is a folder; name a sound or video file in it.")
     if not path.exists():
         raise AudioError(f"{path} does not exist; check the path.")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise AudioError(f"{path} is a pipe or a device; name a sound or video file.")
+    if path.stat().st_size == 0:
         raise AudioError(f"{path} is empty (0 bytes); copy or export it again.")
     return path
 
@@ -78,7 +83,9 @@ def decoded_frames(
     broken = 0
     for packet in container.demux(stream):
         try:
-            yield from packet.decode()
+            for frame in packet.decode():
+                check_sound(frame.sample_rate, frame.layout.nb_channels, path, AudioError)
+                yield frame
         except av.error.InvalidDataError:
             broken += 1
     if broken:
@@ -87,6 +94,9 @@ def decoded_frames(
 
 def to_float(frame: av.AudioFrame) -> np.ndarray:
     """(c, s) float32, full scale [-1, 1]."""
+    if frame.format.is_planar and frame.layout.nb_channels >= PLANES:
+        interleave = av.AudioResampler(frame.format.packed, frame.layout, frame.sample_rate)
+        frame = interleave.resample(frame)[0]
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(frame.samples, -1).T

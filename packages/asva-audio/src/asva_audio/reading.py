@@ -14,6 +14,7 @@ from asva_audio.headers import mp3_states_length, wav_seconds
 from asva_audio.packets import read_official
 from asva_audio.sound import Audio, AudioError, check_range, resample
 from asva_audio.timeline import Timeline
+from asva_weights.limits import limits
 
 # Containers whose stated duration is a fact, not an estimate from the bit rate; and how far off it may be, in seconds
 # or as a part of the duration.
@@ -72,6 +73,8 @@ def load_audio(
         raise AudioError(f"{path} holds samples that are NaN or infinite; export it again.")
     if sample_rate is None:
         return Audio(waveform, rate)
+    if 4 * waveform.numel() * sample_rate > limits().held * rate:
+        raise AudioError(f"`path` must hold at most {limits().held >> 30} GiB of sound, got {path}; cut it.")
     waveform = resample(waveform, rate, sample_rate)
     whole = duration is None or official
     return Audio(waveform if whole else waveform[:, : round(duration * sample_rate)], sample_rate)
@@ -109,7 +112,8 @@ def _decode(path: Path, mono: bool, start: float, duration: float | None, *, see
         track = Timeline(rate=0)
         for frame in decoded_frames(path, container, stream):
             if not track.rate:
-                track = _window(frame.sample_rate, start, duration, _stated_end(path, container, stream, origin))
+                end = _stated_end(path, container, stream, origin)
+                track = _window(path, frame.sample_rate, start, duration, end)
             _add(path, track, frame, mono, origin)
             if track.full:
                 return track
@@ -124,10 +128,10 @@ def _decode(path: Path, mono: bool, start: float, duration: float | None, *, see
         return track
 
 
-def _window(rate: int, start: float, duration: float | None, end: float) -> Timeline:
+def _window(path: Path, rate: int, start: float, duration: float | None, end: float) -> Timeline:
     first = round(start * rate)
     last = math.inf if duration is None else first + max(1, round(duration * rate))
-    return Timeline(rate=rate, first=first, last=last, end=end * rate)
+    return Timeline(rate=rate, path=path, first=first, last=last, end=end * rate)
 
 
 def _stated_end(path: Path, container: av.container.InputContainer, stream: av.AudioStream, origin: float) -> float:

@@ -121,7 +121,8 @@ def _resample_each(waveform: Tensor, step: int, phases: int, block: int = 1 << 1
     taps = torch.arange(-width, width + 2, device=waveform.device)
     padded = F.pad(waveform, (width, width + 2))
     blocks = []
-    for indices in torch.arange(-(-waveform.shape[-1] * phases // step), device=waveform.device).split(block):
+    count = -(-waveform.shape[-1] * phases // step)
+    for indices in torch.arange(count, device=waveform.device).split(max(1, block // max(1, len(waveform)))):
         centre = indices * step // phases
         distance = taps - ((indices * step % phases).double() / phases)[:, None]
         time = (distance * (base / step)).clamp(-SINC_ZEROS, SINC_ZEROS)

@@ -1,9 +1,13 @@
 """Blocks of samples put where their time stamps say, inside a window of the file."""
 
 import math
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from asva_audio.sound import AudioError
+from asva_weights.limits import limits
 
 # Time stamps are rounded to milliseconds in some containers: a smaller gap than this (in seconds) is none.
 JITTER = 0.02
@@ -17,6 +21,7 @@ class Timeline:
 
     Attributes:
         rate: Samples per second.
+        path: The file, for messages.
         first: First sample wanted; sample 0 is the start of the file.
         last: End of the samples wanted, or infinity.
         end: Where the file says that the track ends, or 0 where it does not say.
@@ -25,6 +30,7 @@ class Timeline:
     """
 
     rate: int
+    path: str | os.PathLike[str] = "the sound"
     first: int = 0
     last: float = math.inf
     end: float = 0.0
@@ -47,6 +53,8 @@ class Timeline:
             self.cursor = position
         start = int(min(max(self.cursor, self.first), self.last))
         stop = int(min(self.cursor + block.shape[1], self.last))
+        if 4 * len(block) * (stop - self.first) > limits().held:
+            raise AudioError(f"`path` must hold at most {limits().held >> 30} GiB of sound, got {self.path}; cut it.")
         # Silence stands for what the track leaves out: before its beginning and in its gaps.
         self._keep(np.zeros((block.shape[0], max(0, start - self.first - self.length)), np.float32))
         self._keep(block[:, max(0, start - self.cursor) : max(0, stop - self.cursor)])

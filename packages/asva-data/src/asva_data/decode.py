@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from asva_weights.limits import limits
+
 from .clip import Clip, MediaError
 from .decode_decord import decord_pictures
 from .decode_pyav import pyav_pictures
@@ -17,7 +19,6 @@ from .sound import read_sound
 
 TOLERANCE = 1e-3  # seconds; Matroska keeps times in whole milliseconds
 BACKENDS = {"pyav": pyav_pictures, "decord": decord_pictures}  # of the picture; sound is always decoded by PyAV
-MAX_BYTES = 8 * 2**30  # of frames held at once
 
 
 def read_video(
@@ -57,9 +58,9 @@ def read_video(
         frames.append(frame)
         times.append(time)
         held += frame.nbytes
-        if held > MAX_BYTES:
+        if held > limits().held:
             raise MediaError(
-                f"`path` must fit in {MAX_BYTES >> 30} GiB as frames, got {path};"
+                f"`path` must fit in {limits().held >> 30} GiB as frames, got {path};"
                 " give `duration`, `fps` or `size`, or use `iter_frames`."
             )
     if not frames:

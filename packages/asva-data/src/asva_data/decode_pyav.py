@@ -9,8 +9,11 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from .clip import Picture
+from asva_weights.limits import limits
+
+from .clip import MediaError, Picture
 from .info import MediaInfo
+from .media import check_pixels
 from .tracks import decode
 
 
@@ -29,6 +32,9 @@ def timed_frames(
     for frame in decode(path, "video", None if start is None else info.zero + start):
         # Raw streams carry no time stamps: then frames follow at the average rate.
         time = previous + length if frame.pts is None else float(frame.pts * frame.time_base) - info.zero
+        if time > limits().seconds:
+            raise MediaError(f"`path` must end within {limits().seconds} s, got {path} with a frame at {time:.0f} s.")
+        check_pixels(frame.width, frame.height, info.pixel_aspect, path)
         end = time + (float(frame.duration * frame.time_base) if frame.duration else length)
         previous = time
         yield time, end, frame

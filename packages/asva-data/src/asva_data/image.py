@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from asva_weights.limits import limits
+
 from .clip import MediaError
 from .resize import resize_crop
 
 logger = logging.getLogger(__name__)
 
-MAX_PIXELS = 178_956_970  # 512 MiB of RGB; twice the size at which Pillow begins to warn
 REFUSED = ("EPS", "WMF")  # formats that Pillow draws by starting another program
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, KeyError, struct.error, OverflowError)
 
@@ -46,7 +47,7 @@ def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = Non
     except MediaError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(f"`path` must hold at most {MAX_PIXELS} pixels, got {path}; make it smaller.") from error
+        raise MediaError(f"`path` must hold at most {limits().pixels} pixels, got {path}; make it smaller.") from error
     except Image.UnidentifiedImageError as error:
         raise MediaError(f"`path` must be a picture such as PNG or JPEG, got {path}.") from error
     except BROKEN as error:
@@ -56,12 +57,12 @@ def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = Non
 
 def _read(path: Path) -> np.ndarray:
     with Image.open(path) as image:
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > limits().pixels:
             raise Image.DecompressionBombError
         if image.format in REFUSED:
             raise MediaError(f"`path` must be a picture of pixels such as PNG or JPEG, got {image.format} in {path}.")
         image.load()
-        return np.array(_to_rgb(_upright(image)))
+        return _to_rgb(_upright(image))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -72,21 +73,25 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith(("I", "F")):
-        return _grey_to_8_bit(image).convert("RGB")
+        return np.repeat(_grey_to_8_bit(image)[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
 
 
-def _grey_to_8_bit(image: Image.Image) -> Image.Image:
+def _grey_to_8_bit(image: Image.Image) -> np.ndarray:
     """Scale deep greys; Pillow's own conversion would clip everything above 255 to white."""
-    grey = np.asarray(image).astype(np.float64)
-    if not np.isfinite(grey).all() or grey.min() < 0:
+    grey = np.asarray(image)
+    low, high = float(grey.min()), float(grey.max())
+    if not np.isfinite([low, high]).all() or low < 0:
         raise MediaError("`path` must hold finite, non-negative greys, got others; convert the picture to 8 bit.")
     top = 65535.0 if image.mode.startswith("I") else 1.0
-    if grey.max() > top:
-        raise MediaError(f"`path` must hold greys up to {top:g}, got {grey.max():g}; convert the picture to 8 bit.")
-    return Image.fromarray(np.round(grey * (255 / top)).astype(np.uint8))
+    if high > top:
+        raise MediaError(f"`path` must hold greys up to {top:g}, got {high:g}; convert the picture to 8 bit.")
+    flat = np.empty(grey.shape, np.uint8)
+    for row in range(len(grey)):  # the whole as float64 would take eight times the memory
+        flat[row] = np.round(grey[row].astype(np.float64) * (255 / top))
+    return flat

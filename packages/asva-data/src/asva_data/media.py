@@ -11,6 +11,8 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from asva_weights.limits import limits
+
 from .clip import MediaError
 
 # Kinds of file that hold what they show. Playlists and descriptions of streams (hls, concat, sdp) could make FFmpeg
@@ -63,7 +65,19 @@ def picture_track(container: av.container.InputContainer, path: str | os.PathLik
     track = container.streams.best("video")
     if track is None or Disposition.attached_pic in track.disposition or track.codec_context is None:
         raise MediaError(f"`path` must have a picture, got {path} without one; give a whole video.")
+    check_pixels(track.codec_context.width, track.codec_context.height, float(track.sample_aspect_ratio or 1), path)
     return track
+
+
+def check_pixels(width: int, height: int, pixel_aspect: float, path: str | os.PathLike) -> None:
+    """See that a frame is no larger than allowed, as it is stored and as it is shown.
+
+    Raises:
+        MediaError: If it is.
+    """
+    if width * height * max(1.0, pixel_aspect) > limits().pixels:
+        size = f"{width} x {height} of aspect {pixel_aspect:g}"
+        raise MediaError(f"`path` must have frames of at most {limits().pixels} pixels, got {size} in {path}.")
 
 
 def sound_track(container: av.container.InputContainer) -> Any:

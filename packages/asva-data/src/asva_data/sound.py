@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
+
+from asva_weights.limits import check_sound, limits
 
 from .clip import MediaError
 from .info import MediaInfo
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 LAST_BLOCK = 4096  # samples; no codec pads more than this to fill its last block
 GAP = 0.05  # seconds; smaller jumps of the time stamps are rounding of the container
+PLANES = 8  # from so many channels on, PyAV reads beyond the list of their planes: the process may die of it
 
 
 def read_sound(
@@ -40,6 +44,7 @@ def read_sound(
     rate = channels = position = 0
     first, stop, cursor = 0, None, None
     for frame in decode(path, "audio", info.zero + start):
+        check_sound(frame.sample_rate, frame.layout.nb_channels, path, MediaError)
         samples = to_float(frame)
         if not rate:
             rate, channels = frame.sample_rate, len(samples)
@@ -52,6 +57,8 @@ def read_sound(
         if cursor is not None and abs(begin - cursor) < GAP * rate:
             begin = cursor  # blocks follow one another to the sample; their time stamps may be rounded
         cursor = begin + samples.shape[1]
+        if 4 * channels * (min(cursor, stop or cursor) - first) > limits().held:
+            raise MediaError(f"`path` must hold at most {limits().held >> 30} GiB of sound, got {path}; cut it.")
         if stop is not None and begin >= stop:
             position = _place(pieces, samples[:, :0], stop, position, channels)  # the track goes on after the cut
             break
@@ -82,11 +89,13 @@ def load_sound(
     return torch.as_tensor(audio.waveform), audio.sample_rate
 
 
-def to_float(frame: Any) -> np.ndarray:
+def to_float(frame: av.AudioFrame) -> np.ndarray:
     """Samples of a decoded frame as (c, s) float32 in [-1, 1], for packed and planar formats of any depth."""
+    if frame.format.is_planar and frame.layout.nb_channels >= PLANES:
+        frame = av.AudioResampler(frame.format.packed, frame.layout, frame.sample_rate).resample(frame)[0]
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
+        samples = samples.reshape(frame.samples, -1).T
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
     if np.issubdtype(samples.dtype, np.integer):

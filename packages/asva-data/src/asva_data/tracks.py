@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import av
 
+from asva_weights.limits import limits
+
 from .clip import MediaError
 from .media import exact_headers, open_media, picture_track, sound_track
 
@@ -58,6 +60,7 @@ def decode(path: str | os.PathLike, kind: str, target: float | None = None) -> G
 def _decode(path, kind, seek) -> Generator[Any]:
     with open_media(path) as container:
         track = picture_track(container, path) if kind == "video" else sound_track(container)
+        track.codec_context.options = {"max_pixels": str(limits().pixels)}  # frames may grow on the way
         # Threads of a decoder do not survive a fork, and readers run in parallel over files anyway.
         track.codec_context.thread_count, track.codec_context.thread_type = 1, "NONE"
         if seek is not None:
