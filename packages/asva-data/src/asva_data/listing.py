@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from asva_weights.text import read_table, read_text, reading
 
 from .clip import MediaError
 from .info import MediaInfo
@@ -64,7 +64,8 @@ class Captions:
             text = path.with_suffix(".txt")
             if not text.is_file():
                 raise MediaError(f"`caption` must lie beside each video, got no {text}.")
-            return text.read_text(encoding="utf-8").strip()
+            with reading(text, "`caption` must be text", MediaError):
+                return read_text(text).strip()
         name = path.relative_to(self.root).as_posix()
         if name not in self.table:
             raise MediaError(f"`caption` must have a row for each video, got none for {name} in {self.source}.")
@@ -72,14 +73,8 @@ class Captions:
 
 
 def _read_table(path: Path) -> dict[str, str]:
-    if path.suffix not in (".csv", ".jsonl") or not path.is_file():
-        raise MediaError(f"`caption` must be 'folder', 'txt' or an existing .csv or .jsonl file, got {path}.")
-    with path.open(encoding="utf-8", newline="") as file:
-        try:
-            rows = list(csv.DictReader(file)) if path.suffix == ".csv" else [json.loads(x) for x in file if x.strip()]
-            return {row["path"]: row["caption"] for row in rows}
-        except (KeyError, TypeError, json.JSONDecodeError, csv.Error) as error:
-            raise MediaError(f"`caption` must have `path` and `caption` in each row, got {path}.") from error
+    with reading(path, "`caption` must be 'folder', 'txt' or a .csv or .jsonl with `path` and `caption`", MediaError):
+        return {row["path"]: row["caption"] for row in read_table(path)}
 
 
 def score_file(path: Path, root: Path, motion_scores: str | os.PathLike) -> Path:
@@ -95,13 +90,11 @@ def read_scores(path: Path) -> np.ndarray:
     Raises:
         MediaError: If they are missing, not one-dimensional or not finite.
     """
-    try:
-        scores = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise MediaError(f"`motion_scores` must hold a .npy for each video, got none to read at {path}.") from error
+    with reading(path, "`motion_scores` must hold a .npy for each video", MediaError):
+        scores = np.asarray(np.load(path, allow_pickle=False), np.float32)
     if scores.ndim != 1 or not scores.size or not np.isfinite(scores).all():
         raise MediaError(f"`motion_scores` must be finite and of shape (t - 1,), got {scores.shape} in {path}.")
-    return scores.astype(np.float32)
+    return scores
 
 
 def scores_at(path: Path, info: MediaInfo, times: np.ndarray) -> np.ndarray:

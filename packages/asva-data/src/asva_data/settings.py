@@ -13,6 +13,8 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from asva_weights.text import read_text
+
 T = TypeVar("T")
 MAX_DEPTH = 50
 
@@ -89,8 +91,9 @@ class SettingsReader(Generic[T]):
 
     def _read(self, path: Traversable, below: int = 0) -> Any:
         try:
-            values = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            text = read_text(path) if isinstance(path, Path) else path.read_text(encoding="utf-8")
+            values = yaml.load(text, _PlainLoader)
+        except Exception as error:  # numbers and dates that are none break the parser in ways of their own
             raise self.error(f"`{self.word}` must be valid YAML, got {path}: {str(error).splitlines()[0]}.") from error
         if not isinstance(values, dict) or "extends" not in values:
             return values

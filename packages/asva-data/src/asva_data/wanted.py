@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from asva_weights.text import read_table, reading, text_lines
 
 from .clip import MediaError
 from .listing import class_of, video_files
@@ -46,15 +48,8 @@ def read_wanted(path: str | os.PathLike) -> list[Wanted]:
     path = Path(path)
     if not path.is_file() or path.suffix not in (".csv", ".jsonl"):
         raise MediaError(f"`table` must be an existing .csv or .jsonl file, got {path}.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-        else:
-            rows = _csv_rows(text)
-        return [_wanted(row) for row in rows]
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, ValueError, AttributeError) as error:
-        raise MediaError(f"`table` must have id, start, end, label in each row, got {path}: {error}.") from error
+    with reading(path, "`table` must have id, start, end, label in each row", MediaError):
+        return [_wanted(row) for row in (read_table(path) if path.suffix == ".jsonl" else _csv_rows(text_lines(path)))]
 
 
 def wanted_from_folder(raw: str | os.PathLike) -> list[Wanted]:
@@ -63,8 +58,8 @@ def wanted_from_folder(raw: str | os.PathLike) -> list[Wanted]:
     return [Wanted(path.stem, label=class_of(path, raw), path=str(path)) for path in video_files(raw)]
 
 
-def _csv_rows(text: str) -> list[dict[str, Any]]:
-    rows = [row for row in csv.reader(text.splitlines()) if row]
+def _csv_rows(lines: Iterable[str]) -> list[dict[str, Any]]:
+    rows = [row for row in csv.reader(lines) if row]
     if rows and not {"id", "path"} & set(rows[0]):
         if any(len(row) != 4 for row in rows):
             raise ValueError("without a header each row must be id, start, label, split")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data.listing import video_files
+from asva_weights.text import read_table, reading
 
 NUMBERED = re.compile(r"(?P<stem>.+)_clip-(?P<clip>\d+)$")
 COLUMNS = {"generated", "reference", "class", "caption", "start"}
@@ -196,18 +195,8 @@ def _class(path: Path, root: Path) -> str:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    if path.suffix not in (".csv", ".jsonl") or not path.is_file():
-        raise MatchError(f"`manifest` must be an existing .csv or .jsonl file, got {path}.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
-                return list(csv.DictReader(file))
-            rows = [json.loads(line) for line in file if line.strip()]
-    except (csv.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MatchError(f"`manifest` must be a CSV table or JSON lines, got {path}: {error}.") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise MatchError(f"`manifest` must hold one JSON object in each line, got another value in {path}.")
-    return rows
+    with reading(path, "`manifest` must be a CSV table or JSON lines with one object each", MatchError):
+        return read_table(path)
 
 
 def _number(value: Any, place: str) -> float | None:
@@ -215,7 +204,7 @@ def _number(value: Any, place: str) -> float | None:
         return None
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not 0 <= seconds < 1e9:
         raise MatchError(f"`start` in {place} must be seconds of at least 0, got {value}.")

@@ -103,7 +103,7 @@ class RecordStore:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             record = Record(path, content["head"], content["observed"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         if lean:
             for facts in record.observed.values():

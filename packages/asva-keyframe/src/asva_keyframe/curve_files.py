@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asva_weights.text import read_text, reading
+
 ENDINGS = (".json", ".csv")
 COLUMNS = ("second", "motion", "keyframe")
 
@@ -45,12 +47,8 @@ def read_curve_file(path: Path) -> CurveFile:
     """
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"'{path}' must end in {' or '.join(ENDINGS)}.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"'{path}' is not a text file: write it as UTF-8.") from None
-    read = _from_json if path.suffix.lower() == ".json" else _from_csv
-    found = read(path, text)
+    with reading(path, "A curve must be UTF-8 text with numbers"):
+        found = (_from_json if path.suffix.lower() == ".json" else _from_csv)(path, read_text(path))
     for name, values in (("motion", found.curve), ("keyframes", found.keyframes)):
         for place in [] if values is None else np.flatnonzero(~np.isfinite(values)):
             raise ValueError(f"'{path}' must hold finite numbers, got {values[place]} as value {place} of {name}.")

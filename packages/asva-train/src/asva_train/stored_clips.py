@@ -18,6 +18,7 @@ from torch import Tensor
 from asva_train.fields import DataRecipe
 from asva_train.shots import draw_shots, epoch_place
 from asva_train.token_sets import TokenSet
+from asva_weights.text import reading, text_lines
 
 FORMAT, UNFINISHED = "asva-latents-1", "asva-latents-1, unfinished"
 OF_CLIPS = ("height", "width", "num_frames", "fps", "framing", "stereo", "motion_at", "flip", "motion_scores")
@@ -174,7 +175,7 @@ def read_index(root: Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]
         if index["format"] in formats:
             index["settings"].setdefault("tokens", TokenSet(method="keyvid").record())  # there was no other at first
             return index
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise ValueError(
         f"`data.root` must be a folder that `asva data precompute` has finished, got {root} without an index."
@@ -183,8 +184,9 @@ def read_index(root: Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]
 
 def read_rows(root: Path) -> list[Row]:
     """The pieces of a folder of shards."""
-    with (root / "samples.csv").open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
+    table = root / "samples.csv"
+    with reading(table, "`data.root` must be a folder that `asva data precompute` has finished"):
+        lines = csv.reader(text_lines(table))
         next(lines, None)
         return [_row(line) for line in lines]
 

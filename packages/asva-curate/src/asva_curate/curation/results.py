@@ -64,7 +64,9 @@ def read_verdicts(path: str | os.PathLike) -> list[Verdict]:
             if tuple(rows.fieldnames or ()) != COLUMNS:
                 raise MediaError(f"`path` must be a table with the columns {', '.join(COLUMNS)}, got {path}.")
             return list(_verdicts(rows))
-        except (csv.Error, ValueError, KeyError, TypeError) as error:
+        except MediaError:
+            raise
+        except Exception as error:
             raise MediaError(f"`path` must be a table of reasons, got {path}: {error}") from error
 
 

@@ -84,7 +84,7 @@ def read_decisions(path: str | os.PathLike) -> dict[str, Decision]:
         try:
             decision = Decision(row["kind"], float(row["start"]), float(row["end"]))
             key = str(row["key"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise MediaError(f"`path` must be a log of decisions, got {path} with {row!r}.") from error
         _take(found, key, decision)
     return found
@@ -94,7 +94,7 @@ def _rows(path: Path) -> Iterator[Mapping]:
     for line in path.read_bytes().splitlines():
         try:
             yield json.loads(line)
-        except ValueError:  # torn
+        except (ValueError, RecursionError):  # torn
             continue
 
 

@@ -84,7 +84,7 @@ class TarShards:
         """The facts of a sample, from its member `json`."""
         try:
             return json.loads(self.read(key, "json"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise MediaError(f"`json` must be JSON, got something else in {key}.") from error
 
     @contextmanager
@@ -108,7 +108,9 @@ class TarShards:
             with tarfile.open(path, "r:") as archive:
                 for member in archive:
                     self._add(path, member)
-        except (tarfile.TarError, EOFError) as error:
+        except MediaError:
+            raise
+        except Exception as error:  # a damaged archive may break anything
             raise MediaError(f"`paths` must be uncompressed tar files, got {path}: {error}.") from error
 
     def _add(self, path: Path, member: tarfile.TarInfo) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
+from asva_weights.text import read_text, reading, text_lines
+
 from ..clip import MediaError
 from ..listing import class_of, video_files
 from .layouts import LAYOUTS, Layout, detect_layout
@@ -136,7 +138,9 @@ def _from_lists(root: Path, layout: Layout, split: str, mapping: dict[str, str])
 def _from_text(listed: Path, folder: Path, layout: Layout, mapping: dict[str, str]) -> Iterator[Entry]:
     if not listed.is_file():
         raise MediaError(f"`split` must have a list, got no {listed}; write one path below the videos in each line.")
-    for line in listed.read_text(encoding="utf-8-sig").splitlines():
+    with reading(listed, "`split` must have a list of paths", MediaError):
+        lines = read_text(listed).splitlines()
+    for line in lines:
         if line.strip():
             name, start, end = _parts(line.strip(), listed)
             yield _entry(within(folder, name), folder, layout, mapping, start, end)
@@ -171,9 +175,9 @@ def _vggsound_rows(root: Path) -> list[list[str]]:
     path = root / VGGSOUND
     if not path.is_file():
         raise MediaError(f"`root` must hold {VGGSOUND}, got none in {root}.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    wrong = [row for row in rows if len(row) != 4 or not row[1].strip().isdigit()]
+    with reading(path, f"`{VGGSOUND}` must be a table", MediaError):
+        rows = [row for row in csv.reader(text_lines(path)) if row]
+    wrong = [row for row in rows if len(row) != 4 or not row[1].strip().isdecimal()]
     if wrong:
         raise MediaError(f"`{VGGSOUND}` must have id, start, label, split in each row, got {wrong[0]} in {path}.")
     return rows
@@ -195,10 +199,8 @@ def _mapping(root: Path) -> dict[str, str]:
     path = root / "class_mapping.json"
     if not path.is_file():
         return {}
-    try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise MediaError(f"`class_mapping.json` must be JSON, got {path}: {error}.") from error
+    with reading(path, "`class_mapping.json` must be JSON", MediaError):
+        mapping = json.loads(read_text(path))
     if not isinstance(mapping, dict) or not all(isinstance(words, str) for words in mapping.values()):
         raise MediaError(f"`class_mapping.json` must map names to words, got something else in {path}.")
     return mapping

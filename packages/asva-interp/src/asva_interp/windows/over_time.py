@@ -94,8 +94,13 @@ def _split(entry: str, option: str) -> tuple[str, str]:
 
 
 def _rows(path: Path, option: str) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    if not path.is_file():
+        raise ValueError(f"`{option}` must name an existing file, got '{path}'.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"`{option}` must name a table as UTF-8 text, got '{path}': {error}.") from error
     if rows and rows[0][0].strip().lower() in ("second", "seconds", "time"):
         rows = rows[1:]
     if not rows or any(len(row) != 2 for row in rows):

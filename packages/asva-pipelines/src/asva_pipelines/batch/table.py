@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data.listing import ENDINGS as VIDEOS
+from asva_weights.text import read_text, reading, text_lines
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif")
@@ -46,10 +47,8 @@ def read_rows(source: Path) -> list[Row]:
     if source.is_dir():
         rows = list(_of_folder(source))
     elif source.suffix.lower() in (".csv", ".jsonl") and source.is_file():
-        try:
+        with reading(source, "`--batch` must be UTF-8 text in rows and columns", TableError):
             rows = list((_of_csv if source.suffix.lower() == ".csv" else _of_jsonl)(source))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise TableError(f"`--batch`: '{source}' is not UTF-8 text in rows and columns: {error}.") from None
     else:
         raise TableError(f"`--batch` must be an existing .csv, .jsonl or folder, got '{source}'.")
     if not rows:
@@ -59,34 +58,32 @@ def read_rows(source: Path) -> list[Row]:
 
 def _of_csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        head = [option_name(cell) for cell in next(lines, [])]
-        twice = {name for name in head if head.count(name) > 1}
-        if "" in head or twice:
-            what = f"'{min(twice)}' twice" if twice - {""} else "a column without a name"
-            raise TableError(f"`--batch`: the header of '{path}' must name each column once, got {what}.")
-        for number, cells in enumerate((cells for cells in lines if any(cells)), start=1):
-            name = f"row {number} of {path.name}"
-            if len(cells) != len(head):
-                raise TableError(f"`--batch`: {name} must have {len(head)} cells like the header, got {len(cells)}.")
-            yield Row(name, {column: cell for column, cell in zip(head, cells, strict=True) if cell.strip()})
+    lines = csv.reader(text_lines(path), strict=True)
+    head = [option_name(cell) for cell in next(lines, [])]
+    twice = {name for name in head if head.count(name) > 1}
+    if "" in head or twice:
+        what = f"'{min(twice)}' twice" if twice - {""} else "a column without a name"
+        raise TableError(f"`--batch`: the header of '{path}' must name each column once, got {what}.")
+    for number, cells in enumerate((cells for cells in lines if any(cells)), start=1):
+        name = f"row {number} of {path.name}"
+        if len(cells) != len(head):
+            raise TableError(f"`--batch`: {name} must have {len(head)} cells like the header, got {len(cells)}.")
+        yield Row(name, {column: cell for column, cell in zip(head, cells, strict=True) if cell.strip()})
 
 
 def _of_jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate((line for line in file if line.strip()), start=1):
-            name = f"row {number} of {path.name}"
-            try:
-                values = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise TableError(f"`--batch`: {name} is not valid JSON: {error}.") from None
-            if not isinstance(values, dict):
-                raise TableError(f'`--batch`: {name} must be an object, such as {{"image": "a.png"}}, got {line!r}.')
-            named = {option_name(key): value for key, value in values.items() if value is not None}
-            if len(named) != sum(value is not None for value in values.values()):
-                raise TableError(f"`--batch`: {name} must name each option once.")
-            yield Row(name, named)
+    for number, line in enumerate((line for line in text_lines(path) if line.strip()), start=1):
+        name = f"row {number} of {path.name}"
+        try:
+            values = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise TableError(f"`--batch`: {name} is not valid JSON: {error}.") from None
+        if not isinstance(values, dict):
+            raise TableError(f'`--batch`: {name} must be an object, such as {{"image": "a.png"}}, got {line!r}.')
+        named = {option_name(key): value for key, value in values.items() if value is not None}
+        if len(named) != sum(value is not None for value in values.values()):
+            raise TableError(f"`--batch`: {name} must name each option once.")
+        yield Row(name, named)
 
 
 def option_name(text: str) -> str:
@@ -120,7 +117,7 @@ def _values(stem: Path, group: dict[str, Path]) -> dict[str, Any]:
     values = video | {kind: str(group[kind]) for kind in ("image", "audio") if kind in group}
     if "prompt" in group:
         try:
-            values["prompt"] = group["prompt"].read_text(encoding="utf-8-sig").strip()
+            values["prompt"] = read_text(group["prompt"]).strip()
         except UnicodeDecodeError:
             raise TableError(f"`--batch`: '{group['prompt']}' must be UTF-8 text.") from None
     return values | {"output": f"{stem.as_posix()}.mp4"}

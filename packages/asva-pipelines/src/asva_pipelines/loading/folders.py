@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asva_pipelines.method import Method
 from asva_pipelines.methods import METHODS, method_of
 from asva_weights import ModelError
+from asva_weights.text import read_text
 
 if TYPE_CHECKING:
     import torch
@@ -32,9 +33,9 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / "model_index.json"
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = json.loads(read_text(path))
         return index | {"_class_name": str(index["_class_name"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path) from error
 
 
@@ -104,11 +105,14 @@ def stored_names(folder: Path) -> set[str]:
 
 
 def _header_of(file: Path) -> dict[str, Any]:
-    with open(file, "rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    return header
+    try:
+        with open(file, "rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(min(length, file.stat().st_size)))
+        header.pop("__metadata__", None)
+        return header
+    except (ValueError, AttributeError, RecursionError, struct.error) as error:
+        raise _damaged(file) from error
 
 
 def _damaged(path: Path) -> ModelError:
@@ -140,12 +144,12 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
 @contextmanager
 def damage_named(folder: Path) -> Generator[None]:
     """One clear error for the many ways in which a folder of weights can be broken."""
-    from safetensors import SafetensorError
-
     try:
         with _no_chatter():
             yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         reason = " ".join(str(error).split())[:300].rstrip(".")
         raise ModelError(
             f"Model folder '{folder}' is damaged or incomplete ({reason}): fetch or convert it again."
