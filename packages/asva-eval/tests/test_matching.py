@@ -105,8 +105,8 @@ def test_wrong_manifests_are_named(folders, tmp_path, text, named):
 
 def test_a_manifest_must_be_a_table(folders, tmp_path):
     generated, true = folders(["one.mp4"], ["x.mp4"])
-    with pytest.raises(MatchError, match=r"\.csv or \.jsonl"):
+    with pytest.raises(MatchError, match=r"neither \.csv nor \.jsonl"):
         read_manifest(tmp_path / "pairs.txt", generated, true)
     (tmp_path / "pairs.jsonl").write_text("[1]\n", encoding="utf-8")
-    with pytest.raises(MatchError, match="JSON object"):
+    with pytest.raises(MatchError, match=r"one object each, got .*pairs\.jsonl"):
         read_manifest(tmp_path / "pairs.jsonl", generated, true)

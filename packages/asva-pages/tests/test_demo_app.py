@@ -1,6 +1,7 @@
 """The page's server without its workers: who sees what, what is refused, and that nothing refused is stored."""
 
 import asyncio
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -22,7 +23,9 @@ SOUND = {"seconds": 2.0, "waveform": [0.5], "curve": [0.0] * 48, "fps": 24, "key
 class Hand:
     """A worker that does what the test lets it do."""
 
-    def __init__(self, settings, home):
+    busy = False
+
+    def __init__(self, settings, home, seconds=None):
         self.settings, self.home, self.unwanted, self.go, self.fails = settings, home, False, asyncio.Event(), ""
 
     async def do(self, task, told=None, **arguments):
@@ -199,9 +202,9 @@ def stream(client, chunk, count):
 
 def test_what_is_too_large_is_refused_while_it_comes(serve):
     client = serve(upload=3_000_000)
-    assert stream(client, WAV + bytes(1_000_000), 10_000) == (413, 3)  # of 10 GB
+    assert stream(client, WAV + bytes(1_000_000), 10_000) == (413, 9)  # of 10 GB; six are dropped
     assert stored(client) == []
-    assert stream(client, bytes(1_000_000), 10_000) == (415, 1)
+    assert stream(client, bytes(1_000_000), 10_000) == (415, 7)
     answer = send(client, headers={"Content-Length": "10000000000"})
     assert answer.status_code == 413 and "at most 3 MB, got 10 GB" in answer.json()["error"]
     assert stored(client) == []
@@ -349,3 +352,56 @@ def test_an_example_is_an_upload_like_others(serve):
     assert [(one["kind"], one["name"]) for one in taken] == [("picture", "frog.png"), ("sound", "frog.wav")]
     assert client.get("/examples/frog.png").content == PNG
     assert client.post("/api/examples/..").status_code == 404
+
+
+def test_another_address_needs_the_key(serve):
+    client = serve()
+    client.server.settings = dataclasses.replace(client.server.settings, key="secret")
+    for query in ("", "?key=", "?key=Secret"):
+        stranger = testclient.TestClient(client.app, base_url=HOME, headers={"Origin": HOME})
+        stranger.portal = client.portal
+        refused = stranger.get(f"/{query}")
+        assert refused.status_code == 403 and "set-cookie" not in refused.headers
+        assert stranger.get("/api/state").status_code == 401
+    assert stranger.get("/?key=secret").status_code == 200
+    assert stranger.get("/api/state").status_code == 200 and stranger.get("/").status_code == 200
+
+
+def test_every_answer_carries_the_headers_and_one_strict_cookie(serve):
+    """An audit: whatever is asked for, nothing may be framed, guessed, cached, or fetched from elsewhere."""
+    client = serve()
+    asked = [
+        "/",
+        "/static/page.js",
+        "/static/none",
+        "/examples/frog.png",
+        "/api/state",
+        "/api/uploads/x/preview",
+        "/nowhere",
+    ]
+    for path in asked:
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff" and "frame-ancestors 'none'" in headers[POLICY], path
+        assert headers["cross-origin-resource-policy"] == headers["cross-origin-opener-policy"] == "same-origin"
+        assert (
+            "unsafe" not in headers[POLICY] and "http" not in headers[POLICY] and "access-control" not in str(headers)
+        )
+        assert headers["cache-control"] in ("no-store", "no-cache") and "server" not in headers
+    cookie = testclient.TestClient(client.app, base_url=HOME).get("/").headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie and "domain" not in cookie
+    assert len(cookie.split("=")[1].split(";")[0]) >= 32
+
+
+POLICY = "content-security-policy"
+
+
+def test_readers_take_turns(serve):
+    client = serve()
+    first, second = client.server.readers
+    first.busy, seen = True, []
+    for reader in (first, second):
+        reader.do = lambda *given, reader=reader, do=reader.do, **named: seen.append(reader) or do(*given, **named)
+    assert send(client).status_code == 200
+    first.busy = False
+    assert send(client).status_code == 200
+    assert seen == [second, first]

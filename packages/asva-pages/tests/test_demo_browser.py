@@ -306,7 +306,7 @@ def test_ten_gigabytes_are_refused_and_not_stored(visit, server, stated):
         try:
             answer = line.recv(4096)
         except ConnectionError:
-            answer = b"HTTP/1.1 413"  # thrown away with what was on its way
+            answer = b"HTTP/1.1 413"  # thrown away with what was on its way, 10 GB of which nobody waits for
     assert answer.startswith(b"HTTP/1.1 413") and sent < 20 * UPLOAD
     assert not [path for path in server.home.rglob("a.wav")]
     assert shutil.disk_usage(server.home).used - before < 1_000_000_000

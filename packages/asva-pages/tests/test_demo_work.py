@@ -141,6 +141,42 @@ def test_a_worker_that_dies_is_told_and_replaced(settings, inputs, tmp_path):
     anyio.run(live)
 
 
+def test_a_reader_that_takes_too_long_is_ended_and_replaced(settings, inputs, tmp_path):
+    async def live():
+        worker = Worker(settings, tmp_path, 60.0)
+        given = {"path": str(inputs / "ball.png"), "preview": str(tmp_path / "shown.png")}
+        try:
+            await worker.do("look", **given)
+            psutil.Process(before := worker.pid).suspend()
+            worker._seconds = 0.2
+            with pytest.raises(Unable, match=r"more than 0\.2 s to be read"):
+                await worker.do("look", **given)
+            assert not psutil.pid_exists(before)
+            worker._seconds = 60.0
+            assert (await worker.do("look", **given))["width"] == 48
+        finally:
+            worker.close()
+
+    anyio.run(live)
+
+
+def test_a_reader_of_uploads_is_bounded(inputs, small_model, tmp_path):
+    """A picture of a size that a user of the command may read, and a memory that is full."""
+
+    async def live():
+        limits = Limits(pixels=1000, memory=2**30)
+        worker = Worker(Settings(model="x", folder=small_model, device="cpu", limits=limits), tmp_path, 60.0)
+        try:
+            with pytest.raises(Unable, match="must hold at most 1000 pixels"):
+                await worker.do("look", path=str(inputs / "ball.png"), preview=str(tmp_path / "shown.png"))
+            bounds = psutil.Process(worker.pid).rlimit(psutil.RLIMIT_DATA)
+            assert bounds[0] == 2**30
+        finally:
+            worker.close()
+
+    anyio.run(live)
+
+
 def test_a_worker_whose_server_was_killed_ends_without_a_word(settings, tmp_path, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)  # it is this process here
     context = multiprocessing.get_context("spawn")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from asva_pages.demo.guard import Guard
 from asva_pages.demo.html import static
@@ -20,6 +23,7 @@ from asva_pages.demo.settings import Settings
 from asva_pages.demo.uploads import Refused
 from asva_pages.demo.workers import Unable
 
+LINGER = 10.0  # seconds
 Handler = Callable[[Request, Session], Awaitable[Response]]
 
 
@@ -66,9 +70,37 @@ def _for(server: Server) -> Callable[[Handler], Callable[[Request], Awaitable[Re
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    # What was not read of an upload is not read any more.
-    headers = {"Connection": "close"} if request.method == "PUT" else {}
-    return JSONResponse({"error": error.line}, error.status, headers)
+    if request.method != "PUT":
+        return JSONResponse({"error": error.line}, error.status)
+    most = 0 if request._stream_consumed else 2 * request.app.state.server.limits.upload
+    return LastAnswer({"error": error.line}, error.status, most)
+
+
+class LastAnswer(JSONResponse):
+    """An answer before all of an upload was read: the rest is read and dropped, for a while, or it would be lost.
+
+    A connection that is closed with unread bytes is reset, and with it goes what was on its way to the browser.
+
+    Args:
+        content: As JSON.
+        status: Of the answer.
+        most: Bytes that are dropped.
+    """
+
+    def __init__(self, content: Any, status: int, most: int) -> None:
+        super().__init__(content, status)
+        self.left = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, drop what comes, and close."""
+        headers = [*self.raw_headers, (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while self.left > 0 and (message := await receive()).get("more_body"):
+                    self.left -= len(message["body"])
+        await send({"type": "http.response.body"})
 
 
 async def _unable(request: Request, error: Exception) -> Response:

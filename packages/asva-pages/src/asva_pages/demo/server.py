@@ -29,6 +29,8 @@ SWEEP = 30.0  # seconds between two looks for those who are gone
 KINDS = {"sound": "listen", "picture": "look"}
 LONGEST_WISH = 100_000  # bytes of JSON
 AT_ONCE = 2  # uploads of one browser
+READERS = 2  # processes that read uploads, while others make videos
+ASKING = 10.0  # seconds that a request without a file may take
 
 
 class Server:
@@ -43,7 +45,7 @@ class Server:
         self.cookie = f"asva_demo_{secrets.token_hex(4)}"  # another server on this machine has another one
         self.home = new_home()
         self.sessions = Sessions(self.home, self.limits)
-        self.ear = Worker(settings, self.home)  # uploads are heard and seen while videos are made
+        self.readers = [Worker(settings, self.home, self.limits.reading) for _ in range(READERS)]  # of uploads
         self.makers = [Worker(settings, self.home) for _ in range(settings.workers)]
         self.queue = Queue(self.makers, self.limits)
         self.drawn: Any = None  # the task that draws the examples
@@ -55,14 +57,14 @@ class Server:
         with occupied(self.home):
             folder = self.home / "examples"
             folder.mkdir()
-            self.drawn = asyncio.create_task(self.ear.do("examples", folder=str(folder)))
+            self.drawn = asyncio.create_task(self.readers[0].do("examples", folder=str(folder)))
             tasks = [self.drawn, asyncio.create_task(self.queue.run()), asyncio.create_task(self._sweep())]
             try:
                 yield
             finally:
                 for task in tasks:
                     task.cancel()
-                for worker in (self.ear, *self.makers):
+                for worker in (*self.readers, *self.makers):
                     worker.close()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -76,6 +78,8 @@ class Server:
         """The page, and a cookie for those who have none."""
         response = HTMLResponse(page_html(self.settings))
         if self.sessions.find(request.cookies.get(self.cookie)) is None:
+            if not secrets.compare_digest(request.query_params.get("key", "").encode(), self.settings.key.encode()):
+                raise Refused(403, "The address must be the one that the server told when it began, with its key.")
             secure = request.url.scheme == "https"
             response.set_cookie(self.cookie, self.sessions.begin(), httponly=True, samesite="strict", secure=secure)
         return response
@@ -135,7 +139,8 @@ class Server:
         preview = path.with_name("preview.wav" if kind == "sound" else "preview.png")
         if preview == path:
             preview = preview.with_stem("shown")
-        told = await self.ear.do(KINDS[kind], path=str(path), preview=str(preview))
+        reader = next((one for one in self.readers if not one.busy), self.readers[-1])
+        told = await reader.do(KINDS[kind], path=str(path), preview=str(preview))
         upload = Upload(id=path.parent.name, kind=kind, path=path, preview=preview, told=told)
         session.keep(upload, self.limits.files)
         return upload
@@ -224,10 +229,14 @@ def _of(things: dict[str, Any], request: Request) -> Any:
 
 async def _json(request: Request) -> dict[str, Any]:
     text = b""
-    async for chunk in request.stream():
-        text += chunk
-        if len(text) > LONGEST_WISH:
-            raise Refused(413, "That is too much.")
+    try:
+        async with asyncio.timeout(ASKING):
+            async for chunk in request.stream():
+                text += chunk
+                if len(text) > LONGEST_WISH:
+                    raise Refused(413, "That is too much.")
+    except TimeoutError:
+        raise Refused(408, "The request took too long to come.") from None
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import uvicorn
 
 from asva_pages.demo.app import make_app
+from asva_pages.demo.connections import TimedProtocol
 from asva_pages.demo.settings import Settings
 from asva_pipelines.loading.folders import method_of_model
 from asva_pipelines.make.errors import RequestError
@@ -45,7 +47,7 @@ def serve_demo(
         settings: Of the server; `hosts` follow from `host`.
         listening: See :func:`listen`.
         host: The address as it was asked for.
-        on_ready: Called with the address of the page.
+        on_ready: Called with the address of the page; where other machines may ask, a secret is part of it.
 
     Raises:
         RequestError: If the model cannot make a video of a picture and one sound.
@@ -53,11 +55,13 @@ def serve_demo(
     method = method_of_model(settings.folder)
     if method.name in ("mtv", "aadiff"):
         raise RequestError(f"`--model` must make a video of a picture and one sound, got one for {method.name}.")
-    settings = replace(settings, hosts=("*",) if host in _ANYWHERE else (*_LOOPBACK, host))
+    key = "" if host in ("127.0.0.1", "localhost", "::1") else secrets.token_urlsafe(24)
+    settings = replace(settings, hosts=("*",) if host in _ANYWHERE else (*_LOOPBACK, host), key=key)
     if on_ready is not None:
         shown = f"[{host}]" if ":" in host else host
-        on_ready(f"http://{shown}:{listening.getsockname()[1]}")
-    config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False, server_header=False)
+        on_ready(f"http://{shown}:{listening.getsockname()[1]}{key and f'/?key={key}'}")
+    how = {"log_level": "warning", "access_log": False, "server_header": False, "http": TimedProtocol, "ws": "none"}
+    config = uvicorn.Config(make_app(settings), **how)
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:  # how it is meant to end

@@ -21,6 +21,9 @@ class Limits:
         steps: Of the model, at most.
         prompt: Letters.
         patience: Seconds that an upload may take.
+        reading: Seconds that reading one may take; the process that reads it is ended then.
+        memory: Bytes that such a process may fill.
+        pixels: Of a picture.
     """
 
     upload: int = 200_000_000
@@ -33,6 +36,9 @@ class Limits:
     steps: int = 200
     prompt: int = 1000
     patience: float = 900.0
+    reading: float = 120.0
+    memory: int = 8 * 2**30
+    pixels: int = 50_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,7 @@ class Settings:
         offload: As above.
         workers: Processes that make videos, each with the model in its memory.
         hosts: Names under which the page may be asked for; ``*`` is any.
+        key: What the address must hold when a browser comes first, as ``?key=...``; empty lets everyone in.
         limits: For everyone.
     """
 
@@ -57,4 +64,5 @@ class Settings:
     offload: str = "auto"
     workers: int = 1
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    key: str = ""
     limits: Limits = field(default_factory=Limits)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import re
 import signal
 import sys
@@ -15,7 +17,7 @@ from typing import Any
 from asva_pages.demo.settings import Settings
 
 
-def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path) -> None:
+def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path, bounded: bool = False) -> None:
     """Do one task after another until the server hangs up.
 
     Args:
@@ -24,8 +26,11 @@ def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path)
         unwanted: Shared number of the task that shall stop.
         settings: Of the server.
         home: Folder of all files, which nobody is told of.
+        bounded: Whether memory and pixels are bounded, as for what strangers send.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
+    if bounded:
+        _bound(settings)
     number = 0
     work = Work(settings, lambda value: connection.send(("told", value)), lambda: unwanted.value == number)
     while True:
@@ -34,6 +39,15 @@ def serve(connection: Connection, unwanted: Any, settings: Settings, home: Path)
             connection.send(_answer(work, task, arguments, home))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
+
+
+def _bound(settings: Settings) -> None:
+    most = settings.limits
+    os.environ["ASVA_LIMITS"] = f"{os.environ.get('ASVA_LIMITS', '')} pixels={most.pixels} held={most.memory // 4}"
+    with contextlib.suppress(ImportError, ValueError):  # Windows has no such bounds; lower ones of the system stay
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (most.memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 class Remarks(logging.Handler):

@@ -29,10 +29,11 @@ class Worker:
     Args:
         settings: Of the server.
         home: Folder of all files.
+        seconds: That a task may take, and with it bounds on memory and pixels; None for those that take their time.
     """
 
-    def __init__(self, settings: Settings, home: Path) -> None:
-        self._settings, self._home = settings, home
+    def __init__(self, settings: Settings, home: Path, seconds: float | None = None) -> None:
+        self._settings, self._home, self._seconds = settings, home, seconds
         self._context = multiprocessing.get_context("spawn")  # threads of the server are not to be copied
         self._unwanted = self._context.RawValue("q", -1)  # without a lock, which a process that dies could hold
         self._number = 0
@@ -56,13 +57,18 @@ class Worker:
         async with self._turn:
             self._number += 1
             try:
-                await self._in_thread(self._send, task, arguments)
-                while True:
-                    kind, value = await self._in_thread(self._connection.recv)
-                    if kind != "told":
-                        break
-                    if told is not None:
-                        told(value)
+                async with asyncio.timeout(self._seconds):
+                    await self._in_thread(self._send, task, arguments)
+                    while True:
+                        kind, value = await self._in_thread(self._connection.recv)
+                        if kind != "told":
+                            break
+                        if told is not None:
+                            told(value)
+            except TimeoutError:
+                self._process.kill()
+                await self._in_thread(self._let_go)
+                raise Unable(f"The file took more than {self._seconds:g} s to be read: take a shorter one.") from None
             except (EOFError, OSError):
                 await self._in_thread(self._let_go)
                 raise Unable("The server's worker died of it, out of memory perhaps: take a shorter sound.") from None
@@ -75,6 +81,11 @@ class Worker:
     def cancel(self) -> None:
         """Let the task in work stop after its step."""
         self._unwanted.value = self._number
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is in work."""
+        return self._turn.locked()
 
     @property
     def pid(self) -> int | None:
@@ -99,7 +110,7 @@ class Worker:
     def _start(self) -> None:
         self._let_go()
         self._connection, theirs = self._context.Pipe()
-        arguments = (theirs, self._unwanted, self._settings, self._home)
+        arguments = (theirs, self._unwanted, self._settings, self._home, self._seconds is not None)
         self._process = self._context.Process(target=serve, args=arguments, daemon=True, name="asva-demo-worker")
         self._process.start()
         theirs.close()

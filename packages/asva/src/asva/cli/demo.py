@@ -18,7 +18,7 @@ _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 def demo(
     host: Annotated[
-        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in, without a password.")
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in, by the key in the address.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 7860,
     model: options.Model = "tiny",
