@@ -184,3 +184,17 @@ def test_keys_follow_place_and_size(tmp_path):
     assert item_key(tmp_path / "c", tmp_path) == before != item_key(tmp_path / "c", tmp_path, "other settings")
     (tmp_path / "c").write_bytes(bytes(5))
     assert item_key(tmp_path / "c", tmp_path) != before
+
+
+def test_drafts_of_killed_runs_go_with_the_next(tmp_path):
+    for name in (".a.mp4.1234abcd.part", ".asva-a.mp4-x1/0/a.mp4", ".b.mp4.1234abcd.part", "sub/.c.json.1234abcd.part"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"half")
+    with only_run(tmp_path / "a.mp4"):
+        assert {path.name for path in tmp_path.iterdir()} == {".a.mp4.lock", ".b.mp4.1234abcd.part", "sub"}
+        with pytest.raises(MediaError, match=r"`output` must be written by one run at a time, got .*a\.mp4"):
+            with only_run(tmp_path / "a.mp4"):
+                pass
+    with only_run(tmp_path):
+        assert {path.name for path in tmp_path.rglob("*")} == {".lock", "sub"}
+    assert {path.name for path in tmp_path.rglob("*")} == {"sub"}

@@ -171,3 +171,15 @@ def test_rows_that_cannot_be(tmp_path):
     (tmp_path / "a.csv").write_text("second,prompt\n1,a,b\n", encoding="utf-8")
     with pytest.raises(ValueError, match="rows of two cells"):
         parse_points([str(tmp_path / "a.csv")], "--prompt-at")
+
+
+@pytest.mark.parametrize("content", [b"", b"cut", b"\x08" + bytes(15)])
+def test_a_window_that_is_cut_short_is_made_again(tmp_path, content):
+    folder = PartFolder(tmp_path / "a.part", {"seed": 0})
+    folder.save(0, torch.ones(2, 3))
+    folder.save(1, torch.ones(2, 3))
+    (tmp_path / "a.part" / "window-000001.safetensors").write_bytes(content)
+    again = PartFolder(tmp_path / "a.part", {"seed": 0})
+    assert torch.equal(again.load(0), torch.ones(2, 3)) and again.load(1) is None
+    again.save(1, torch.zeros(1))
+    assert torch.equal(again.load(1), torch.zeros(1))

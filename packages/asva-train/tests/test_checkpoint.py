@@ -1,6 +1,9 @@
 """Checkpoints: whole or absent, the newest few stay, loading runs no code."""
 
+import errno
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -46,3 +49,32 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     with pytest.raises(ValueError, match="would run code"):
         load_checkpoint(path)
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bound")
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+    """In a process whose files may have 100 kB: safetensors and torch have errors of their own for that."""
+    script = """
+import resource, signal, sys, torch
+from pathlib import Path
+from asva_train.checkpoint import save_checkpoint
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+large = torch.zeros(100_000)
+for weights, states in (({"a": large}, {}), ({"a": torch.zeros(1)}, {"a": large})):
+    try:
+        save_checkpoint(Path(sys.argv[1]), 1, weights, states, {})
+    except OSError as error:
+        print(error.filename, error.errno)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and all(line.split()[0] == str(tmp_path / "step-00000001") for line in lines)
+    assert {int(line.split()[1]) for line in lines} <= {errno.EFBIG, errno.ENOSPC}
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    (tmp_path / ".step-00000007.tmp").mkdir()
+    _save(tmp_path, 8)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000008"]

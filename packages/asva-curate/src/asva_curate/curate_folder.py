@@ -23,6 +23,7 @@ from asva_curate.scale.clip_shards import shard_clips
 from asva_curate.scale.curating import check_measurable, judge, measure_files
 from asva_data import MediaError
 from asva_data.listing import video_files
+from asva_data.many import only_run
 
 RECORDS = ".records"
 """What is measured so far, below the results."""
@@ -85,14 +86,36 @@ def curate_folder(
         on_step: Called with the name of a stage, what of it is done, and all of it.
 
     Raises:
-        MediaError: If a folder is missing, holds no videos, or was never reviewed; or if the recipe asks for what
-            nothing measures.
+        MediaError: If a folder is missing, holds no videos, or was never reviewed; if another run writes there; or if
+            the recipe asks for what nothing measures.
     """
     if not out.parent.is_dir():
         raise MediaError(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
-    options = {"workers": workers, "ray_address": ray_address}
+    fresh = not out.exists()
+    out.mkdir(exist_ok=True)
+    try:
+        with only_run(out):
+            options = {"workers": workers, "ray_address": ray_address}
+            return _curate(folder, out, recipe, never, scores or {}, again, reviewed, shards, on_step, options)
+    finally:
+        if fresh and not any(out.iterdir()):
+            out.rmdir()
+
+
+def _curate(
+    folder: Path,
+    out: Path,
+    recipe: Recipe,
+    never: Sequence[Path],
+    scores: MakeScores,
+    again: bool,
+    reviewed: bool,
+    shards: bool,
+    on_step: OnStep,
+    options: Mapping[str, Any],
+) -> CuratedFolder:
     records = None if again and not never else out / RECORDS
-    wanted = {} if again else _asked_for(recipe, scores or {})
+    wanted = {} if again else _asked_for(recipe, scores)
     found = _measured([*never, *([] if again else [folder])], recipe, wanted, records, on_step, options)
     measured: Iterable[Measurements] = _Stored(folder / "measurements.parquet") if again else found.pop()
     tests = [item for one in found for item in one]
@@ -100,7 +123,6 @@ def curate_folder(
     settled = judge(measured, recipe, tests)
     if reviewed:
         settled = _after_review(settled, folder)
-    out.mkdir(exist_ok=True)
     counts = write_results(out, measured, settled, recipe)
     clips = sum(clip.kept for verdict in settled for clip in verdict.clips)
     cut: dict[str, Any] = {"failed": {}}
@@ -161,7 +183,6 @@ def _measured(
     if records is None:
         return []
     check_measurable(recipe, scores)
-    records.parent.mkdir(exist_ok=True)
     stage = _stage(on_step, "measuring videos", sum(len(files) for _, files in sets))
     make = partial(_made, scores) if scores else None
     return measure_files(

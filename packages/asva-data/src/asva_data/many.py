@@ -7,9 +7,11 @@ kills its worker.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import logging
 import os
+import shutil
 import socket
 import sys
 import time
@@ -227,8 +229,6 @@ class _Writer:
 
     def __init__(self, folder: Path, per_shard: int) -> None:
         self.folder, self.per_shard = folder, per_shard
-        for left in folder.glob(".shard-*.part"):  # of a run that was killed
-            left.unlink()
         shards = sorted(folder.glob("shard-*.tar"))
         self.there = find_members(shards)
         self.number, self.unsaved = 0, 0
@@ -263,24 +263,38 @@ class _Writer:
 
 
 @contextmanager
-def only_run(folder: Path) -> Generator[None]:
-    """Refuse another run on a folder while this one lasts, however it ends.
+def only_run(target: Path) -> Generator[None]:
+    """Refuse another run on a folder or a file while this one lasts, however it ends.
+
+    What a run that was killed has left there under a temporary name is removed first.
 
     Raises:
         MediaError: If there is another run.
     """
-    lock = FileLock(folder / ".lock", blocking=False)
+    inside = target.is_dir()
+    lock = FileLock(target / ".lock" if inside else target.with_name(f".{target.name}.lock"), blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise MediaError(
-            f"`folder` must be written by one run at a time, got {folder}, where another is at work."
+            f"`{'folder' if inside else 'output'}` must be written by one run at a time, got {target}, "
+            "where another is at work."
         ) from None
     try:
+        _remove_drafts(target)
         yield
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def _remove_drafts(target: Path) -> None:
+    """Drafts of :func:`asva_data.draft.draft_of` and :func:`asva_weights.staged`."""
+    folder, name = (target, "*") if target.is_dir() else (target.parent, glob.escape(target.name))
+    for left in [*folder.glob(f"{'**/' if target.is_dir() else ''}.{name}.*.part")]:
+        left.unlink(missing_ok=True)
+    for left in folder.glob(f".asva-{name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

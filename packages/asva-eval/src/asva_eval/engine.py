@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asva_data.many import only_run
 from asva_eval.conventions import Conventions
 from asva_eval.matching import MatchError, match_folders, read_manifest
 from asva_eval.measuring import Measurer, observations_of
@@ -132,7 +133,9 @@ def evaluate(
     tasks = plan.tasks[shard[0] :: shard[1]]
     # Workers are sent the conventions alone: scores may be functions that have no name.
     measurer = Measurer(Conventions(**protocol.record()), observations_of(protocol, networks), store, networks)
-    _measure(tasks, measurer, workers, lambda done: say("measuring clips", done, len(tasks)))
+    store.root.mkdir(parents=True, exist_ok=True)
+    with only_run(store.root) if shard == (0, 1) else nullcontext():  # else others measure other clips there
+        _measure(tasks, measurer, workers, lambda done: say("measuring clips", done, len(tasks)))
     folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
     return Evaluation(protocol, plan, store, networks, folders, shard)
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from asva_weights import read_checkpoint, read_content
+from asva_weights.files import full_disk_named
 
 _WEIGHTS, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.pt", "state.json"
 
@@ -33,13 +34,19 @@ def save_checkpoint(
         The folder of the checkpoint.
     """
     final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    for left in folder.glob(".step-*.tmp"):  # of a run that was killed
+        shutil.rmtree(left)
     temporary.mkdir(parents=True)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary / _WEIGHTS)
-    torch.save(optimizer, temporary / _OPTIMIZER)
-    (temporary / _STATE).write_text(json.dumps({"step": step, **record}, indent=1), encoding="utf-8")
-    for path in temporary.iterdir():
-        _flush(path)
+    try:
+        with full_disk_named(final):
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary / _WEIGHTS)
+            torch.save(optimizer, temporary / _OPTIMIZER)
+        (temporary / _STATE).write_text(json.dumps({"step": step, **record}, indent=1), encoding="utf-8")
+        for path in temporary.iterdir():
+            _flush(path)
+    except BaseException:
+        shutil.rmtree(temporary)
+        raise
     shutil.rmtree(final, ignore_errors=True)
     os.replace(temporary, final)
     for old in checkpoints(folder)[:-keep]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from asva_data.many import only_run
 from asva_pipelines.notes import note
 from asva_train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from asva_train.draws import generator_at, layer_draws
@@ -190,7 +191,16 @@ class Run:
         save_checkpoint(self.home, self.step, weights, states, record)
 
     def train(self, on_step: Callable[[Progress], None] | None = None) -> None:
-        """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights."""
+        """Train to ``max_steps``, with checkpoints, logs and previews on the way, then export the weights.
+
+        Raises:
+            MediaError: If another run trains there.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        with only_run(self.home) if self.accelerator.is_main_process else nullcontext():
+            self._train(on_step)
+
+    def _train(self, on_step: Callable[[Progress], None] | None) -> None:
         recipe, data, accelerator = self.recipe, self.task.recipe.data, self.accelerator
         micro = recipe.gradient_accumulation_steps
         steps = self.step * micro, recipe.max_steps * micro

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -39,7 +40,7 @@ def staged(*targets: Path) -> Generator[list[Path]]:
     Yields:
         One path per target to write to, with the same file name.
     """
-    with tempfile.TemporaryDirectory(prefix=".asva-", dir=targets[0].parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f".asva-{targets[0].name}-", dir=targets[0].parent) as folder:
         drafts = [Path(folder, str(number), target.name) for number, target in enumerate(targets)]
         for draft in drafts:
             draft.parent.mkdir()
@@ -49,6 +50,21 @@ def staged(*targets: Path) -> Generator[list[Path]]:
             raise _about_targets(error, dict(zip(map(str, drafts), map(str, targets), strict=True))) from None
         for draft, target in zip(drafts, targets, strict=True):
             _move(draft, target)
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Generator[None]:
+    """The errors of their own that torch and safetensors have for a disk that is full become the system's."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        said = re.search(r"os error (\d+)", str(error))
+        if said is None and not re.search("PytorchStreamWriter|unexpected pos|write failed", str(error)):
+            raise
+        number = int(said[1]) if said else errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _about_targets(error: Exception, names: dict[str, str]) -> Exception:

@@ -12,6 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
+from asva_weights import ConversionError, read_checkpoint
+from asva_weights.files import full_disk_named
+
 PLAN = "plan.json"
 
 
@@ -37,11 +40,11 @@ class PartFolder:
             self.remove()
 
     def load(self, index: int) -> Tensor | None:
-        """What was kept of a window, or None."""
-        from safetensors.torch import load_file
-
-        file = self._file(index)
-        return load_file(file)["kept"] if file.is_file() else None
+        """What was kept of a window, or None; one that a full disk or a copy has cut short is made again."""
+        try:
+            return read_checkpoint(self._file(index))["kept"]
+        except (ConversionError, KeyError):
+            return None
 
     def save(self, index: int, latents: Tensor) -> None:
         """Keep what is kept of a window: whole, or not at all."""
@@ -53,14 +56,11 @@ class PartFolder:
             (self.path / PLAN).write_text(text, encoding="utf-8")
         part = self.path / f".window-{index:06d}.part"
         try:
-            save_file({"kept": latents.contiguous()}, part)
+            with full_disk_named(self._file(index)):
+                save_file({"kept": latents.contiguous()}, part)
             os.replace(part, self._file(index))
-        except Exception as error:
+        finally:
             part.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise
-            # safetensors has an error of its own for a disk that is full
-            raise OSError(28, f"No space left on device, or {error}", str(self._file(index))) from error
 
     def remove(self) -> None:
         """Let everything go."""
@@ -74,5 +74,5 @@ class PartFolder:
 def _digest(plan: Path) -> str:
     try:
         return json.loads(plan.read_text(encoding="utf-8"))["digest"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""

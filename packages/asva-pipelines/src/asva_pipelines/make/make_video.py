@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data import write_video
+from asva_data.many import only_run
 from asva_pipelines.loading.load import load_pipeline
 from asva_pipelines.loading.memory import measured_peak, reset_peak
 from asva_pipelines.make.drawings import draw_plot, draw_strip
@@ -54,7 +55,7 @@ def make_video(
     plan = make_plan(request)
     targets = _name_strip(dict(targets), plan, overwrite)
     reset_peak()
-    with stages or Stages() as stages:
+    with only_run(targets["video"]), stages or Stages() as stages:
         make_frames = import_module(plan.method.make).make_frames
         made = make_frames(plan, stages, load or load_pipeline, targets["video"])
         record = _write(targets, made, stages, job)
