@@ -21,6 +21,9 @@ from .labels import mel_label as mel_label
 from .labels import scale_curve as scale_curve
 from .localizer import MotionLocalizer as MotionLocalizer
 from .localizer import MotionLocalizerOutput as MotionLocalizerOutput
+from .onsets import audio_events as audio_events
+from .onsets import onset_curve as onset_curve
+from .onsets import sound_growth as sound_growth
 from .raft import convert_raft as convert_raft
 from .raft import load_raft as load_raft
 from .selection import select_keyframes as select_keyframes
@@ -38,6 +41,7 @@ __all__ = [
     "MotionLocalizerOutput",
     "OfficialDraws",
     "TrainingFrames",
+    "audio_events",
     "convert_localizer",
     "convert_raft",
     "curve_label",
@@ -54,10 +58,12 @@ __all__ = [
     "mel_label",
     "motion_curve",
     "motion_score",
+    "onset_curve",
     "optical_flow",
     "scale_curve",
     "select_keyframes",
     "sound_curve",
+    "sound_growth",
     "split_localizer",
     "spread_evenly",
     "training_frames",

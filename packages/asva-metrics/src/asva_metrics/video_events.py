@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from asva_metrics.arrays import check_positive, finite, rgb_frames
-from asva_metrics.peaks import check_share, prominent_times
+from asva_keyframe.peaks import check_share, prominent_times
 
 SHORT_SIDE = 128
 """Pixels to which the shorter side of a frame is brought, so that the figures do not depend on the resolution."""

@@ -19,6 +19,7 @@ _FOLDERS = (
     "aadiff",
     "mtv",
     "static",
+    "warp",
 )
 
 

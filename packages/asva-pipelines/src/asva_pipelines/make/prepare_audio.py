@@ -125,7 +125,7 @@ def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.n
 
     native, given = _exact(plan.native_fps), plan.request.options
     if "--curve" in given:
-        curve = _curve_given(plan, control.duration)
+        curve = curve_given(plan, control.duration, plan.native_fps)
         curve = np.pad(curve, (0, max(count - len(curve), 0)))[:count]
     elif "--words" in plan.method.options:
         heard = control.piece(Fraction(0), count / native, pipeline.config.sample_rate).waveform[0]
@@ -171,7 +171,7 @@ def check_times(plan: Plan, duration: Fraction) -> None:
     if "--keyframes" in given:
         _frames_at(given["--keyframes"], plan, duration)
     if "--curve" in given:
-        _curve_given(plan, duration)
+        curve_given(plan, duration, plan.native_fps)
 
 
 def _frames_at(times: list[float], plan: Plan, duration: Fraction) -> np.ndarray:
@@ -182,12 +182,13 @@ def _frames_at(times: list[float], plan: Plan, duration: Fraction) -> np.ndarray
         return keyframes_from_times(times, count_frames(duration, plan.native_fps), plan.native_fps)
 
 
-def _curve_given(plan: Plan, duration: Fraction) -> np.ndarray:
+def curve_given(plan: Plan, duration: Fraction, fps: float) -> np.ndarray:
+    """(t,) motion of a file, at a rate of frames."""
     from asva_keyframe.curve_files import fit_curve, read_curve_file
 
     path = plan.request.options["--curve"]
     with naming("--curve"):
-        return fit_curve(read_curve_file(path), path, _exact(plan.native_fps), duration)
+        return fit_curve(read_curve_file(path), path, _exact(fps), duration)
 
 
 def _exact(number: float) -> Fraction:

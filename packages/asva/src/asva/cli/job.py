@@ -59,7 +59,8 @@ def read_job(given: SampleOptions) -> Job:
 
 
 def _check_together(given: SampleOptions) -> None:
-    for one, other in (("guidance", "guidance_at"), ("uniform", "keyframes"), ("image", "image_model")):
+    several = (("region", "box"), ("part", "region"), ("part", "box"), ("part", "motion"))
+    for one, other in (("guidance", "guidance_at"), ("uniform", "keyframes"), ("image", "image_model"), *several):
         if getattr(given, one) not in (None, False) and getattr(given, other) is not None:
             names = " and ".join(f"`--{name.replace('_', '-')}`" for name in (one, other))
             raise RequestError(f"{names} exclude each other: give one.")
@@ -71,6 +72,7 @@ def _check_together(given: SampleOptions) -> None:
 
 def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
     from asva_interp.windows.over_time import parse_points, parse_strengths
+    from asva_pipelines.warp.parts import parse_box, parse_motion, parse_part
 
     told = {f"--{name.replace('_', '-')}": getattr(given, name) for name in _NUMBERS} | {
         "--set": dict(parse_setting(entry) for entry in given.set) if given.set else None,
@@ -78,6 +80,10 @@ def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
         "--keyframes": None if given.keyframes is None else options.parse_times(given.keyframes),
         "--guidance-at": None if given.guidance_at is None else parse_strengths(given.guidance_at, "--guidance-at"),
         "--prompt-at": parse_points(given.prompt_at, "--prompt-at") if given.prompt_at else None,
+        "--region": given.region,
+        "--box": None if given.box is None else parse_box(given.box),
+        "--motion": None if given.motion is None else parse_motion(given.motion),
+        "--part": tuple(parse_part(entry) for entry in given.part) if given.part else None,
         "--rule": None if given.rule is None else str(given.rule),
         "--uniform": "uniform" if given.uniform else None,  # behind the rule, over which it counts
     }

@@ -18,6 +18,7 @@ def _panel(name: str) -> Callable[..., Any]:
 
 _INPUT, _OUTPUT, _TIMING = _panel("Input"), _panel("Output"), _panel("Timing")
 _GUIDANCE, _LONG, _TRACKS = _panel("Guidance"), _panel("Long videos"), _panel("Tracks")
+_MOVED = _panel("Moved regions (warp)")
 _MANY, _MACHINE = _panel(options.MANY), _panel(options.MACHINE)
 
 
@@ -106,6 +107,22 @@ class SampleOptions:
     resume: Annotated[
         bool, _LONG("--resume/--no-resume", help="Go on where an interrupted run of the same command stopped.")
     ] = True
+
+    region: Annotated[
+        Path | None, _MOVED(help="Mask as large as the picture, white where it moves; by default it is found.")
+    ] = None
+    box: Annotated[str | None, _MOVED(help="The region as left,top,width,height in pixels of the picture.")] = None
+    motion: Annotated[
+        str | None,
+        _MOVED(
+            help="zoom, squash, swing, move or shake, and band=low|mid|high, strength=, angle=, pivot=x:y, edge=bend|cut: "
+            "swing,pivot=120:300."
+        ),
+    ] = None
+    part: Annotated[
+        list[str] | None,
+        _MOVED(help="One of several regions and its motion: mask.png=swing,band=low or 10,20,80,60=zoom; repeatable."),
+    ] = None
 
     speech: Annotated[Path | None, _TRACKS(help="Track of speech, which moves mouths (mtv).")] = None
     speech2: Annotated[Path | None, _TRACKS(help="Speech of a second person, of a model that knows two (mtv).")] = None

@@ -1,0 +1,15 @@
+"""The method `warp`, which needs no weights."""
+
+from asva_pipelines.method import CURVE, Method, options
+
+METHOD = Method(
+    name="warp",
+    summary="the photograph itself, at its own size, regions of it moved by rule; nothing is generated",
+    pipeline="asva_pipelines.warp.pipeline:WarpPipeline",
+    options=options("--fps")
+    | {name: () for name in ("--region", "--box", "--motion", "--part")}
+    | {name: () for name in CURVE if name not in ("--prompt-at", "--guidance-at")},
+    needs_model=False,
+    without=("image_model",),
+    make="asva_pipelines.warp.frames_of_request",
+)

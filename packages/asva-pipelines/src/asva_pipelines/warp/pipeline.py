@@ -1,0 +1,108 @@
+"""The photograph, regions of it moved by the motion curve of the sound: motion by rule, a control without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+from asva_audio import Track
+from asva_keyframe import onset_curve
+from asva_keyframe.shape import shape_curve
+from asva_pipelines.base import Clips, VideoPipeline, registered
+from asva_pipelines.inputs import per_sample
+from asva_pipelines.settings import OWN, Sampling
+from asva_pipelines.warp.framing import Framing
+from asva_pipelines.warp.moving import Moving
+from asva_pipelines.warp.parts import Part
+from asva_unet.pixels import quantise
+
+ATTACK, RELEASE = 0.0, 0.2  # seconds
+
+
+@dataclass(kw_only=True)
+class WarpSampling(Sampling):
+    """What the call takes.
+
+    Attributes:
+        fps: Frames per second; the video stays as long as it is.
+        parts: What moves; without any the thing that the photograph shows.
+        shape: Of the motion curve: gain, threshold, attack and release of :func:`asva_keyframe.shape.shape_curve`.
+    """
+
+    fps: float = OWN
+    parts: Sequence[Part] = ()
+    shape: dict[str, float] = field(default_factory=dict)
+
+
+class WarpPipeline(VideoPipeline):
+    """A photograph and a sound become a video in which regions of the photograph move; see :class:`VideoPipeline`."""
+
+    arguments = WarpSampling
+
+    @registered
+    def __init__(
+        self,
+        *,
+        num_frames: int = 48,
+        fps: int | float = 24,
+        height: int = 256,
+        width: int = 256,
+        sample_rate: int = 16000,
+    ) -> None:
+        super().__init__()
+
+    def check(self, settings: WarpSampling, images: list, audios: list) -> None:
+        """As of every pipeline; there are no latents to answer with."""
+        super().check(settings, images, audios)
+        if settings.output_type == "latent":
+            raise ValueError("`output_type` must be np, pt or pil, got latent: there is no network that has latents.")
+
+    def make(self, clips: Clips, settings: WarpSampling) -> dict[str, Any]:
+        """Frames of every clip; without a sound nothing moves."""
+        count, videos = self._count_frames(settings.fps), []
+        parts = settings.parts or (Part(),)
+        for place, (pixels, sound) in enumerate(zip(clips.pixels, clips.sounds, strict=True)):
+            picture = quantise(pixels).permute(1, 2, 0).numpy()
+            framing = Framing.of(picture.shape[:2], picture.shape[:2])
+            curves = np.zeros((len(parts), count), np.float32)
+            if sound is not None:
+                track = Track(sound.waveform.numpy(), sound.sample_rate)
+                curves = motion_of(track, parts, count, settings.fps, settings.shape)
+            seed = per_sample(settings.generator, place).initial_seed()
+            videos.append(np.stack(list(warped(picture, framing, parts, curves, seed))))
+        frames = torch.from_numpy(np.stack(videos)).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        return {"frames": self.as_frames(frames, settings.output_type)}
+
+
+def motion_of(
+    track: Track, parts: Sequence[Part], num_frames: int, fps: float | Fraction, shape: dict[str, float]
+) -> np.ndarray:
+    """(n, t) motion of each part, about [0, 1]: the onsets of its band, with attack and release."""
+    shape = {"attack": ATTACK, "release": RELEASE} | shape
+    heard = {band: onset_curve(track, num_frames, fps, band=band) for band in {part.band for part in parts}}
+    return np.stack([shape_curve(heard[part.band], float(fps), **shape) for part in parts])
+
+
+def warped(
+    picture: np.ndarray, framing: Framing, parts: Sequence[Part], curves: np.ndarray, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Frames (h, w, 3) uint8, one at a time, of a picture in the size of the frames.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        framing: Of the photograph that it was.
+        parts: What moves, in pixels of the photograph.
+        curves: (n, t) motion of each.
+        seed: Of what shakes.
+    """
+    moving = [Moving(picture, *framing.place(picture, part), seed) for part in parts]
+    for number, motion in enumerate(curves.T):
+        frame = picture.copy()
+        for one, amount in zip(moving, motion, strict=True):
+            one.draw(frame, float(min(amount, 1.5)), number)
+        yield frame
