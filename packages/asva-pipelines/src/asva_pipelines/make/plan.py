@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asva_pipelines.make.default_method import default_method, warn_of_bundled
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.request import Request
 from asva_pipelines.method import Method
@@ -79,6 +80,7 @@ def make_plan(request: Request) -> Plan:
         if of_the_model is not method:
             _check(request, of_the_model)
         method = of_the_model
+        warn_of_bundled(request, folder)
     settings = method.settings({}) if folder is None else model_settings(folder, method)
     interpolator, further = _interpolator(request, settings)
     return Plan(
@@ -98,7 +100,7 @@ def _told_by_name(request: Request) -> Method | None:
     if request.method is not None:
         return METHODS[request.method]
     if request.model is None:
-        return METHODS["keyvid"]
+        return default_method(request, _given(request))
     named = find_model(request.model)
     return None if named is None else named[0]
 

@@ -43,7 +43,7 @@ def read_picture(path: Path, size: tuple[int, int], start: float = 0.0) -> np.nd
         MediaError: If the file is neither.
     """
     with naming("--image"):
-        picture = _picture_or_frame(path, start)
+        picture = picture_or_frame(path, start)
     height, width = picture.shape[:2]
     if height < size[0] or width < size[1]:
         note(
@@ -53,7 +53,7 @@ def read_picture(path: Path, size: tuple[int, int], start: float = 0.0) -> np.nd
     return picture
 
 
-def _picture_or_frame(path: Path, start: float) -> np.ndarray:
+def picture_or_frame(path: Path, start: float) -> np.ndarray:
     from asva_data import MediaError, iter_frames, probe, read_image
 
     try:
