@@ -1,9 +1,9 @@
 """Where something begins to sound: the onset curve, the bundled localizer and librosa's rule against known times.
 
-Sounds whose onsets are known by construction are strokes of ``--samples`` (a folder of recorded single strokes, such as
-the CC0 ones of the npm package supersonic-scsynth-samples) laid over its ambiences. Those of recordings were set by eye,
-on level and spectrogram (``onsets_by_eye.json``); recordings are found in ``ASVA_CLIPS_DIR``, folder ``real``. Chance is
-another clip's times. Intervals are bootstrapped over clips.
+Sounds whose onsets are known by construction are strokes of ``--samples`` (a folder of recorded single strokes, such
+as the CC0 ones of the npm package supersonic-scsynth-samples) laid over its ambiences. Those of recordings were set by
+eye, on level and spectrogram (``onsets_by_eye.json``); recordings are found in ``ASVA_CLIPS_DIR``, folder ``real``.
+Chance is another clip's times. Intervals are bootstrapped over clips.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def constructed(folder: Path, count: int, seed: int = 0) -> list[tuple[np.ndarra
     """Sounds (s,) and the seconds of their strokes, 2 to 8 of them, up to 12 dB apart and 15 to 30 dB over a bed."""
     rng = np.random.default_rng(seed)
     files = sorted(folder.glob("*.flac"))
-    hits = [_from_its_start(_read(path)) for path in files if path.stem.startswith(STROKES) and path.stem not in NOT_ONE_STROKE]
+    hits = [
+        _from_its_start(_read(path))
+        for path in files
+        if path.stem.startswith(STROKES) and path.stem not in NOT_ONE_STROKE
+    ]
     beds = [_read(path) for path in files if path.stem.startswith(BEDS)]
     made = []
     for _ in range(count):
@@ -65,7 +69,10 @@ def by_eye() -> list[tuple[np.ndarray, np.ndarray, Path]]:
     """Sounds of recordings, the seconds that were set by eye, and their files."""
     told = json.loads((HERE / "onsets_by_eye.json").read_text(encoding="utf-8"))
     paths = {name: CLIPS / "real" / f"{name}.mp4" for name in told}
-    return [(load_audio(paths[name], sample_rate=RATE).waveform.mean(0).numpy(), np.array(times), paths[name]) for name, times in told.items()]
+    return [
+        (load_audio(paths[name], sample_rate=RATE).waveform.mean(0).numpy(), np.array(times), paths[name])
+        for name, times in told.items()
+    ]
 
 
 def finders() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
@@ -82,7 +89,9 @@ def finders() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         "peaks of the onset curve (`--localizer onsets`)": lambda sound: peaks(
             onset_curve(track(sound), round(len(sound) / RATE * FPS), FPS)
         ),
-        "peaks of the bundled localizer's curve": lambda sound: peaks(sound_curve(Audio(torch.from_numpy(sound)[None], RATE))),
+        "peaks of the bundled localizer's curve": lambda sound: peaks(
+            sound_curve(Audio(torch.from_numpy(sound)[None], RATE))
+        ),
         "librosa's onsets": lambda sound: onset_times(sound, RATE),
     }
 
@@ -131,7 +140,9 @@ def main() -> None:
         cells = [score([find(sound) for sound, _ in some], [true for _, true in some], 0.05) for some in sets.values()]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     true = {name: [one for _, one in some] for name, some in sets.items()}
-    print(f"| chance: the next clip's true times | {' | '.join(score(t[1:] + t[:1], t, 0.05) for t in true.values())} |")
+    print(
+        f"| chance: the next clip's true times | {' | '.join(score(t[1:] + t[:1], t, 0.05) for t in true.values())} |"
+    )
     moved = [warp_peaks(sound, path) for sound, _, path in real]
     onsets = [times for _, times, _ in real]
     late = [shifted(times, len(sound) / RATE) for sound, times, _ in real]

@@ -36,7 +36,7 @@ def test_it_hears_knocks_and_nothing_in_silence(knocks):
 def test_without_weights(knocks):
     onsets, loudness = (sound_curve(knocks, rule=rule) for rule in ("onsets", "loudness"))
     assert np.flatnonzero(onsets > 0.3).tolist() == [12, 30, 60]
-    assert loudness.max() == 1 and (loudness >= onsets).all() and sound_curve(knocks, rule="loudness", fps=6).size == 18
+    assert loudness.max() == 1 and sound_curve(knocks, rule="loudness", fps=6).size == 18
 
 
 def test_refusals(knocks):

@@ -34,11 +34,11 @@ class Hand:
                 Path(arguments["folder"], f"{name}.png").write_bytes(PNG)
                 Path(arguments["folder"], f"{name}.wav").write_bytes(WAV)
             return {}
-        if task in ("listen", "look"):
+        if task in ("listen", "look", "look_at_mask"):
             if b"broken" in Path(arguments["path"]).read_bytes():
                 raise Unable("The sound is broken.")
             Path(arguments["preview"]).write_bytes(b"small")
-            return SOUND if task == "listen" else {"height": 4, "width": 5}
+            return SOUND if task == "listen" else {"height": 4, "width": 5, "moved": True}
         told({"stage": "keyframes", "fraction": 0.5, "left": 3.0})
         while not self.go.is_set():
             if self.unwanted:
@@ -119,7 +119,7 @@ def test_the_page_asks_for_nothing_from_elsewhere_and_its_cookie_is_its_own(serv
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     assert "http" not in answer.text.replace("http-equiv", "")
-    for name in ("demo.css", "demo.js", "api.js", "timeline.js", "results.js", "recorder.js"):
+    for name in ("demo.css", "demo.js", "api.js", "timeline.js", "results.js", "recorder.js", "brush.js"):
         text = client.get(f"/static/{name}").text.replace("http://www.w3.org/2000/svg", "")
         assert text and "http:" not in text and "https:" not in text
     assert client.get("/static/index.html.jinja").status_code == 404
@@ -405,3 +405,12 @@ def test_readers_take_turns(serve):
     first.busy = False
     assert send(client).status_code == 200
     assert seen == [second, first]
+
+
+def test_what_is_painted_moves(serve):
+    client = serve()
+    painted = send(client, "mask", PNG, "region.png").json()["id"]
+    job = order(client, mask=painted, keyframes=[0.5]).json()
+    assert "--region region.png" in job["command"] and "--keyframes" not in job["command"]
+    assert job["title"].startswith("your region")
+    assert order(client, mask="gone").status_code == 422

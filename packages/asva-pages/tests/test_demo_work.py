@@ -14,6 +14,7 @@ from asva_pages.demo.stages import Cancelled
 from asva_pages.demo.uploads import Refused, check_head, checked_name, store
 from asva_pages.demo.work import Work, _answer, serve
 from asva_pages.demo.workers import Unable, Worker
+from asva_pipelines import resolve_model
 
 
 @pytest.fixture
@@ -243,3 +244,16 @@ def test_a_playlist_behind_the_tags_of_a_song_is_refused(tmp_path):
 
 def test_a_name_stays_as_it_is():
     assert checked_name("Tür & Tor (1).WAV") == "Tür & Tor (1).WAV"
+
+
+def test_a_photograph_is_moved_where_it_was_painted(inputs, tmp_path, told):
+    work = Work(Settings(model="tiny", folder=resolve_model("tiny"), device="cpu"), told.append, lambda: False)
+    noise = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((128, 96)).save(tmp_path / "photo.png")
+    Image.fromarray(np.pad(np.full((30, 30), 255, np.uint8), ((20, 46), (40, 58)))).save(tmp_path / "region.png")
+    looked = work.look(str(tmp_path / "photo.png"), str(tmp_path / "shown.png"))
+    assert looked == {"height": 96, "width": 128, "moved": True}
+    region = {"--region": tmp_path / "region.png"}
+    made = work.make(wish(inputs, image=tmp_path / "photo.png", options=region), str(tmp_path / "a.mp4"))
+    assert (made["height"], made["width"], made["frames"], made["keyframes"]) == (96, 128, 48, [])
+    assert max(one["fraction"] for one in told) == 1.0 and any(0.2 < one["fraction"] < 0.8 for one in told)

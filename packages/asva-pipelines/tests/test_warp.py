@@ -24,7 +24,9 @@ RATE = 16000
 def photograph(height=120, width=160, seed=0):
     """Smooth ground with a textured disc, off the middle."""
     rng = np.random.default_rng(seed)
-    ground = cv2.resize(rng.integers(60, 100, (6, 8, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    ground = cv2.resize(
+        rng.integers(60, 100, (6, 8, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
     disc = np.zeros((height, width), np.uint8)
     cv2.circle(disc, (width // 2 + 10, height // 2 + 5), 30, 1, -1)
     texture = cv2.resize(rng.integers(120, 255, (height // 4, width // 4, 3), dtype=np.uint8), (width, height))
@@ -33,7 +35,9 @@ def photograph(height=120, width=160, seed=0):
 
 def hits(*seconds, length=1.0, hertz=1000.0):
     time = np.arange(round(length * RATE)) / RATE
-    sound = sum(np.where(time >= at, np.exp(-30 * (time - at)), 0) * np.sin(2 * np.pi * hertz * (time - at)) for at in seconds)
+    sound = sum(
+        np.where(time >= at, np.exp(-30 * (time - at)), 0) * np.sin(2 * np.pi * hertz * (time - at)) for at in seconds
+    )
     return np.float32(0.5 * sound)[None]
 
 
@@ -162,7 +166,10 @@ def test_video_is_of_the_photographs_size_and_moves_at_the_strokes(files):
     video = read_video(files / "video.mp4").frames.astype(float)
     assert video.shape == (30, 120, 160, 3)
     moved = np.array([np.abs(after - before).mean() for before, after in pairwise(video)])
-    assert {int(frame) for frame in np.argsort(moved)[-2:]} == {6, 21}  # pairs that end at 7 and 22, where the strokes are
+    assert {int(frame) for frame in np.argsort(moved)[-2:]} == {
+        6,
+        21,
+    }  # pairs that end at 7 and 22, where the strokes are
     assert record["motion"] == "by rule, not generated"
     assert record["parts"][0]["region"]["name"] == "mask.png" and record["settings"]["height"] == 120
     assert len(record["motion_curve"]) == 30
@@ -179,7 +186,10 @@ def test_another_size_and_parts(files):
     ("options", "message"),
     [
         ({"--region": "other.png"}, "`--region` must be a mask as large as the picture, 160x120 pixels, got 160x50"),
-        ({"--region": "empty.png"}, "`--region` must hold a part of the picture, not all or none of it, got one that is"),
+        (
+            {"--region": "empty.png"},
+            "`--region` must hold a part of the picture, not all or none of it, got one that is",
+        ),
         ({"--box": (0, 0, 160, 120)}, "`--box` must hold a part .* got one that fills it"),
         ({"--box": (150, 10, 20, 20)}, "`--box` must be a box in the picture, 160x120 pixels, got 150,10,20,20"),
         ({"--motion": {"kind": "swing", "pivot": (200.0, 3.0)}}, "`--motion` must have its pivot in the picture"),
@@ -207,7 +217,9 @@ def test_a_sound_without_onsets_moves_nothing_and_says_so(files, caplog):
     assert "nothing will move" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["mask.png", "mask.png=fly", "mask.png=zoom,band=tenor", "1,2,3=zoom", "=zoom", "m=zoom,strength=9"])
+@pytest.mark.parametrize(
+    "text", ["mask.png", "mask.png=fly", "mask.png=zoom,band=tenor", "1,2,3=zoom", "=zoom", "m=zoom,strength=9"]
+)
 def test_parts_that_cannot_be_read(text):
     with pytest.raises(ValueError, match=r"`--part`"):
         parse_part(text)
@@ -224,4 +236,7 @@ def test_from_python():
     assert made.frames[0].shape == (48, 64, 64, 3)
     np.testing.assert_array_equal(made.frames[0][11], picture)
     assert (made.frames[0][12] != picture).any()
-    assert (pipeline(picture, height=64, width=64, output_type="pt").frames[-1] == pipeline(picture, height=64, width=64, output_type="pt").frames[0]).all()
+    assert (
+        pipeline(picture, height=64, width=64, output_type="pt").frames[-1]
+        == pipeline(picture, height=64, width=64, output_type="pt").frames[0]
+    ).all()

@@ -37,7 +37,7 @@ def test_a_folder_with_the_released_files_makes_a_video(asva, released, inputs, 
     frames = read_video("out.mp4").frames
     assert frames.shape == (48, 32, 32, 3)
     record = json.loads(open("out.json", encoding="utf-8").read())
-    assert "unreleased" in record["model"]["localizer"]
+    assert record["model"]["localizer"].startswith("onsets")
     assert record["settings"]["alignment"] == "official" and record["settings"]["eta"] == 1.0
 
     monkeypatch.setattr("asva_pipelines.loading.convert.convert_files", lambda *a, **k: pytest.fail("converted twice"))

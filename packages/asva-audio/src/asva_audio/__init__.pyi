@@ -33,6 +33,11 @@ from .sound import AudioError as AudioError
 from .sound import cut as cut
 from .sound import fit as fit
 from .sound import resample as resample
+from .speech_gate import GatedDemixer as GatedDemixer
+from .speech_gate import default_demixer as default_demixer
+from .speech_gate import silero_seconds as silero_seconds
+from .spleeter import SpleeterDemixer as SpleeterDemixer
+from .spleeter import load_spleeter as load_spleeter
 from .stems import Demixer as Demixer
 from .stems import GivenStems as GivenStems
 from .stems import Stems as Stems
@@ -62,12 +67,14 @@ __all__ = [
     "BEATsEncoder",
     "Demixer",
     "DemucsDemixer",
+    "GatedDemixer",
     "GivenStems",
     "ImageBindAudioEncoder",
     "ImageBindAudioHead",
     "LogMelFrames",
     "MaskDemixer",
     "MultiFeatureEncoder",
+    "SpleeterDemixer",
     "Stems",
     "TimedTokens",
     "Track",
@@ -79,6 +86,7 @@ __all__ = [
     "convert_imagebind_audio",
     "convert_imagebind_head",
     "cut",
+    "default_demixer",
     "demix_file",
     "fit",
     "frame_audio_tokens",
@@ -94,6 +102,7 @@ __all__ = [
     "load_beats",
     "load_demucs",
     "load_imagebind_audio",
+    "load_spleeter",
     "load_wav2vec",
     "multi_feature_tokens",
     "null_feature_tokens",
@@ -105,6 +114,7 @@ __all__ = [
     "segment_mask",
     "segment_tokens",
     "set_levels",
+    "silero_seconds",
     "split_audio",
     "split_imagebind",
     "wav2vec_features",

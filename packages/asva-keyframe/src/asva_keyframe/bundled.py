@@ -12,6 +12,7 @@ import torch
 from asva_audio import Audio, Track, imagebind_mel, load_audio
 from asva_keyframe.curve import heard_curve, loudness_curve
 from asva_keyframe.localizer import MotionLocalizer
+from asva_keyframe.onsets import onset_curve
 
 LOCALIZER = Path(__file__).parent / "models" / "tiny-localizer"
 FPS, SAMPLE_RATE = 24, 16000  # what it was trained on
@@ -34,7 +35,7 @@ def sound_curve(
     Args:
         audio: A path, or a sound.
         rule: ``"localizer"`` predicts it with :func:`load_bundled_localizer`, at 24 frames per second. Without
-            weights, ``"loudness"`` is how loud each frame is, and ``"onsets"`` how much louder than the one before.
+            weights, ``"loudness"`` is how loud each frame is, and ``"onsets"`` is :func:`asva_keyframe.onset_curve`.
         fps: Frames per second; None is 24.
 
     Returns:
@@ -43,9 +44,9 @@ def sound_curve(
     Raises:
         ValueError: If the rule is unknown, or asks for another frame rate than the localizer has.
 
-    >>> tone = torch.zeros(1, 16000)
-    >>> tone[:, 8000:] = 0.5
-    >>> sound_curve(Audio(tone, 16000), rule="onsets", fps=4).tolist()
+    >>> click = torch.zeros(1, 16000)
+    >>> click[:, 8000:8100] = torch.linspace(0.9, 0, 100)
+    >>> sound_curve(Audio(click, 16000), rule="onsets", fps=4).round().tolist()
     [0.0, 0.0, 1.0, 0.0]
     """
     if rule not in RULES:
@@ -56,8 +57,7 @@ def sound_curve(
     rate = Fraction(FPS if fps is None else fps).limit_denominator(1_000_000)
     num_frames = max(round(track.duration * rate), 1)
     if rule != "localizer":
-        loudness = loudness_curve(track, num_frames, rate)
-        return loudness if rule == "loudness" else np.maximum(np.diff(loudness, prepend=loudness[:1]), 0.0)
+        return (loudness_curve if rule == "loudness" else onset_curve)(track, num_frames, rate)
     localizer = load_bundled_localizer()
     window = localizer.config["num_frames"]
     heard = heard_curve(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from asva_metrics.arrays import check_positive, finite, rgb_frames
 from asva_keyframe.peaks import check_share, prominent_times
+from asva_metrics.arrays import check_positive, finite, rgb_frames
 
 SHORT_SIDE = 128
 """Pixels to which the shorter side of a frame is brought, so that the figures do not depend on the resolution."""

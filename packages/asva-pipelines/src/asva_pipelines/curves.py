@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asva_pipelines.loading.hub import Confirm
+from asva_pipelines.localizers import DRAWN, ONSETS, described_localizer, hears_onsets
 from asva_pipelines.make.read_inputs import has_pictures, naming, read_sound
 from asva_pipelines.methods import find_model
 from asva_pipelines.notes import note
@@ -35,6 +36,7 @@ class Curve:
         num_keyframes: Of the model; None where no model said it.
         rule: To choose keyframes by if none is given.
         audio: The sound for the plot, if there is one.
+        localizer: What heard it, in words; None of motion that was seen.
     """
 
     values: np.ndarray
@@ -43,6 +45,7 @@ class Curve:
     rule: str
     num_keyframes: int = 12
     audio: Audio | None = None
+    localizer: str | None = None
 
 
 def origin_of(source: Path) -> str:
@@ -50,9 +53,8 @@ def origin_of(source: Path) -> str:
     return "motion" if has_pictures(source) else "sound"
 
 
-def from_motion(source: Path, start: float, duration: float | None, model: str, confirm: Confirm = None) -> Curve:
+def from_motion(source: Path, start: float, duration: float | None) -> Curve:
     """Motion of the pictures, relative to the strongest: value i is the motion that leads to frame i."""
-    del model, confirm
     from asva_audio import AudioError, load_audio
     from asva_data import MediaError, iter_frames
     from asva_keyframe import motion_curve
@@ -84,24 +86,37 @@ def relative_motion(pairs: np.ndarray) -> np.ndarray:
     return np.append(pairs[:1], pairs) / max(float(pairs.max()), STILL)
 
 
-def from_sound(source: Path, start: float, duration: float | None, model: str, confirm: Confirm = None) -> Curve:
-    """Motion that the model's localizer hears."""
+def from_sound(
+    source: Path,
+    start: float,
+    duration: float | None,
+    model: str,
+    confirm: Confirm = None,
+    wanted: str | None = None,
+) -> Curve:
+    """Motion that the model's localizer hears, or the onsets, see :func:`asva_pipelines.localizers.hears_onsets`."""
     from asva_audio import Track, imagebind_mel
     from asva_interp import count_frames
-    from asva_keyframe import heard_curve
+    from asva_keyframe import heard_curve, onset_curve
 
-    localizer, settings = _localizer(model, confirm)
+    localizer, settings, told = _localizer(model, confirm, wanted)
     audio = read_sound(source, start, duration, option="SOURCE")
     track, window = Track.of(audio), settings["num_frames"]
-    values = heard_curve(
-        localizer,
-        lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
-        track,
-        # what lies behind the end is heard as asva sample hears it, and cut off
-        count_frames(track.duration, settings["fps"]) + window,
-        window_size=window,
-        fps=Fraction(settings["fps"]).limit_denominator(1_000_000),
-        sample_rate=settings["sample_rate"],
+    # what lies behind the end is heard as asva sample hears it, and cut off
+    count, fps = count_frames(track.duration, settings["fps"]) + window, Fraction(settings["fps"])
+    fps = fps.limit_denominator(1_000_000)
+    values = (
+        onset_curve(track, count, fps)
+        if localizer is None
+        else heard_curve(
+            localizer,
+            lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
+            track,
+            count,
+            window_size=window,
+            fps=fps,
+            sample_rate=settings["sample_rate"],
+        )
     )
     return Curve(
         values=values[:-window],
@@ -110,11 +125,15 @@ def from_sound(source: Path, start: float, duration: float | None, model: str, c
         rule=settings["selection"],
         num_keyframes=settings["num_keyframes"],
         audio=audio,
+        localizer=told,
     )
 
 
-def _localizer(model: str, confirm: Confirm) -> tuple[MotionLocalizer, dict[str, Any]]:
-    """The localizer of a model, and its settings; nothing is downloaded where none was released."""
+def _localizer(model: str, confirm: Confirm, wanted: str | None) -> tuple[MotionLocalizer | None, dict[str, Any], str]:
+    """The localizer of a model, or None for onsets; its settings; what it is, in words.
+
+    Nothing is downloaded where none was released.
+    """
     from asva_keyframe import load_bundled_localizer
     from asva_pipelines.loading.folders import method_of_model, model_settings
     from asva_pipelines.loading.load import load_localizer
@@ -125,10 +144,12 @@ def _localizer(model: str, confirm: Confirm) -> tuple[MotionLocalizer, dict[str,
         from asva_pipelines.keyvid.released import RELEASED_SETTINGS
 
         note(f"Note: {named[1].remark}")
-        return load_bundled_localizer(), named[0].settings({}) | RELEASED_SETTINGS
+        settings = named[0].settings({}) | RELEASED_SETTINGS
+        return (None, settings, ONSETS) if wanted != "model" else (load_bundled_localizer(), settings, DRAWN)
     folder = resolve_model(model, confirm=confirm, on_progress=note)
     settings = model_settings(folder, method_of_model(folder, "keyvid"))
-    return load_localizer(folder), settings
+    onsets = hears_onsets(wanted, folder)
+    return None if onsets else load_localizer(folder), settings, described_localizer(folder, onsets=onsets)
 
 
 def choose(curve: Curve, *, num: int, rule: str, times: list[float] | None, seed: int) -> np.ndarray:

@@ -24,6 +24,7 @@ def find_keyframes(
     duration: float | None = None,
     shape: Mapping[str, float] | None = None,
     model: str = "tiny",
+    localizer: str | None = None,
     seed: int = 0,
     confirm: Confirm = None,
 ) -> tuple[dict[str, Any], Curve]:
@@ -39,11 +40,15 @@ def find_keyframes(
         duration: Seconds to look at; all without it.
         shape: Arguments of :func:`asva_keyframe.shape_curve` such as ``gain``.
         model: Whose localizer hears a sound.
+        localizer: ``model`` or ``onsets``; None leaves it to what the model has.
         seed: Of rules that draw.
         confirm: Asked before anything is downloaded.
     """
     origin = origin or origin_of(source)
-    curve = {"motion": from_motion, "sound": from_sound}[origin](source, start, duration, model, confirm)
+    if origin == "motion":
+        curve = from_motion(source, start, duration)
+    else:
+        curve = from_sound(source, start, duration, model, confirm, localizer)
     if shape:
         from asva_keyframe.shape import shape_curve
 
@@ -54,6 +59,7 @@ def find_keyframes(
         "source": source.name,
         "start": start,
         "from": origin,
+        "localizer": curve.localizer,
         "chosen_by": chosen_by if times is None else "times given",
         "seed": seed,
         "fps": curve.fps,

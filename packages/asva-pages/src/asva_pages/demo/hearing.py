@@ -16,17 +16,31 @@ COLUMNS = 60  # of the waveform to a second
 TOO_LONG = 0.05  # seconds
 
 
-def look(path: Path, preview: Path) -> dict[str, Any]:
-    """Read a picture, or the first frame of a video, and write a small one to show."""
+def look(path: Path, preview: Path, *, bundled: bool = False) -> dict[str, Any]:
+    """Read a picture, or the first frame of a video, and write a small one to show.
+
+    Args:
+        path: The file.
+        preview: The small picture.
+        bundled: Whether the bundled model makes videos of pictures that it knows, and `warp` of the others, as is said.
+    """
     from PIL import Image
 
+    from asva_pipelines.make.default_method import is_known
     from asva_pipelines.make.read_inputs import read_picture
+    from asva_pipelines.notes import note
 
     picture = read_picture(path, (0, 0))
     small = Image.fromarray(picture)
     small.thumbnail((SHOWN, SHOWN))
     small.save(preview, format="PNG")
-    return {"height": picture.shape[0], "width": picture.shape[1]}
+    moved = bundled and not is_known(path)
+    if moved:
+        note(
+            "Note: the bundled model does not know such pictures, so this one is moved by rule, at its own size. Paint "
+            "over what shall move, or let it be found."
+        )
+    return {"height": picture.shape[0], "width": picture.shape[1]} | ({"moved": True} if moved else {})
 
 
 def hear(path: Path, preview: Path, settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,9 @@ LARGEST_SEED = 2**32 - 1
 STRONGEST = 20.0  # guidance
 
 
-def read_wish(body: Any, sound: Upload, picture: Upload, settings: Settings) -> dict[str, Any]:
+def read_wish(
+    body: Any, sound: Upload, picture: Upload, settings: Settings, mask: Upload | None = None
+) -> dict[str, Any]:
     """Arguments of :class:`asva_pipelines.make.plan.Request` for what was asked for.
 
     Args:
@@ -24,6 +26,7 @@ def read_wish(body: Any, sound: Upload, picture: Upload, settings: Settings) -> 
         sound: What it shall move in time with.
         picture: The first frame.
         settings: Of the server.
+        mask: What was painted over the picture, if anything was.
 
     Raises:
         Refused: If a value is not allowed.
@@ -38,6 +41,8 @@ def read_wish(body: Any, sound: Upload, picture: Upload, settings: Settings) -> 
         options["--guidance"] = guidance
     if (keyframes := body.get("keyframes")) is not None:
         options["--keyframes"] = _times(keyframes, sound)
+    if mask is not None and picture.told.get("moved"):  # of other pictures the model decides what moves
+        options = {"--region": mask.path}
     seed = _number(body, "seed", "The seed", 0, LARGEST_SEED, whole=True)
     return {"audio": sound.path, "image": picture.path, "prompt": prompt, "seed": seed or 0, "options": options}
 
@@ -73,16 +78,22 @@ def command_line(wish: dict[str, Any], settings: Settings, output: Path) -> str:
     if wish["prompt"]:
         words += ["--prompt", wish["prompt"]]
     for option, value in wish["options"].items():
-        text = ",".join(f"{second:g}" for second in value) if isinstance(value, list) else f"{value:g}"
-        words += [option, text]
+        words += [option, _word(value)]
     if wish["seed"]:
         words += ["--seed", str(wish["seed"])]
     return shlex.join([*words, "--output", output.name])
 
 
+def _word(value: Any) -> str:
+    if isinstance(value, Path):
+        return value.name
+    return ",".join(f"{second:g}" for second in value) if isinstance(value, list) else f"{value:g}"
+
+
 def in_short(wish: dict[str, Any]) -> str:
     """The settings as a title."""
     options = wish["options"]
-    told = ["your keyframes" if "--keyframes" in options else "the model's keyframes", f"seed {wish['seed']}"]
+    keyframes = "your keyframes" if "--keyframes" in options else "the model's keyframes"
+    told = ["your region" if "--region" in options else keyframes, f"seed {wish['seed']}"]
     told += [f"{name[2:]} {options[name]:g}" for name in ("--steps", "--guidance") if name in options]
     return ", ".join(told + ([f"“{wish['prompt']}”"] if wish["prompt"] else []))

@@ -26,7 +26,7 @@ from asva_pages.demo.uploads import Refused, check_size, checked_name, store
 from asva_pages.demo.workers import Worker
 
 SWEEP = 30.0  # seconds between two looks for those who are gone
-KINDS = {"sound": "listen", "picture": "look"}
+KINDS = {"sound": "listen", "picture": "look", "mask": "look_at_mask"}
 LONGEST_WISH = 100_000  # bytes of JSON
 AT_ONCE = 2  # uploads of one browser
 READERS = 2  # processes that read uploads, while others make videos
@@ -105,7 +105,7 @@ class Server:
         return job.public(self.queue.position(job))
 
     async def upload(self, request: Request, session: Session) -> Response:
-        """A sound or a picture: stored as it comes, then read by the worker."""
+        """A sound, a picture or a painted mask: stored as it comes, then read by the worker."""
         kind = request.path_params["kind"]
         if kind not in KINDS:
             raise Refused(404, "There is no such kind of file.")
@@ -115,7 +115,7 @@ class Server:
             path = session.new_folder() / name
             try:
                 async with asyncio.timeout(self.limits.patience):
-                    await store(request.stream(), path, kind, self.limits.upload)
+                    await store(request.stream(), path, "sound" if kind == "sound" else "picture", self.limits.upload)
                 upload = await self._read(session, kind, path)
             except BaseException as error:
                 shutil.rmtree(path.parent, ignore_errors=True)
@@ -160,7 +160,10 @@ class Server:
         sound, picture = (session.uploads.get(str(body.get(kind))) for kind in ("sound", "picture"))
         if sound is None or picture is None or (sound.kind, picture.kind) != ("sound", "picture"):
             raise Refused(422, "A sound and a picture must be chosen: they may have been removed, give them again.")
-        wish = read_wish(body, sound, picture, self.settings)
+        mask = session.uploads.get(str(body.get("mask")))
+        if body.get("mask") is not None and (mask is None or mask.kind != "mask"):
+            raise Refused(422, "What you painted is no longer here: paint it again.")
+        wish = read_wish(body, sound, picture, self.settings, mask)
         self._make_room(session)
         session.made += 1
         video = session.new_folder() / f"{sound.path.stem}-{session.made}.mp4"

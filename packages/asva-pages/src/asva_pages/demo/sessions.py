@@ -116,7 +116,9 @@ class Session:
     def keep(self, upload: Upload, most: int) -> None:
         """Take an upload in; the oldest of its kind goes where there are too many, unless a video needs it."""
         self.uploads[upload.id] = upload
-        needed = {job.request[name] for job in self.jobs.values() if job.active for name in ("audio", "image")}
+        active = [job.request for job in self.jobs.values() if job.active]
+        needed = {one[name] for one in active for name in ("audio", "image")}
+        needed |= {one["options"]["--region"] for one in active if "--region" in one["options"]}
         same = [one for one in self.uploads.values() if one.kind == upload.kind and one.path not in needed]
         for old in same[: max(len(same) - most, 0)]:
             del self.uploads[old.id]

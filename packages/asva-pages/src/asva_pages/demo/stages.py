@@ -38,6 +38,8 @@ class ToldStages(Stages):
     def stage(self, name: str, total: int = 1) -> None:
         """Begin a stage."""
         self._look()
+        if name == "frames":  # of `warp`, each of which is a step
+            self._costs = list(range(total + 1))
         if name != self._stage:
             self._windows = total if name == WINDOWS else 1
             self._tell({"stage": name, **self._progress()})

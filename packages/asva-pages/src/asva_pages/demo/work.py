@@ -121,7 +121,10 @@ class Work:
         from asva_pipelines.make.plan import Request
 
         of = self.settings
-        return Request(model=of.model, device=of.device, dtype=of.dtype, offload=of.offload, **wish)
+        # The bundled model is what a command without one takes, where it knows the picture.
+        return Request(
+            model=None if of.model == "tiny" else of.model, device=of.device, dtype=of.dtype, offload=of.offload, **wish
+        )
 
     def warm(self) -> dict[str, Any]:
         """Load the model before somebody waits for it, in the way that fits into the memory."""
@@ -148,6 +151,12 @@ class Work:
 
     def look(self, path: str, preview: str) -> dict[str, Any]:
         """Size of a picture, and a small one to show."""
+        from asva_pages.demo.hearing import look
+
+        return look(Path(path), Path(preview), bundled=self.settings.model == "tiny")
+
+    def look_at_mask(self, path: str, preview: str) -> dict[str, Any]:
+        """Size of what was painted over a picture."""
         from asva_pages.demo.hearing import look
 
         return look(Path(path), Path(preview))

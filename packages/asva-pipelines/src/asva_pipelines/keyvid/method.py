@@ -30,6 +30,7 @@ METHOD = Method(
         "--keyframes": ("keyframe_indices",),
         "--uniform": ("selection",),
         "--rule": ("selection",),
+        "--localizer": (),
     }
     | CURVE,
     model="tiny",
@@ -50,8 +51,8 @@ METHOD = Method(
                 *TOKENIZER_FILES,
             ),
             converted=17.0,
-            remark="The motion localizer of KeyVID was not released: the bundled one places the keyframes, unless "
-            "`--keyframes` or `--uniform` is given.",
+            remark="The motion localizer of KeyVID was not released: the onsets of the sound place the keyframes, or, "
+            "with `--localizer model`, the bundled one, which knows drawn sounds alone.",
         ),
     ),
     family="asva_pipelines.keyvid.released:KEYVID",

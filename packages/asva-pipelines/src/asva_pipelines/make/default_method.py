@@ -14,7 +14,7 @@ from asva_pipelines.methods import METHODS, MODELS
 from asva_pipelines.notes import note
 
 RESTORED = 28.0
-"""PSNR in dB from which a picture counts as restored; see docs/benchmarks.md for how well it tells the two kinds apart."""
+"""PSNR in dB from which a picture counts as restored; docs/benchmarks.md says how well that tells the kinds apart."""
 LARGEST = 256  # pixels at which a picture is compared with what the autoencoder makes of it
 _BUNDLED = MODELS["tiny"]
 
@@ -34,8 +34,8 @@ def default_method(request: Request, given: list[str]) -> Method:
     if needs_model or is_known(request.image, request.image_start):
         return keyvid
     _say(
-        "Note: '{}' is no picture of the kind that the bundled model knows, so it is moved by rule (--method warp). For "
-        "generated motion give a --model: see `asva models list`.",
+        "Note: '{}' is no picture of the kind that the bundled model knows: it is moved by rule (--method warp). For "
+        "generated motion give a --model, see `asva models list`.",
         request.image,
     )
     return warp
@@ -61,7 +61,7 @@ def is_known(image: Path, start: float = 0.0) -> bool:
 
 
 def restoration(picture: np.ndarray) -> float:
-    """PSNR in dB of what the bundled autoencoder makes of a picture (h, w, 3), up to 256 pixels of which are compared."""
+    """PSNR in dB of what the bundled autoencoder makes of a picture (h, w, 3), compared at up to 256 pixels."""
     import torch
 
     from asva_data import resize_crop

@@ -111,7 +111,6 @@ def _windows(
         store=store,
     )
     video.callback = _report(stages, plan.method.stages, video)
-    heard.localizer = getattr(pipeline, "localizer", None) is not None
     resumed = 0 if store is None else store.found
     made = Made(
         request=plan,

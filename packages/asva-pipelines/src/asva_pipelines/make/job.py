@@ -56,7 +56,9 @@ class Job:
         files += [(f"--{name}", path) for name, path in request.tracks.items()] + [("--demix", request.demix)]
         files += [("--frame", path) for path in request.frames.values()]
         files += [(option, path) for option, path in request.options.items() if isinstance(path, Path)]
-        files += [("--part", part.region) for part in request.options.get("--part", ()) if isinstance(part.region, Path)]
+        files += [
+            ("--part", part.region) for part in request.options.get("--part", ()) if isinstance(part.region, Path)
+        ]
         for option, path in files:
             if path is not None and not path.is_file():
                 raise RequestError(f"`{option}` must be an existing file, got '{path}'.")

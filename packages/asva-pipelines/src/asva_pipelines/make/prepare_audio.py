@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asva_interp.windows.over_time import check_inside, strengths_at, window_prompts
+from asva_pipelines.localizers import described_localizer, hears_onsets
 from asva_pipelines.make.plan import Plan, Request
 from asva_pipelines.make.read_inputs import naming, read_sound
 from asva_pipelines.notes import note
@@ -30,7 +31,7 @@ class Heard:
         seconds: (k,) of the keyframes that are shown; None where there are none.
         chosen_by: How.
         between: Windows of the interpolator.
-        localizer: Whether the model has one.
+        localizer: What heard the curve, in words; None where nothing did.
     """
 
     plan: ClipPlan
@@ -39,7 +40,7 @@ class Heard:
     seconds: np.ndarray | None = None
     chosen_by: str = ""
     between: ClipPlan | None = None
-    localizer: bool = False
+    localizer: str | None = None
 
 
 def read_tracks(request: Request) -> tuple[Track, Track]:
@@ -103,6 +104,10 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
         _over_windows(heard, "amplitude", curve)
     if "keyframe" in plan.method.stages:
         _choose_keyframes(plan, heard, curve, control)
+    if "keyframe" in plan.method.stages and curve is not None and "--curve" not in plan.request.options:
+        heard.localizer = described_localizer(
+            plan.folder, onsets=hears_onsets(plan.request.options.get("--localizer"), plan.folder)
+        )
     if curve is not None:
         heard.curve = curve[: clip.native_frames]
     return heard
@@ -118,7 +123,7 @@ def _over_windows(heard: Heard, name: str, values: np.ndarray) -> None:
 
 def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Motion heard or given, if the method follows it, and how bad each frame is to start a window at."""
-    from asva_keyframe import loudness_curve, unrest
+    from asva_keyframe import loudness_curve, onset_curve, unrest
     from asva_keyframe.curve import pipeline_curve
     from asva_keyframe.shape import shape_curve
     from asva_pipelines.aadiff.amplitude import frame_amplitude
@@ -130,6 +135,8 @@ def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.n
     elif "--words" in plan.method.options:
         heard = control.piece(Fraction(0), count / native, pipeline.config.sample_rate).waveform[0]
         curve = frame_amplitude(heard, count, smoothing=pipeline.config.smoothing).numpy()
+    elif hears_onsets(given.get("--localizer"), plan.folder) and "keyframe" in plan.method.stages:
+        curve = onset_curve(control, count, native)
     else:
         curve = pipeline_curve(pipeline, control, count, window_size=plan.window_size, fps=native)
     bent = {name: given[f"--{name}"] for name in ("gain", "threshold", "attack", "release") if f"--{name}" in given}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +52,7 @@ def make_record(made: Made) -> dict[str, Any]:
 def told_of_windows(made: Made, heard: Heard, video: LongVideo, resumed: int) -> dict[str, Any]:
     """What was heard, how the video was put together, and how far each window has drifted from the first frame."""
     plan, request = made.request, made.request.request
-    told: dict[str, Any] = {"model": {"localizer": _localizer(plan) if heard.localizer else None}}
+    told: dict[str, Any] = {"model": {"localizer": heard.localizer}}
     told["windows"] = {
         "fps": float(video.plan.native_fps),
         "resampling": request.resampling,
@@ -155,9 +154,3 @@ def _model_name(model: str) -> str | None:
     if not model:
         return None
     return Path(model).resolve().name if Path(model).exists() else model
-
-
-def _localizer(plan: Plan) -> str:
-    """Whose localizer heard the motion: released KeyVID weights come without one and borrow another's."""
-    source = plan.folder / "source.json"
-    return json.loads(source.read_text(encoding="utf-8"))["localizer"] if source.is_file() else "the model's own"

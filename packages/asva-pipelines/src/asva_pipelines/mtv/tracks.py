@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from asva_audio import Audio, Demixer, GivenStems, MaskDemixer, Stems, fit, load_audio, resample
+from asva_audio import Audio, Demixer, GatedDemixer, GivenStems, Stems, default_demixer, fit, load_audio, resample
 from asva_audio.mtv_features import SAMPLE_RATE, level_voices
 from asva_pipelines.inputs import _samples
 
@@ -19,7 +19,7 @@ class Tracks:
 
     Attributes:
         stems: The tracks.
-        how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"`` or a demixer's name.
+        how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"``, ``"spleeter"`` or a demixer's name.
         second: (c, s) voice of a second speaker, who is not in the stems, at their rate.
     """
 
@@ -52,7 +52,7 @@ def read_tracks(
         given: Tracks by name, each as `audio`, a second speaker's voice as ``speech2``; those that are None are not
             known.
         sample_rate: Of samples in hertz.
-        demixer: Takes the mix apart where no track is given; masks by default.
+        demixer: Takes the mix apart where no track is given; see :func:`asva_audio.default_demixer`.
 
     Raises:
         ValueError: If tracks differ in length, rate or channels, or one is empty or cannot be read.
@@ -85,8 +85,8 @@ def _tracks(audio: Any, sounds: dict[str, Any], sample_rate: int | None, demixer
     if sounds:
         rest = next((name for name in ("effects", "music", "speech") if name not in sounds), "effects")
         return Tracks(GivenStems(**sounds, rest=rest)(mix.waveform, mix.sample_rate), f"given, the rest to {rest}")
-    name = "masks" if demixer is None else type(demixer).__name__
-    return Tracks((demixer or MaskDemixer())(mix.waveform, mix.sample_rate), name)
+    gated, name = default_demixer() if demixer is None else (GatedDemixer(demixer), type(demixer).__name__)
+    return Tracks(gated(mix.waveform, mix.sample_rate), name)
 
 
 def _read(sound: Any, sample_rate: int | None) -> Audio:

@@ -95,7 +95,12 @@ class Framing:
                 )
             return self.crop(given).max(axis=-1) > 127
         left, top, width, height = region
-        if min(left, top) < 0 or min(width, height) < 1 or left + width > self.source[1] or top + height > self.source[0]:
+        if (
+            min(left, top) < 0
+            or min(width, height) < 1
+            or left + width > self.source[1]
+            or top + height > self.source[0]
+        ):
             raise ValueError(f"`region` must be a box in the picture, {self._said}, got {','.join(map(str, region))}.")
         (x, y), (right, bottom) = self.point(left, top), self.point(left + width, top + height)
         mask = np.zeros(self.size, bool)

@@ -80,6 +80,7 @@ def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
         "--keyframes": None if given.keyframes is None else options.parse_times(given.keyframes),
         "--guidance-at": None if given.guidance_at is None else parse_strengths(given.guidance_at, "--guidance-at"),
         "--prompt-at": parse_points(given.prompt_at, "--prompt-at") if given.prompt_at else None,
+        "--localizer": None if given.localizer is None else str(given.localizer),
         "--region": given.region,
         "--box": None if given.box is None else parse_box(given.box),
         "--motion": None if given.motion is None else parse_motion(given.motion),

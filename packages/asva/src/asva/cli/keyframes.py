@@ -59,6 +59,7 @@ def keyframes(
     ] = None,
     json: options.Json = False,
     model: options.Model = "tiny",
+    localizer: options.LocalizerOption = None,
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
@@ -98,6 +99,7 @@ def keyframes(
         duration=duration,
         shape={name: value for name, value in shape.items() if value is not None},
         model=model,
+        localizer=None if localizer is None else str(localizer),
         seed=seed,
         confirm=partial(agree, yes=yes),
     )
@@ -109,7 +111,8 @@ def keyframes(
     else:
         _print(curve.values, record["keyframes"]["indices"], curve.fps)
     note(
-        f"motion {'measured in the picture' if record['from'] == 'motion' else 'predicted from the sound'}", quiet=True
+        f"motion {'measured in the picture' if record['from'] == 'motion' else 'heard by ' + record['localizer']}",
+        quiet=True,
     )
 
 

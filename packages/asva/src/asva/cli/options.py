@@ -25,6 +25,13 @@ class Rule(StrEnum):
     uniform = "uniform"
 
 
+class Localizer(StrEnum):
+    """What hears the motion in a sound."""
+
+    model = "model"
+    onsets = "onsets"
+
+
 class Resampling(StrEnum):
     """Ways from the model's frame rate to another."""
 
@@ -86,6 +93,14 @@ Attack = Annotated[
 Release = Annotated[
     float | None,
     typer.Option(min=0.0, help="Seconds in which the motion curve follows a fall.", rich_help_panel=TIMING),
+]
+LocalizerOption = Annotated[
+    Localizer | None,
+    typer.Option(
+        "--localizer",
+        help="What hears the motion: the model's own, or onsets; the latter by default where a model borrows one.",
+        rich_help_panel=TIMING,
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=OUTPUT)]
 Json = Annotated[

@@ -71,6 +71,7 @@ class SampleOptions:
     keyframes: options.Keyframes = None
     uniform: Annotated[bool, _TIMING("--uniform", help="Keyframes at equal distances.")] = False
     rule: Annotated[options.Rule | None, _TIMING(help="How keyframes are chosen from the motion curve.")] = None
+    localizer: options.LocalizerOption = None
     curve: options.CurvePath = None
     gain: options.Gain = None
     threshold: options.Threshold = None
@@ -115,8 +116,8 @@ class SampleOptions:
     motion: Annotated[
         str | None,
         _MOVED(
-            help="zoom, squash, swing, move or shake, and band=low|mid|high, strength=, angle=, pivot=x:y, edge=bend|cut: "
-            "swing,pivot=120:300."
+            help="zoom, squash, swing, move or shake; behind it band=low|mid|high, strength=, angle=, pivot=x:y, "
+            "edge=bend|cut: swing,pivot=120:300."
         ),
     ] = None
     part: Annotated[

@@ -1,6 +1,7 @@
 // The page: what is chosen, what is asked for, what comes of it.
 
 import { ask, send } from "./api.js";
+import { Brush } from "./brush.js";
 import { Recorder } from "./recorder.js";
 import { Results } from "./results.js";
 import { Timeline } from "./timeline.js";
@@ -39,9 +40,11 @@ function take(upload) {
   } else {
     const shown = find("picture-shown");
     shown.src = preview;
-    shown.style.aspectRatio = `${told.width} / ${told.height}`;
+    shown.style.aspectRatio = upload.moved ? `${upload.width} / ${upload.height}` : `${told.width} / ${told.height}`;
     shown.classList.toggle("small", upload.height < 256);
     shown.hidden = false;
+    find("brush").hidden = find("brush-tools").hidden = !upload.moved;
+    brush.over(upload.width, upload.height);
   }
   ready();
 }
@@ -96,6 +99,9 @@ for (const button of document.querySelectorAll(".example")) {
     button.disabled = false;
   });
 }
+
+const brush = new Brush(find("brush"), (painted) => { find("unpaint").disabled = !painted; });
+find("unpaint").addEventListener("click", () => brush.clear());
 
 const recorder = new Recorder(Number(told.seconds), (file, name) => upload("sound", file, name), (seconds) => {
   find("record").setAttribute("aria-pressed", seconds !== null);
@@ -156,7 +162,9 @@ find("wish").addEventListener("submit", async (event) => {
   if (wrong) { wrong.reportValidity(); return; }
   find("make").disabled = true;
   try {
+    const mask = chosen.picture.moved && brush.painted ? await send("mask", await brush.mask(), "region.png", () => {}) : null;
     const job = await ask("/api/jobs", "POST", {
+      mask: mask?.id ?? null,
       sound: chosen.sound.id, picture: chosen.picture.id, prompt: find("prompt").value,
       keyframes: timeline.edited ? timeline.keyframes : null, seed: number("seed"), steps: number("steps"), guidance: number("guidance"),
     });
@@ -171,7 +179,7 @@ find("together").addEventListener("click", () => results.together());
 async function begin() {
   try {
     const { uploads } = await ask("/api/state");
-    uploads.forEach(take);
+    uploads.filter((upload) => upload.kind !== "mask").forEach(take);
   } catch (error) { fail(error); }
   look();
 }
