@@ -112,7 +112,7 @@ def per_clip(result, function):
     return [function(clip) for clip in result.clips("it")]
 
 
-@pytest.mark.parametrize("name", protocol_names())
+@pytest.mark.parametrize("name", [name for name in protocol_names() if load_protocol(name).size])
 def test_wide_videos_equal_their_own_centre_crops(name, tmp_path, write_ball):
     protocol = load_protocol(name)
     scores = tuple(score for score in protocol.scores if score.name in ("fid", "fvd", "rel_sync", "psnr"))
@@ -267,15 +267,6 @@ def test_lips_are_compared_with_voices_moved_further_than_the_search_and_with_ot
         worse = figures["shifted"]["chance"] - figures["value"]
         assert worse < 0 if score["name"] == "sync_c" else worse > 0
         assert figures["swapped"]["chance"] is not None  # the stand-in hears the same voice everywhere
-
-
-def test_desync_says_what_it_lacks(tmp_path, write_ball):
-    for side in ("true", "made"):
-        write_ball(tmp_path / side / "a.mp4", 0.3, 0.6)
-    protocol = protocol_of(tmp_path, ["desync", "motion"])
-    report = write_report(evaluate({"it": tmp_path / "made"}, tmp_path / "true", tmp_path, protocol=protocol), tmp_path)
-    assert "Synchformer's network and weights" in report["scores"][0]["not_measured"]
-    assert "asva_metrics.desync" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_features_that_are_not_finite_are_left_out(tmp_path, write_ball):

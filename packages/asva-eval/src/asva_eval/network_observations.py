@@ -102,7 +102,7 @@ class SmallSyncFeatures(Observation):
         sound_of(cut)
         network, device = networks["sync"], networks.device
         moving = torch.from_numpy(_frames_at(cut, network.config.fps)).permute(0, 3, 1, 2)[None]
-        mono = _mono(cut)
+        mono = mono_sound(cut)
         missing = max(0, round(cut.seconds * NETWORK_RATE) - len(mono))
         waveform = torch.nn.functional.pad(mono, (0, missing))[None]
         audio, video = network.embed_audio(waveform.to(device)), network.embed_video(moving.to(device))
@@ -154,7 +154,7 @@ class LipVectors(Observation):
         boxes = find_face_boxes(frames, networks["faces"])
         if np.isnan(boxes[:, 0]).mean() > 0.5:
             raise ValueError("no face in most frames")
-        mfcc = torch.from_numpy(speech_mfcc(_mono(cut))).float().to(networks.device)
+        mfcc = torch.from_numpy(speech_mfcc(mono_sound(cut))).float().to(networks.device)
         faces = torch.from_numpy(face_crops(frames, boxes)).to(networks.device)
         lips, voice = networks["syncnet"].embed_track(faces, mfcc)
         return Observed({}, {"lips": _numpy(lips), "voice": _numpy(voice)})
@@ -185,13 +185,13 @@ def _frames_at(cut: Cut, fps: float) -> np.ndarray:
     return cut.moving[np.minimum(places, len(cut.moving) - 1)]
 
 
-def _mono(cut: Cut) -> torch.Tensor:
-    """(s,) the file's own sound at the networks' rate."""
+def mono_sound(cut: Cut, rate: int = NETWORK_RATE) -> torch.Tensor:
+    """(s,) the file's own sound at a network's rate."""
     import torch
 
     from asva_audio import resample
 
-    return resample(torch.from_numpy(cut.waveform), cut.sample_rate, NETWORK_RATE)
+    return resample(torch.from_numpy(cut.waveform), cut.sample_rate, rate)
 
 
 def _video(cut: Cut, device: str) -> torch.Tensor:

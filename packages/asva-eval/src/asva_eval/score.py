@@ -70,7 +70,6 @@ class Score:
         variant: Makes name and title of the settings, where they depend on them.
         of_reference: Whether the true clips themselves have a figure.
         frozen_wins: Whether a frozen video does well.
-        absent: Why it is never measured.
         scale: What the number is multiplied by, such as 100 as papers print fractions.
         settings: All settings with their values; empty until a protocol has chosen the score.
     """
@@ -90,7 +89,6 @@ class Score:
     variant: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
     of_reference: bool = True
     frozen_wins: bool = False
-    absent: str = ""
     scale: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from asva_eval import clip_scores as clips
+from asva_eval.metrics import desync
 from asva_eval.network_observations import (
     ClipFeatures,
     FrameFeatures,
@@ -253,15 +254,7 @@ SCORES = (
         of_clip=lambda clip: clips.lips(clip, "sync_d"),
         **LIPS,
     ),
-    Score(
-        name="desync",
-        title="DeSync",
-        unit="s",
-        better="lower",
-        blind_to="steps below 0.2 s; clips shorter than 4.8 s are outside of what its network was trained on",
-        absent="needs Synchformer's network and weights, neither of which is part of these packages; run it elsewhere "
-        "and give its logits to asva_metrics.desync",
-    ),
+    desync.SCORE,
 )
 
 

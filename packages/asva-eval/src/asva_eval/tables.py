@@ -36,8 +36,6 @@ def _entry(
     score: Score, clips: dict[str, list[MeasuredClip]], evaluation: Evaluation, generator: np.random.Generator
 ) -> dict[str, Any]:
     entry = score.describe()
-    if score.absent:
-        return entry | {"not_measured": score.absent}
     if missing := evaluation.networks.missing(score.needs):
         return entry | {"not_measured": _how_to_give(missing)}
     measure = _distance_entry if score.features else _clip_entry

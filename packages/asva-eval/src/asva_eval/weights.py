@@ -90,6 +90,7 @@ KINDS: dict[str, Kind] = {
     "tokenizer": Kind("CLIP's tokenizer, a folder with vocab.json and merges.txt", _tokenizer),
     "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
+    "synchformer": Kind("Synchformer, synchformer_state_dict.pth", _load("load_synchformer")),
     "syncnet": Kind("SyncNet, syncnet_v2.model", _load("load_network", "syncnet")),
     "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", _faces),
 }
@@ -156,13 +157,14 @@ class Networks:
 
     def sync_score(self, sounds: np.ndarray, video: np.ndarray) -> np.ndarray:
         """(n,) phi of (n, d) sounds with (d,) frames by the AVSync classifier."""
-        return self._scores("avsync", "score", sounds, video)
+        return self.run("avsync", "score", sounds, video)
 
     def small_profile(self, sound: np.ndarray, video: np.ndarray, shifts: list[float]) -> np.ndarray:
         """(k,) scores of one sound with one clip's frames at each shift, by the small classifier."""
-        return self._scores("sync", "profile", sound, video, shifts)[0]
+        return self.run("sync", "profile", sound, video, shifts)[0]
 
-    def _scores(self, name: str, method: str, *arguments: Any) -> np.ndarray:
+    def run(self, name: str, method: str, *arguments: Any) -> np.ndarray:
+        """What a method of a network makes of arrays."""
         import torch
 
         with torch.inference_mode():

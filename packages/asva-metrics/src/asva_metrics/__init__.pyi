@@ -17,6 +17,8 @@ from .correlation import CurveCorrelation as CurveCorrelation
 from .correlation import curve_correlation as curve_correlation
 from .correlation import pearson as pearson
 from .desync import desync as desync
+from .desync import synchformer_mel as synchformer_mel
+from .desync import synchformer_video as synchformer_video
 from .events import EventMatch as EventMatch
 from .events import EventScores as EventScores
 from .events import event_f1 as event_f1
@@ -58,6 +60,9 @@ from .networks.preprocessing import clip_video as clip_video
 from .networks.preprocessing import fid_images as fid_images
 from .networks.preprocessing import fvd_video as fvd_video
 from .networks.sync_small import SmallSyncClassifier as SmallSyncClassifier
+from .networks.synchformer import Synchformer as Synchformer
+from .networks.synchformer_convert import convert_synchformer as convert_synchformer
+from .networks.synchformer_convert import load_synchformer as load_synchformer
 from .networks.syncnet import SyncNet as SyncNet
 from .networks.video_clip import VideoCLIP as VideoCLIP
 from .networks.weights import load_imagebind as load_imagebind
