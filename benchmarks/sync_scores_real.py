@@ -80,14 +80,18 @@ class Clip:
 
     @property
     def clear(self) -> bool:
-        """The rule of clear events."""
-        growth, events = sound_growth(self.sounds[16000], 16000), audio_events(self.sounds[16000], 16000)
-        if not 2 <= len(events) <= 4 * self.seen.duration:
-            return False
-        at = np.round(events * GROWTH_RATE).astype(int)
-        strength = [growth[max(0, i - 6) : i + 6].max() for i in at]
-        contrast = np.median(strength) / max(np.quantile(growth, 0.75), 0.1)
-        return contrast >= 4 and len(video_events(self.seen.change, self.seen.fps)) >= 2
+        return has_clear_events(self.sounds[16000], 16000, self.seen.change, self.seen.fps)
+
+
+def has_clear_events(sound: np.ndarray, rate: int, change: np.ndarray, fps: float) -> bool:
+    """The rule of clear events."""
+    growth, events = sound_growth(sound, rate), audio_events(sound, rate)
+    if not 2 <= len(events) <= 4 * len(change) / fps:
+        return False
+    at = np.round(events * GROWTH_RATE).astype(int)
+    strength = [growth[max(0, i - 6) : i + 6].max() for i in at]
+    contrast = np.median(strength) / max(np.quantile(growth, 0.75), 0.1)
+    return contrast >= 4 and len(video_events(change, fps)) >= 2
 
 
 def measure_picture(path: Path) -> dict[str, np.ndarray]:

@@ -389,7 +389,7 @@ def test_a_network_that_cannot_be_read_stops_the_run(name, folder, tmp_path, two
     path = tmp_path / "weights.pt"
     path.mkdir() if folder else path.write_bytes(b"no weights")
     scores = [score for score in ALL if name in protocol_of(tmp_path, [score]).scores[0].needs]
-    protocol = protocol_of(tmp_path, scores or ["sync_c"])
+    protocol = protocol_of(tmp_path, scores or ["sync_c", "desync"])
     weights = {**small, "syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]} | {name: path}
     with pytest.raises(WeightsError, match=f"`weights` {name}="):
         make_report(

@@ -34,6 +34,7 @@ from .image import read_image as read_image
 from .info import MediaInfo as MediaInfo
 from .info import probe as probe
 from .info import shared_seconds as shared_seconds
+from .move_sound import move_sound as move_sound
 from .prepare import Prepared as Prepared
 from .prepare import prepare_dataset as prepare_dataset
 from .resize import resize_crop as resize_crop

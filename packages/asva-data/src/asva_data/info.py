@@ -29,6 +29,7 @@ class MediaInfo:
         sound_end: Seconds from time zero to the end of the sound, or None where the headers are silent.
         zero: Seconds on the file's own clock that are time zero: where its first track starts.
         start: Seconds from time zero to the first frame.
+        sound_start: The same of the sound; 0 without any.
     """
 
     container: str
@@ -43,6 +44,7 @@ class MediaInfo:
     sound_end: float | None
     zero: float
     start: float
+    sound_start: float = 0.0
 
 
 def probe(path: str | os.PathLike) -> MediaInfo:
@@ -57,7 +59,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
         if any(track is not None and track.start_time != 0 for track in (video, audio)):
             starts = first_time(path, "video"), (first_time(path, "audio") if audio is not None else None)
         zero = min((start for start in starts if start is not None), default=0.0)
-        start = (starts[0] or 0.0) - zero if starts[0] is not None else 0.0
+        start, sound_start = (0.0 if first is None else first - zero for first in starts)
         context = video.codec_context
         return MediaInfo(
             container=container.format.name,
@@ -72,6 +74,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
             sound_end=_sound_end(audio, zero) if exact_headers(container) else None,
             zero=zero,
             start=start,
+            sound_start=sound_start,
         )
 
 

@@ -37,6 +37,17 @@ def _load(name: str, *arguments: str) -> Callable[[Path], Any]:
     return load
 
 
+def _from_pretrained(name: str) -> Callable[[Path], Any]:
+    """A class of asva_metrics that reads a folder of transformers."""
+
+    def load(path: Path) -> Any:
+        import asva_metrics
+
+        return getattr(asva_metrics, name).from_pretrained(path, local_files_only=True)
+
+    return load
+
+
 def _i3d(path: Path) -> Any:
     """The released TorchScript, or DeepMind's arrays, by the ending."""
     return (_load("load_i3d_deepmind") if path.suffix == ".ckpt" else _load("load_network", "i3d"))(path)
@@ -91,6 +102,11 @@ KINDS: dict[str, Kind] = {
     "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
     "synchformer": Kind("Synchformer, synchformer_state_dict.pth", _load("load_synchformer")),
+    "pe_av": Kind("PE-AV, a folder such as facebook/pe-av-large", _from_pretrained("PEAV")),
+    "sync_reward": Kind(
+        "SyncReward, the folder of its second stage with PE-AV large's two configs in it",
+        _from_pretrained("SyncReward"),
+    ),
     "syncnet": Kind("SyncNet, syncnet_v2.model", _load("load_network", "syncnet")),
     "faces": Kind("a face detector, face_detection_yunet_2023mar.onnx", _faces),
 }

@@ -56,9 +56,12 @@ from .networks.imagebind import ImageBindVisionTower as ImageBindVisionTower
 from .networks.imagebind_convert import convert_imagebind as convert_imagebind
 from .networks.imagebind_convert import invert_imagebind as invert_imagebind
 from .networks.inception import FIDInception as FIDInception
+from .networks.pe_av import PEAV as PEAV
+from .networks.pe_av import SyncReward as SyncReward
 from .networks.preprocessing import clip_video as clip_video
 from .networks.preprocessing import fid_images as fid_images
 from .networks.preprocessing import fvd_video as fvd_video
+from .networks.sync_reward import SyncRewardHead as SyncRewardHead
 from .networks.sync_small import SmallSyncClassifier as SmallSyncClassifier
 from .networks.synchformer import Synchformer as Synchformer
 from .networks.synchformer_convert import convert_synchformer as convert_synchformer
@@ -68,6 +71,9 @@ from .networks.video_clip import VideoCLIP as VideoCLIP
 from .networks.weights import load_imagebind as load_imagebind
 from .networks.weights import load_network as load_network
 from .networks.weights import load_video_clip as load_video_clip
+from .offset import OffsetReading as OffsetReading
+from .offset import offset_evidence as offset_evidence
+from .offset import read_offset as read_offset
 from .onsets import onset_frames as onset_frames
 from .onsets import onset_strength as onset_strength
 from .onsets import onset_times as onset_times
@@ -104,6 +110,7 @@ from .streaming import FrechetDistance as FrechetDistance
 from .streaming import KernelDistance as KernelDistance
 from .streaming_clips import ClipMean as ClipMean
 from .streaming_clips import EventF1 as EventF1
+from .sync_reward import reward_windows as reward_windows
 from .video_events import local_changes as local_changes
 from .video_events import motion_change as motion_change
 from .video_events import video_events as video_events

@@ -24,6 +24,7 @@ class SynchformerFeatures(Observation):
         import torch.nn.functional as F
 
         sound_of(cut)
+        network, device = networks["synchformer"], networks.device
         frames, sound = cut.moving, mono_sound(cut, RATE)[: round(cut.seconds * RATE)]
         seconds = min((len(frames) + 1) / cut.moving_fps, len(sound) / RATE)
         if cut.seconds < SECONDS or seconds < cut.seconds - SLACK:
@@ -32,7 +33,6 @@ class SynchformerFeatures(Observation):
         missing = max(0, round(cut.seconds * cut.moving_fps) - len(frames))  # within the slack: the last is shown on
         video = synchformer_video(np.concatenate((frames, *[frames[-1:]] * missing)), cut.moving_fps)
         mel = synchformer_mel(F.pad(sound, (0, round(cut.seconds * RATE) - len(sound)))[None])
-        network, device = networks["synchformer"], networks.device
         found = {"video": network.embed_video(video.to(device)), "sound": network.embed_audio(mel.to(device))}
         return Observed({}, {name: values[0].float().cpu().numpy() for name, values in found.items()})
 

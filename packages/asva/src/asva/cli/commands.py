@@ -17,6 +17,7 @@ from asva.cli.door import Door
 from asva.cli.evaluate import evaluate
 from asva.cli.keyframes import keyframes
 from asva.cli.models import models_app
+from asva.cli.offset import offset
 from asva.cli.sample import sample
 from asva.cli.train import train_app
 
@@ -24,6 +25,7 @@ app = typer.Typer(cls=Door, no_args_is_help=True, rich_markup_mode="rich", prett
 app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(offset)
 app.command(no_args_is_help=True)(bench)
 app.command(no_args_is_help=True)(demix)
 app.command()(demo)
