@@ -75,13 +75,14 @@ def clear_recordings(folder: Path, cache: Path) -> list[Path]:
     return [folder / name for name in listed.read_text(encoding="utf-8").split("\n")]
 
 
-def fit(evidence: list[np.ndarray]) -> None:
-    """The constants that make the true shift, none, likeliest within 40 ms."""
+def fit(sets: list[list[np.ndarray]]) -> None:
+    """The constants that make the true shift, none, likeliest within 40 ms; each set counts alike."""
     near = np.abs(SHIFTS) <= 0.041
 
     def loss(values: np.ndarray) -> float:
         weights, stray = np.exp(values[:2]), 1 / (1 + np.exp(-values[2]))
-        return -float(np.mean([np.log(np.exp(clip_likelihoods(one, weights, stray))[near].sum()) for one in evidence]))
+        shares = [[np.exp(clip_likelihoods(one, weights, stray))[near].sum() for one in found] for found in sets]
+        return -float(np.mean([np.mean(np.log(found)) for found in shares]))
 
     found = minimize(loss, [0.0, 2.0, -2.0], method="Nelder-Mead").x
     print(f"weights {np.exp(found[:2]).round(3)}, stray {1 / (1 + np.exp(-found[2])):.3f}, loss {loss(found):.3f}")
@@ -97,8 +98,21 @@ def show(title: str, paths: list[Path], cache: Path) -> None:
     inside = np.array([r.low - 0.01 <= -p <= r.high + 0.01 for r, p in zip(readings, planted, strict=True)])
     cells = []
     for values in (near & ~refused, refused, near[~refused], inside[~refused], near):
-        cells.append(str(bootstrap_interval(values.astype(float), generator=generator)) if len(values) else "-")
+        cells.append(f"{bootstrap_interval(values.astype(float), generator=generator):.2f}" if len(values) else "-")
     print(f"| {title} | {len(paths)} | " + " | ".join(cells) + f" | {NEAR / REACH:.2f} |", flush=True)
+
+
+def show_together(title: str, paths: list[Path], cache: Path, size: int) -> None:
+    """A row for groups of clips that share an offset, as those of one system do: 40 draws of each planted offset."""
+    generator, rows = np.random.default_rng(0), []
+    for planted in (-0.4, -0.2, 0.0, 0.2, 0.4):
+        evidence = [evidence_of(path, planted, cache) for path in paths]
+        for _ in range(40):
+            chosen = generator.choice(len(paths), size, replace=False)
+            one = read_offset([e for place in chosen for e in evidence[place]])
+            rows.append([abs(one.offset + planted) <= NEAR and not one.reason, bool(one.reason)])
+    found, refused = np.mean(rows, axis=0)
+    print(f"| {title} | {size} | {found:.2f} | {refused:.2f} | {NEAR / REACH:.2f} |", flush=True)
 
 
 def main() -> None:
@@ -115,12 +129,16 @@ def main() -> None:
     clear = clear_recordings(arguments.clips, cache)
     even = {path for path in clear if hashlib.sha256(path.stem.encode()).digest()[-1] % 2 == 0}
     if arguments.fit:
-        fit([e for path in (*drawn(FIT_SEED, 100, cache), *sorted(even)) for e in evidence_of(path, 0.0, cache)])
+        known = drawn(FIT_SEED, 100, cache), sorted(even)
+        fit([[one for path in paths for one in evidence_of(path, 0.0, cache)] for paths in known])
     print("| clips | n | found | refused | right where answered | interval holds it | right, all answered | chance |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     show("drawn", drawn(SEED, 200, cache), cache)
     show("real, clear events", clear, cache)
     show("real, clear events, held out", [path for path in clear if path not in even], cache)
+    print("\n| clips | clips in a group | found | refused | chance |\n| --- | --- | --- | --- | --- |")
+    for size in (5, 10, 20):
+        show_together("real, clear events", clear, cache, size)
 
 
 if __name__ == "__main__":

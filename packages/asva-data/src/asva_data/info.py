@@ -29,7 +29,7 @@ class MediaInfo:
         sound_end: Seconds from time zero to the end of the sound, or None where the headers are silent.
         zero: Seconds on the file's own clock that are time zero: where its first track starts.
         start: Seconds from time zero to the first frame.
-        sound_start: The same of the sound; 0 without any.
+        sound_start: The same of the sound, what its encoder puts before it counted; 0 without any.
     """
 
     container: str

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from asva_audio import load_audio
 from asva_data import MediaError, iter_frames, move_sound, probe, shared_seconds
+from asva_eval.score import finite_or_none
 from asva_metrics import OffsetReading, offset_evidence, read_offset
 from asva_metrics.offset import REACH
 
 WINDOW, MOST_WINDOWS = 4.0, 8
 """Seconds that are looked at together, and how many such stretches of a long video, evenly spread."""
+PRIMING = 0.1
+"""Seconds that an encoder may put before a sound."""
 SIDE = 128
 """Pixels that the shorter side of a picture is brought to."""
 
@@ -32,16 +36,20 @@ class Offsets:
     videos: dict[Path, OffsetReading]
     shared: OffsetReading | None
 
-    def targets(self, folder: Path | None) -> dict[Path, Path]:
-        """Where the copies of `fix` go: into a folder, or beside the video as ``NAME_synced``."""
-        beside = {path: path.with_stem(f"{path.stem}_synced") for path in self.videos}
-        return beside if folder is None else {path: folder / path.name for path in self.videos}
+    def record(self) -> dict[str, Any]:
+        """Plain values for JSON, None where there is no figure."""
+
+        def plain(one: OffsetReading | None) -> dict[str, Any] | None:
+            values = {} if one is None else asdict(one)
+            return {name: finite_or_none(v) if isinstance(v, float) else v for name, v in values.items()} or None
+
+        return {"videos": {str(path): plain(one) for path, one in self.videos.items()}, "shared": plain(self.shared)}
 
     def fix(self, folder: Path | None = None, *, together: bool = False) -> dict[Path, Path]:
         """Copy the videos with their sound moved to where it fits; no packet is encoded anew.
 
         Args:
-            folder: Where the copies go, see `targets`; made if it is missing.
+            folder: Where the copies go, see `copy_targets`; made if it is missing.
             together: Whether all are moved by what they share, each by its own reading if not.
 
         Returns:
@@ -49,12 +57,27 @@ class Offsets:
 
         Raises:
             MediaError: As `asva_data.move_sound`.
+            ValueError: As `copy_targets`.
         """
+        targets = copy_targets(self.videos, folder)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         readings = dict.fromkeys(self.videos, self.shared) if together and self.shared else self.videos
         read = {path: one.offset for path, one in readings.items() if not one.reason}
-        return {path: move_sound(path, self.targets(folder)[path], offset) for path, offset in read.items()}
+        return {path: move_sound(path, targets[path], offset) for path, offset in read.items()}
+
+
+def copy_targets(paths: Iterable[Path], folder: Path | None = None) -> dict[Path, Path]:
+    """Where the copies of `Offsets.fix` go: into a folder under their names, or beside the video as ``NAME_synced``.
+
+    Raises:
+        ValueError: If two copies would have one name.
+    """
+    paths = list(paths)
+    targets = {path: path.with_stem(f"{path.stem}_synced") if folder is None else folder / path.name for path in paths}
+    if len(set(targets.values())) < len(targets):
+        raise ValueError(f"`paths` must have different names for copies in one folder, got {len(paths)} with a double.")
+    return targets
 
 
 def read_offsets(paths: Sequence[str | os.PathLike[str]], on_video: Callable[[int], None] | None = None) -> Offsets:
@@ -96,18 +119,19 @@ def video_evidence(path: Path) -> list[np.ndarray]:
     info = probe(path)
     if not info.has_sound:
         raise ValueError("it has no sound")
-    begin, end = max(info.start, info.sound_start), shared_seconds(path, info)
+    late = info.sound_start + PRIMING if info.sound_start > 0 else 0.0  # where it begins is no event
+    begin, end = max(info.start, late), shared_seconds(path, info)
     if end - begin < 2 * REACH + 0.05:
         raise ValueError(f"picture and sound share {max(0.0, end - begin):.2f} s, {2 * REACH:g} s are searched")
     count = min(MOST_WINDOWS, max(1, int((end - begin) / WINDOW)))
     length = min(WINDOW, end - begin)
-    return [_evidence(path, start, length) for start in np.linspace(begin, end - length, count)]
+    return [_evidence(path, info.fps, start, length) for start in np.linspace(begin, end - length, count)]
 
 
-def _evidence(path: Path, start: float, seconds: float) -> np.ndarray:
+def _evidence(path: Path, fps: float, start: float, seconds: float) -> np.ndarray:
     frames = [_small(frame) for time, frame in iter_frames(path, start=start, duration=seconds)]
     sound = load_audio(path, sample_rate=None, start=start, duration=seconds)
-    return offset_evidence(sound.waveform, sound.sample_rate, np.stack(frames), probe(path).fps)
+    return offset_evidence(sound.waveform, sound.sample_rate, np.stack(frames), fps)
 
 
 def _small(frame: np.ndarray) -> np.ndarray:

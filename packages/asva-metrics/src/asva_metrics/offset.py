@@ -18,10 +18,10 @@ REACH = 0.6
 SHIFTS = np.arange(-round(REACH / STEP), round(REACH / STEP) + 1) * STEP
 NEAR = 0.06
 """Seconds within which a reading is right: what a viewer hardly notices."""
-WEIGHTS, STRAY = (0.44, 7.5), 0.05
+WEIGHTS, STRAY = (0.31, 7.8), 0.05
 """Weights of the two profiles in the log-likelihood of a shift, and the share of clips that say nothing of it; fitted
 by `benchmarks/offset.py`."""
-LEAST = 0.8
+LEAST = 0.7
 """Probability that a reading must have of being right, or it is refused."""
 
 
@@ -60,7 +60,7 @@ def offset_evidence(waveform: Any, sample_rate: int, frames: Any, fps: float, **
         options: ``network`` of `small_sync_profile`.
 
     Returns:
-        (2, k) scores at `SHIFTS`; zeros where a profile is flat.
+        (2, k) scores at `SHIFTS`; zeros where nothing moves or begins to sound.
 
     Raises:
         ValueError: As `small_sync_profile`, or if the clip is shorter than the search.
@@ -75,18 +75,13 @@ def joined_profiles(learned: ShiftProfile, local: ShiftProfile) -> np.ndarray:
     Raises:
         ValueError: If they do not reach as far.
     """
-    rows = []
+    rows, reach = [], len(SHIFTS) // 2
     for profile in (learned, local):
         own = int(np.abs(profile.shifts).argmin())
-        reach = len(SHIFTS) // 2
-        if own < reach or len(profile.scores) - own <= reach - 1:
+        if len(profile.scores) < 2 * reach:
             raise ValueError(f"`frames` must last {2 * REACH:g} s or more, got {len(profile.shifts) * STEP:.2f} s.")
-        rows.append(
-            np.zeros(len(SHIFTS))
-            if profile.reason
-            else np.take(profile.scores, np.arange(own - reach, own + reach + 1), mode="wrap")
-        )
-    return np.stack(rows)
+        rows.append(np.take(profile.scores, np.arange(own - reach, own + reach + 1), mode="wrap"))
+    return np.stack(rows) * (not learned.reason and not local.reason)
 
 
 def read_offset(evidence: Sequence[np.ndarray]) -> OffsetReading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,25 +42,24 @@ def offset(
 
       asva offset runs/mine/*.mp4 --together --fix --output fixed
     """
-    from asva_eval.offset import read_offsets
+    from asva_eval.offset import copy_targets, read_offsets
 
     if together and len(videos) < 2:
         raise RequestError(f"`--together` must have two videos or more, got {len(videos)}.")
     if output is not None and not fix:
         raise RequestError("`--output` must come with --fix, got no --fix.")
+    if fix:
+        if output is not None and not output.exists() and output.parent.is_dir():
+            output.mkdir()
+        check_targets(list(copy_targets(videos, output).values()), overwrite)
     with Stages() as stages:
         found = read_offsets(videos, on_video=lambda done: stages.at("reading offsets", done, len(videos)))
-    if fix:
-        check_targets(list(found.targets(output).values()), overwrite)
     copies = found.fix(output, together=together) if fix else {}
     if json:
-        shared = None if found.shared is None else asdict(found.shared)
-        copied = {str(path): str(copy) for path, copy in copies.items()}
-        readings = {str(path): asdict(one) for path, one in found.videos.items()}
-        print_json({"videos": readings, "shared": shared, "copies": copied})
+        print_json(found.record() | {"copies": {str(path): str(copy) for path, copy in copies.items()}})
         return
     rows = [(path, *_cells(one)) for path, one in found.videos.items()]
-    table(("video", "sound comes", "95 %", "right to 60 ms", ""), rows + _last(found.shared))
+    table(("video", "sound comes", "95 %, late", "right to 60 ms", ""), rows + _last(found.shared))
     for copy in copies.values():
         note(f"wrote {copy}", quiet=True)
     if fix and len(copies) < len(found.videos):
