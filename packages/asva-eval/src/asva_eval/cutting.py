@@ -93,7 +93,9 @@ def starts_of(
     return [float(start) if protocol.short == "repeat" else max(0.0, float(start)) for start in starts]
 
 
-def cut_clip(path: Path, start: float, protocol: Conventions, *, sound_from: Cut | None = None) -> Cut:
+def cut_clip(
+    path: Path, start: float, protocol: Conventions, *, sound_from: Cut | None = None, sound_offset: float = 0.0
+) -> Cut:
     """Read one clip.
 
     Args:
@@ -101,6 +103,7 @@ def cut_clip(path: Path, start: float, protocol: Conventions, *, sound_from: Cut
         start: Second at which it begins, see `starts_of`.
         protocol: How frames and sound are taken.
         sound_from: Clip whose sound is taken instead of the file's own.
+        sound_offset: Seconds by which the file's own sound is moved later; what lies before it is silence.
 
     Raises:
         MediaError: If the file cannot be read or has fewer than two frames in the clip.
@@ -118,7 +121,7 @@ def cut_clip(path: Path, start: float, protocol: Conventions, *, sound_from: Cut
         raise MediaError(
             f"`path` must hold two frames or more in the clip at {start:.2f} s, got {len(inside)}: {path}."
         )
-    sound = _sound(path, info, start, protocol) if sound_from is None else sound_from.sound
+    sound = _sound(path, info, start, sound_offset, protocol) if sound_from is None else sound_from.sound
     return Cut(
         path=path,
         start=start,
@@ -139,17 +142,20 @@ def _resized(frames: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return ((clip_pixels(frames, size) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def _sound(path: Path, info: MediaInfo, start: float, protocol: Conventions) -> dict:
+def _sound(path: Path, info: MediaInfo, start: float, offset: float, protocol: Conventions) -> dict:
     if not info.has_sound:
         return {"waveform": None, "sample_rate": None, "network_waveform": None}
+    import torch
+
     from asva_audio import Audio, fit, load_audio, resample
 
-    seconds = protocol.seconds
-    whole = load_audio(path, sample_rate=None, start=max(0.0, start), duration=seconds)
+    seconds, begin = protocol.seconds, max(0.0, start) - offset
+    silence = max(0.0, -begin)
+    whole = load_audio(path, sample_rate=None, start=max(0.0, begin), duration=seconds - silence)
+    samples = torch.nn.functional.pad(whole.waveform, (round(silence * whole.sample_rate), 0))
     if protocol.stereo == "official":
-        options = {"mono": False, "start": start, "duration": seconds, "stereo": "official"}
+        options = {"mono": False, "start": start - offset, "duration": seconds, "stereo": "official"}
         network = load_audio(path, sample_rate=NETWORK_RATE, **options)
     else:
-        network = fit(Audio(resample(whole.waveform, whole.sample_rate, NETWORK_RATE), NETWORK_RATE), seconds)
-    waveform = whole.waveform[0].numpy()
-    return {"waveform": waveform, "sample_rate": whole.sample_rate, "network_waveform": network.waveform}
+        network = fit(Audio(resample(samples, whole.sample_rate, NETWORK_RATE), NETWORK_RATE), seconds)
+    return {"waveform": samples[0].numpy(), "sample_rate": whole.sample_rate, "network_waveform": network.waveform}

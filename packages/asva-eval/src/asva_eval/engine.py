@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from asva_eval.measuring import Measurer, observations_of
 from asva_eval.plan import ClipPlan, ClipTask, make_plan
 from asva_eval.protocol import Protocol, load_protocol
 from asva_eval.records import REFERENCE, MeasuredClip, RecordStore, with_strangers
+from asva_eval.shared_offset import is_shared, moved_plan, shared_offsets
 from asva_eval.weights import Networks
+from asva_metrics import OffsetReading
 
 OnStep = Callable[[str, int, int], None]
 
@@ -33,6 +35,8 @@ class Evaluation:
         networks: Networks of the scores.
         folders: Folder of each system, and of the reference.
         shard: Which part of how many was measured; (0, 1) is all.
+        offsets: What the clips of each system say of the offset that they share.
+        moved: The same clips with their sound moved by it, if any system shares one that viewers may notice.
     """
 
     protocol: Protocol
@@ -41,6 +45,8 @@ class Evaluation:
     networks: Networks
     folders: dict[str, Path]
     shard: tuple[int, int] = (0, 1)
+    offsets: Mapping[str, OffsetReading] = field(default_factory=dict)
+    moved: Evaluation | None = None
 
     def clips(self, system: str) -> list[MeasuredClip]:
         """The clips of a system (or of "reference" itself) that could be read on both sides, with their strangers."""
@@ -134,10 +140,25 @@ def evaluate(
     # Workers are sent the conventions alone: scores may be functions that have no name.
     measurer = Measurer(Conventions(**protocol.record()), observations_of(protocol, networks), store, networks)
     store.root.mkdir(parents=True, exist_ok=True)
+    folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
     with only_run(store.root) if shard == (0, 1) else nullcontext():  # else others measure other clips there
         _measure(tasks, measurer, workers, lambda done: say("measuring clips", done, len(tasks)))
-    folders = {name: Path(folder) for name, folder in generated.items()} | {REFERENCE: Path(reference)}
-    return Evaluation(protocol, plan, store, networks, folders, shard)
+        found = Evaluation(protocol, plan, store, networks, folders, shard)
+        if shard[1] > 1 or protocol.sound == REFERENCE:
+            return found
+        return _with_offsets(found, measurer, workers, lambda d, t: say("measuring clips without their offsets", d, t))
+
+
+def _with_offsets(found: Evaluation, measurer: Measurer, workers: int, say: Callable[[int, int], None]) -> Evaluation:
+    """The evaluation with its offsets, and where one is shared every system measured again without its own."""
+    found = replace(found, offsets=shared_offsets({s: found.clips(s) for s in found.plan.systems}, found.networks))
+    if not any(map(is_shared, found.offsets.values())):
+        return found
+    plan = moved_plan(found.plan, found.offsets)
+    heard = replace(found.protocol, scores=tuple(score for score in found.protocol.scores if score.chances))
+    measurer = replace(measurer, observations=observations_of(heard, found.networks))
+    _measure(plan.tasks, measurer, workers, lambda done: say(done, len(plan.tasks)))
+    return replace(found, moved=replace(found, protocol=heard, plan=plan))
 
 
 def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tuple[int, int]) -> None:

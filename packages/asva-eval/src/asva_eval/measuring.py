@@ -71,6 +71,7 @@ class Measurer:
             "file": str(place.path),
             "sha256": self._digest(place.path),
             "start": round(place.start, 6),
+            **({"sound_offset": place.sound_offset} if place.sound_offset else {}),
         }
         old = self.store.load(side, key)
         if old is not None and all(old.head.get(name) == value for name, value in head.items() if name != "file"):
@@ -99,7 +100,9 @@ class Measurer:
     def _cut(self, record: Record, place: ClipPlace, reference: Cut | None) -> Cut | None:
         sound_from = reference if self.protocol.sound == REFERENCE else None
         try:
-            cut = cut_clip(place.path, place.start, self.protocol, sound_from=sound_from)
+            cut = cut_clip(
+                place.path, place.start, self.protocol, sound_from=sound_from, sound_offset=place.sound_offset
+            )
         except (ValueError, OSError) as error:
             record.head["problem"] = str(error)
             return None

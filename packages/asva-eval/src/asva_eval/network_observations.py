@@ -99,6 +99,9 @@ class SmallSyncFeatures(Observation):
     def observe(self, cut: Cut, reference: Cut | None, networks: Networks) -> Observed:
         import torch
 
+        from asva_metrics import local_changes
+        from asva_metrics.local_sync import stands_still
+
         sound_of(cut)
         network, device = networks["sync"], networks.device
         moving = torch.from_numpy(_frames_at(cut, network.config.fps)).permute(0, 3, 1, 2)[None]
@@ -106,6 +109,7 @@ class SmallSyncFeatures(Observation):
         missing = max(0, round(cut.seconds * NETWORK_RATE) - len(mono))
         waveform = torch.nn.functional.pad(mono, (0, missing))[None]
         audio, video = network.embed_audio(waveform.to(device)), network.embed_video(moving.to(device))
+        video = video * (not stands_still(local_changes(cut.moving)))  # a still picture fits every sound alike
         shifts = small_shifts(cut.seconds)
         scores = network.profile(audio, video, torch.tensor(shifts, device=device))[0]
         facts = {"shifts": shifts, "scores": [round(float(score), 6) for score in scores]}

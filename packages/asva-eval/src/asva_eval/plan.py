@@ -20,6 +20,8 @@ class ClipPlace:
     start: float
     mark: str = ""
     """Tells numbered clips apart that begin at the same moment, as in a file that is no longer than one."""
+    sound_offset: float = 0.0
+    """Seconds by which its sound is moved later."""
 
 
 @dataclass

@@ -15,7 +15,7 @@ from asva_eval.observations import Observation, Observed
 
 REFERENCE = "reference"
 """Name of the side of the true clips."""
-FORM = 3
+FORM = 4
 """Raise it when observations find something else: older records are then made anew."""
 FOR_THE_EYE = ("envelope", "profile")
 """Facts that no score needs, left out of what stays in memory."""

@@ -14,7 +14,8 @@ from asva_eval.page import report_page
 from asva_eval.protocol import protocol_record
 from asva_eval.records import REFERENCE
 from asva_eval.sections import sections_of
-from asva_eval.tables import score_entries
+from asva_eval.shared_offset import offset_record
+from asva_eval.tables import moved_entries, score_entries
 from asva_weights.files import package_versions, staged, write_json
 
 SCHEMA = 1
@@ -82,6 +83,8 @@ def make_report(
         "unmatched": evaluation.plan.unmatched,
         "broken": [{"system": side, "clip": clip, "reason": reason} for side, clip, reason in evaluation.broken()],
         "scores": score_entries(evaluation, seed=seed),
+        "offsets": {system: offset_record(one) for system, one in evaluation.offsets.items()},
+        "without_offsets": moved_entries(evaluation, seed=seed),
         "clips": [_clip(evaluation, task) for task in evaluation.plan.tasks],
         "versions": package_versions(),
     }

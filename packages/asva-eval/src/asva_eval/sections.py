@@ -16,7 +16,7 @@ MOST_FILES = 10
 
 def sections_of(report: dict[str, Any]) -> list[Section]:
     """All sections that have something to say, in their order."""
-    makers = (_inputs, _scores, _chance, _comparisons, _classes, _not_measured, _left_out, _reading, _how)
+    makers = (_inputs, _scores, _offsets, _chance, _comparisons, _classes, _not_measured, _left_out, _reading, _how)
     return [section for section in (make(report) for make in makers) if section is not None]
 
 
@@ -82,6 +82,40 @@ def _warnings(report: dict[str, Any]) -> list[Items]:
                 systems.setdefault(f"{score['title']}: {figures['warning']}", []).append(system)
     items = [[Strong("Beware"), f" ({', '.join(names)}): {warning}."] for warning, names in systems.items()]
     return [Items(items)] if items else []
+
+
+def _offsets(report: dict[str, Any]) -> Section | None:
+    """What the clips of a system share of an offset, and what every system scores without its own."""
+    shared = {system: one for system, one in report.get("offsets", {}).items() if one["shared"]}
+    if not shared:
+        return None
+    items = [
+        [
+            Strong("Beware"),
+            f" ({system}): the sound of its {one['num_clips']} clips comes {_late(one['offset'])} together "
+            f"[{-one['high']:+.2f}, {-one['low']:+.2f}], as an encoder's delay makes it. ",
+            Code(f"asva offset {report['folders'][system]}/*.mp4 --together --fix"),
+            " moves it without encoding anew.",
+        ]
+        for system, one in shared.items()
+    ]
+    before = {score["name"]: score for score in measured(report)}
+    rows = []
+    for score in report["without_offsets"]:
+        for system, after in score["systems"].items():
+            both = (before[score["name"]]["systems"][system], after)
+            cells = [cell for one in both for cell in (figure(one), interval(one.get("swapped", {}).get("excess")))]
+            rows.append((score["title"], system, _late(report["offsets"][system]["offset"]), *cells))
+    head = ("score", "system", "sound", "as it is", "excess", "moved", "excess")
+    note = (
+        "Every system whose offset can be read, with its sound as it is and moved by what its clips share; the excess "
+        "is over the sounds of other clips. A system with a constant delay is not worse at hearing."
+    )
+    return Section("offsets", "With and without a shared offset", [Items(items), Table(head, rows), Paragraph(note)])
+
+
+def _late(offset: float) -> str:
+    return f"{abs(offset):.2f} s {'late' if offset < 0 else 'early'}" if abs(offset) >= 0.005 else "in time"
 
 
 def _chance(report: dict[str, Any]) -> Section | None:

@@ -14,6 +14,7 @@ from asva_eval.engine import Evaluation
 from asva_eval.observations import SOUNDLESS
 from asva_eval.records import REFERENCE, MeasuredClip
 from asva_eval.score import Contributions, Score, contributions, finite_or_none, scaled
+from asva_eval.shared_offset import moved_side
 from asva_eval.weights import KINDS
 from asva_metrics import holm, paired_difference, ratio_interval
 
@@ -30,6 +31,22 @@ def score_entries(evaluation: Evaluation, *, seed: int = 0) -> list[dict[str, An
     clips = {system: evaluation.clips(system) for system in (*evaluation.plan.systems, REFERENCE)}
     placed = enumerate(evaluation.protocol.scores)
     return [_entry(score, clips, evaluation, np.random.default_rng([seed, place])) for place, score in placed]
+
+
+def moved_entries(evaluation: Evaluation, *, seed: int = 0) -> list[dict[str, Any]]:
+    """For each score that depends on the sound, the figures of every system without its offset, by its name."""
+    moved, found = evaluation.moved, []
+    if moved is None:
+        return found
+    for place, score in enumerate(moved.protocol.scores):
+        if not moved.networks.missing(score.needs):
+            generator, systems = np.random.default_rng([seed, place]), {}
+            for system in (name for name in evaluation.plan.systems if moved_side(name) in moved.plan.systems):
+                clips = moved.clips(moved_side(system))
+                table = contributions(score, clips, moved.protocol, moved.networks)
+                systems[system] = _figures(score, clips, table, generator)
+            found.append({"name": score.name, "title": score.title, "systems": systems})
+    return found
 
 
 def _entry(

@@ -53,7 +53,7 @@ def local_sync_profile(growth: np.ndarray, changes: np.ndarray, fps: float) -> S
     times = np.arange(int(seconds * RATE)) / RATE
     middles = (np.arange(len(changes)) + 0.5) / fps
     changes = np.asarray(changes, np.float64)
-    changes = changes * (np.square(changes).max() >= LEAST_CHANGE)
+    changes = changes * (not stands_still(changes))
     motion = _about_zero(np.stack([np.interp(times, middles, cell) for cell in changes.T]))
     # Growth is averaged over each step, so that none of it falls between two values.
     total = np.concatenate(([0.0], np.cumsum(growth)))
@@ -64,6 +64,11 @@ def local_sync_profile(growth: np.ndarray, changes: np.ndarray, fps: float) -> S
     shifts = (np.arange(len(best)) + len(best) // 2) % len(best) - len(best) // 2
     order = np.argsort(shifts)
     return profile_of_scores(shifts[order] / RATE, best[order], tolerance=TOLERANCE)
+
+
+def stands_still(changes: np.ndarray) -> bool:
+    """Whether `local_changes` (t - 1, cells) show no more than the flicker of a still picture's codec."""
+    return bool(np.square(changes, dtype=np.float64).max() < LEAST_CHANGE)
 
 
 def _about_zero(curves: np.ndarray) -> np.ndarray:

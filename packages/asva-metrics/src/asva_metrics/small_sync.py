@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asva_metrics.arrays import check_positive, rgb_frames, sound
+from asva_metrics.local_sync import stands_still
 from asva_metrics.shift_profile import ShiftProfile, profile_of_scores
+from asva_metrics.video_events import local_changes
 
 if TYPE_CHECKING:
     from asva_metrics.networks.sync_small import SmallSyncClassifier
@@ -62,7 +64,7 @@ def small_sync_profile(
     if seconds < 1:
         raise ValueError(f"`frames` and `waveform` must share at least 1 s, got {seconds:g} s.")
     shifts = np.arange(-int(seconds / STEP / 2), int(np.ceil(seconds / STEP / 2))) * STEP
-    if mono.abs().max() < 1e-4 or not np.diff(pictures, axis=0).any():
+    if mono.abs().max() < 1e-4 or stands_still(local_changes(pictures)):
         return profile_of_scores(shifts, np.zeros(len(shifts)))
     at = np.floor(np.arange(round(seconds * network.config["fps"])) / network.config["fps"] * fps + 1e-6).astype(int)
     video = torch.from_numpy(pictures[np.minimum(at, len(pictures) - 1)]).permute(0, 3, 1, 2)[None]
