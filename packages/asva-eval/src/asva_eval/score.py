@@ -153,8 +153,17 @@ class Contributions:
     @property
     def values(self) -> np.ndarray:
         """(n,) score of each clip; nan where undefined."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.score[:, 0] / self.score[:, 1]
+        return _ratio(self.score)
+
+    @property
+    def excess(self) -> np.ndarray:
+        """(n,) what each clip scores above its own picture with other clips' sounds; nan where undefined."""
+        return self.values - _ratio(self.swapped)
+
+
+def _ratio(rows: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return rows[:, 0] / rows[:, 1]
 
 
 def contributions(

@@ -74,10 +74,20 @@ def _clip_entry(
         tables[system] = (measured, table)
         systems[system] = _figures(score, measured, table, generator) | {
             "classes": _classes(score, measured, table, generator),
-            "per_clip": {c.key: finite_or_none(v * score.scale) for c, v in zip(measured, table.values, strict=True)},
+            **_per_clip(score, measured, table),
         }
     _advise(systems)
     return {"systems": systems, "comparisons": _comparisons(score, tables, generator)}
+
+
+def _per_clip(score: Score, clips: Sequence[MeasuredClip], table: Contributions) -> dict[str, Any]:
+    """The score of each clip, and what it is above the same picture with other clips' sounds."""
+
+    def named(values: np.ndarray) -> dict[str, float | None]:
+        return {clip.key: finite_or_none(v * score.scale) for clip, v in zip(clips, values, strict=True)}
+
+    excess = {} if table.swapped is None else {"per_clip_excess": named(table.excess)}
+    return {"per_clip": named(table.values)} | excess
 
 
 def _advise(systems: dict[str, dict[str, Any]]) -> None:

@@ -1,5 +1,8 @@
 """Public names of asva_metrics, loaded when first used."""
 
+from .agreement import Agreement as Agreement
+from .agreement import agreement as agreement
+from .agreement import rating_ceiling as rating_ceiling
 from .audio_events import audio_events as audio_events
 from .audio_events import sound_envelope as sound_envelope
 from .audio_events import sound_growth as sound_growth

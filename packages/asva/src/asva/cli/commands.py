@@ -20,11 +20,13 @@ from asva.cli.models import models_app
 from asva.cli.offset import offset
 from asva.cli.sample import sample
 from asva.cli.train import train_app
+from asva.cli.validate import validate
 
 app = typer.Typer(cls=Door, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(validate)
 app.command(no_args_is_help=True)(offset)
 app.command(no_args_is_help=True)(bench)
 app.command(no_args_is_help=True)(demix)
