@@ -17,6 +17,7 @@ from asva_eval.measuring import Measurer, observations_of
 from asva_eval.plan import ClipPlan, ClipTask, make_plan
 from asva_eval.protocol import Protocol, load_protocol
 from asva_eval.records import REFERENCE, MeasuredClip, RecordStore, with_strangers
+from asva_eval.scores import choose
 from asva_eval.shared_offset import is_shared, moved_plan, shared_offsets
 from asva_eval.weights import Networks
 from asva_metrics import OffsetReading
@@ -122,6 +123,9 @@ def evaluate(
         ValueError: If a number is out of range.
     """
     protocol = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
+    if any(score.chances for score in protocol.scores) and "motion" not in [s.name for s in protocol.scores]:
+        # No score of synchronization is printed without the amount of motion beside it.
+        protocol = replace(protocol, scores=(choose("motion"), *protocol.scores))
     _check(generated, output, workers, shard)
     networks = Networks(weights, device)
     tables = manifest if isinstance(manifest, Mapping) else dict.fromkeys(generated, manifest)

@@ -113,9 +113,7 @@ class PixelError(Observation):
     pair: ClassVar = True
 
     def observe(self, cut: Cut, reference: Any, networks: Networks) -> Observed:
-        if cut.frames.shape != reference.frames.shape:
-            ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
-            raise ValueError(f"the sizes differ, {ours} and {theirs} pixels")
+        check_sizes(cut, reference)
         away = np.abs(reference.frames - np.median(reference.frames, axis=0, keepdims=True)).max(axis=-1)
         moving = moving_psnr(cut.frames, reference.frames, away > MOVES)
         whole = psnr(cut.frames, reference.frames)
@@ -133,6 +131,17 @@ def sound_of(cut: Cut) -> tuple[np.ndarray, int]:
     if np.abs(cut.waveform).max(initial=0.0) < SILENT:
         raise ValueError(SOUNDLESS[1])
     return cut.waveform, cut.sample_rate
+
+
+def check_sizes(cut: Cut, reference: Cut) -> None:
+    """Refuse to compare pixels of frames that differ in size.
+
+    Raises:
+        ValueError: If they do; the message is the reason that reports give.
+    """
+    if cut.frames.shape != reference.frames.shape:
+        ours, theirs = ("x".join(map(str, x.frames.shape[2:0:-1])) for x in (cut, reference))
+        raise ValueError(f"the sizes differ, {ours} and {theirs} pixels: give the protocol a `size`")
 
 
 def _decibels(value: Any) -> float | str:

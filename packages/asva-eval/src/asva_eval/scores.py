@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from asva_eval import clip_scores as clips
-from asva_eval.metrics import desync, pe_av, sync_reward
+from asva_eval.metrics import desync, pe_av, picture, sync_reward
 from asva_eval.network_observations import (
     ClipFeatures,
     FrameFeatures,
@@ -256,6 +256,7 @@ SCORES = (
     ),
     desync.SCORE,
     *pe_av.SCORES,
+    *picture.SCORES,
     sync_reward.SCORE,
 )
 

@@ -102,6 +102,8 @@ KINDS: dict[str, Kind] = {
     "clip": Kind("CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32", _clip),
     "videoclip": Kind("VideoCLIP-XL, VideoCLIP-XL.bin", _load("load_video_clip")),
     "synchformer": Kind("Synchformer, synchformer_state_dict.pth", _load("load_synchformer")),
+    "lpips_trunk": Kind("AlexNet for LPIPS, alexnet-owt-7be5be79.pth", _load("load_lpips_trunk")),
+    "lpips_heads": Kind("LPIPS' heads, lpips/weights/v0.1/alex.pth of the package lpips", _load("load_lpips_heads")),
     "pe_av": Kind("PE-AV, a folder such as facebook/pe-av-large", _from_pretrained("PEAV")),
     "sync_reward": Kind(
         "SyncReward, the folder of its second stage with PE-AV large's two configs in it",

@@ -59,6 +59,10 @@ from .networks.imagebind import ImageBindVisionTower as ImageBindVisionTower
 from .networks.imagebind_convert import convert_imagebind as convert_imagebind
 from .networks.imagebind_convert import invert_imagebind as invert_imagebind
 from .networks.inception import FIDInception as FIDInception
+from .networks.lpips import LPIPSHeads as LPIPSHeads
+from .networks.lpips import LPIPSTrunk as LPIPSTrunk
+from .networks.lpips import load_lpips_heads as load_lpips_heads
+from .networks.lpips import load_lpips_trunk as load_lpips_trunk
 from .networks.pe_av import PEAV as PEAV
 from .networks.pe_av import SyncReward as SyncReward
 from .networks.preprocessing import clip_video as clip_video
@@ -107,6 +111,8 @@ from .similarity import javis_score as javis_score
 from .similarity import temporal_consistency as temporal_consistency
 from .small_sync import load_small_sync as load_small_sync
 from .small_sync import small_sync_profile as small_sync_profile
+from .steadiness import Steadiness as Steadiness
+from .steadiness import steadiness as steadiness
 from .streaming import FID as FID
 from .streaming import FVD as FVD
 from .streaming import FrechetDistance as FrechetDistance

@@ -35,7 +35,7 @@ def motion_change(frames: Any) -> np.ndarray:
     """
     from asva_keyframe import flow_pairs
 
-    small = _small(frames)
+    small = small_frames(frames)
     changes, before = [0.0], None
     for flow in flow_pairs(small, "dis", preset="fast"):
         if before is not None:
@@ -87,7 +87,7 @@ def local_changes(frames: Any, *, cells: int = CELLS) -> np.ndarray:
     """
     if cells < 1:
         raise ValueError(f"`cells` must be at least 1, got {cells}.")
-    return np.sqrt(np.stack(list(_changes(_small(frames), cells))))
+    return np.sqrt(np.stack(list(_changes(small_frames(frames), cells))))
 
 
 def _changes(frames: np.ndarray, cells: int) -> Iterator[np.ndarray]:
@@ -98,7 +98,8 @@ def _changes(frames: np.ndarray, cells: int) -> Iterator[np.ndarray]:
         yield cv2.resize(change, (cells, cells), interpolation=cv2.INTER_AREA).reshape(-1)
 
 
-def _small(frames: Any) -> np.ndarray:
+def small_frames(frames: Any) -> np.ndarray:
+    """(t, h, w, 3) uint8 RGB with a shorter side of 128 pixels."""
     import cv2
 
     frames = rgb_frames(frames, least=2)
