@@ -3,10 +3,13 @@
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
+import pytest
+import torch
 
-from asva_weights import read_arrays
+from asva_weights import ConversionError, read_arrays
 
 
 class Crafted:
@@ -37,6 +40,17 @@ def test_arrays_come_back_as_they_were(tmp_path):
         found = read_arrays(tmp_path / "x")
         assert found.keys() == {"a/f", "a/b", "c", "d"} and found["c"].dtype == ">i4"
         assert all(np.array_equal(found[name], value) for name, value in (tree["a"] | tree).items() if name in found)
+
+
+def test_arrays_of_an_archive_of_torch(tmp_path):
+    given = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.arange(3)}
+    torch.save(given, tmp_path / "x")
+    found = read_arrays(tmp_path / "x")
+    assert found.keys() == given.keys() and all(np.array_equal(found[name], given[name]) for name in given)
+    with zipfile.ZipFile(tmp_path / "packed", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("packed/data.pkl", pickle.dumps(given))
+    with pytest.raises(ConversionError, match="packed: its pickle is compressed"):
+        read_arrays(tmp_path / "packed")
 
 
 def many(depth: int) -> dict:

@@ -1,4 +1,4 @@
-"""``asva sample`` without a model or a method: drawn pictures by the bundled model, photographs by ``warp``, and why."""
+"""``asva sample`` without model or method: drawn pictures by the bundled model, photographs by ``warp``, and why."""
 
 import json
 

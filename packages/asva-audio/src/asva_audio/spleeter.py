@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,8 +15,7 @@ from torch import Tensor, nn
 from asva_audio.demix_masks import MaskDemixer
 from asva_audio.sound import resample
 from asva_audio.stems import Stems, check_sound
-from asva_weights import ConversionError
-from asva_weights.arrays import read_arrays
+from asva_weights import ConversionError, read_arrays
 
 RATE, WINDOW, HOP, BINS, FRAMES = 44100, 4096, 1024, 1024, 512
 FILES = ("testcheckpoint0.ckpt", "testcheckpoint1.ckpt")
@@ -54,7 +54,7 @@ class SpleeterNetwork(nn.Module):
         return self.head(hidden).sigmoid() * magnitude
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> SpleeterNetwork:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SpleeterNetwork:
         """The network of stored weights, strict both ways.
 
         Raises:
@@ -67,7 +67,7 @@ class SpleeterNetwork(nn.Module):
         state = {}
         for name, value in arrays.items():
             layer, _, kind = name.rpartition(".")
-            state[f"{names.get(layer, layer)}.{kind}"] = value
+            state[f"{names.get(layer, layer)}.{kind}"] = torch.from_numpy(np.array(value))
         network = cls().eval()
         counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
         try:

@@ -1,6 +1,5 @@
 """Public names of asva_weights, loaded when first used."""
 
-from .arrays import read_arrays as read_arrays
 from .checkpoint import read_checkpoint as read_checkpoint
 from .checkpoint import read_content as read_content
 from .checkpoint import read_object as read_object

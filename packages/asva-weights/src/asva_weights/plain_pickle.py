@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,21 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     if not source.is_file():
         raise ConversionError(f"`path` must name a checkpoint file, got {source}, which does not exist.")
     try:
-        tree = _Arrays(source.read_bytes()).load()
+        tree = _Arrays(_pickle_in(source)).load()
         return {name: leaf.values for name, leaf in leaves(tree, lambda value: value if type(value) is dict else None)}
-    except (pickle.UnpicklingError, *DAMAGED) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, *DAMAGED) as error:
         raise ConversionError(f"`path` must hold NumPy arrays by name only, got {source}: {error}.") from error
+
+
+def _pickle_in(source: Path) -> bytes:
+    """The pickle itself, or that of an archive of `torch.save`, which holds NumPy's arrays whole."""
+    if not zipfile.is_zipfile(source):
+        return source.read_bytes()
+    with zipfile.ZipFile(source) as archive:
+        (entry,) = (one for one in archive.infolist() if one.filename.endswith("/data.pkl"))
+        if entry.compress_type:
+            raise ValueError("its pickle is compressed, as torch never leaves it: it may grow without end")
+        return archive.read(entry)
 
 
 class _Arrays(PlainUnpickler):
