@@ -150,17 +150,19 @@ def test_spread_weights_learn_as_whole_ones(tmp_path):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     fields = {"loop.batch_size": 1, "loop.ema_decay": None, "loop.max_steps": 4, "loop.preview_every": 4}
     said = {}
-    for sharding in ("none", "full"):
+    for sharding in ("none", "full", "gradients"):
         options = fields | {"loop.sharding": sharding}
         process = _start(tmp_path / "script.py", tmp_path / sharding, *torchrun, **options)
         said[sharding], _ = process.communicate(timeout=240)
         assert process.returncode == 0, said[sharding]
-    assert "weights are DTensor" in said["full"] and "weights are Parameter" in said["none"]
+    assert "weights are Parameter" in said["none"]
+    assert all("weights are DTensor" in said[name] for name in ("full", "gradients"))
     losses = [[float(loss) for loss in re.findall(r"loss ([0-9.]+)", text)] for text in said.values()]
-    assert len(losses[0]) >= 4 and sorted(losses[0]) == pytest.approx(sorted(losses[1]), rel=1e-4)
+    assert len(losses[0]) >= 4 and all(sorted(found) == pytest.approx(sorted(losses[0]), rel=1e-4) for found in losses)
     whole, spread = _weights(tmp_path / "none"), _weights(tmp_path / "full")
     for name, weight in whole.items():
         torch.testing.assert_close(spread[name], weight, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(_weights(tmp_path / "gradients")[name], weight, rtol=1e-3, atol=1e-4)
     (tmp_path / "full" / "training" / "vae" / "step-00000004").rename(tmp_path / "last")  # as if it had stopped at 2
     process = _start(tmp_path / "script.py", tmp_path / "full", *torchrun, **fields | {"loop.sharding": "full"})
     text, _ = process.communicate(timeout=240)

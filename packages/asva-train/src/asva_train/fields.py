@@ -92,7 +92,9 @@ class LoopRecipe:
         max_grad_norm: The gradient is scaled down to this norm; ``None`` leaves it.
         ema_decay: Decay of the averaged weights, which are the ones exported; ``None`` exports the last ones.
         mixed_precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
-        sharding: ``"full"`` spreads weights, gradients and optimizer states over the processes (FSDP).
+        sharding: What is spread over the processes by PyTorch's FSDP 2: ``"full"``, weights, gradients and optimizer
+            states (ZeRO's stage 3); ``"gradients"``, the same between steps, while weights stay whole from the forward
+            to the backward pass, which sends less and holds more (ZeRO's stage 2).
         tracker: Where losses are logged; all but TensorBoard's package must be installed beside.
         seed: Seed of the initial weights and of every draw; a draw depends on it and on the step alone.
     """
@@ -113,7 +115,7 @@ class LoopRecipe:
     ema_decay: float | None = None
     mixed_precision: Precision = "no"
     gradient_checkpointing: bool = False
-    sharding: Literal["none", "full"] = "none"
+    sharding: Literal["none", "gradients", "full"] = "none"
     tracker: Literal["tensorboard", "wandb", "trackio"] = "tensorboard"
     seed: int = 0
     log_every: int = 10

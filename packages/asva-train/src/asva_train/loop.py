@@ -119,10 +119,10 @@ class Run:
         logger.info("%s: %d parameters learn", task.recipe.task, self.num_trainable)
         if self.accelerator.is_main_process and (remark := getattr(task.source, "remark", "")):
             note(remark, quiet=True)
-        self.sharded = self.recipe.sharding == "full" and self.accelerator.num_processes > 1
+        self.sharded = self.recipe.sharding != "none" and self.accelerator.num_processes > 1
         if self.sharded:
             check_sharding(self.recipe)
-            self.module = shard(task.module, self.accelerator.device, self.accelerator.num_processes)
+            self.module = shard(task.module, self.accelerator, again=self.recipe.sharding == "full")
             parameters = [p for p in self.module.parameters() if p.requires_grad]
             self.optimizer = make_optimizer(self.recipe, parameters)
         else:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -39,14 +40,21 @@ def check_sharding(recipe: LoopRecipe) -> None:
             raise RunError(f"`loop.{name}` must be another with `loop.sharding`, got {getattr(recipe, name)}.")
 
 
-def shard(module: nn.Module, device: torch.device, num_processes: int) -> Any:
-    """Spread a module's weights over all processes, block by block as its networks name their blocks."""
-    mesh, module = init_device_mesh(device.type, (num_processes,)), module.to(device)
+def shard(module: nn.Module, accelerator: Accelerator, *, again: bool) -> Any:
+    """Spread a module's weights over all processes, block by block as its networks name their blocks.
+
+    Args:
+        module: What learns and what it needs.
+        accelerator: Of the run.
+        again: Whether a block's weights are spread again between its forward and its backward pass.
+    """
+    module = module.to(accelerator.device)
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     names = {name for part in module.modules() for name in getattr(part, "_no_split_modules", None) or ()}
     for part in list(module.modules()):
         if type(part).__name__ in names:
-            fully_shard(part, mesh=mesh)
-    return fully_shard(module, mesh=mesh)
+            fully_shard(part, mesh=mesh, reshard_after_forward=again)
+    return fully_shard(module, mesh=mesh, reshard_after_forward=again)
 
 
 @contextmanager
