@@ -1,13 +1,17 @@
 """The released MTV becomes a folder that samples, strictly."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import torch
 
 from asva_audio import Audio
 from asva_dit import restore_mtv
-from asva_pipelines import convert_model, load_pipeline
+from asva_pipelines import convert_model, load_pipeline, resolve_model
 from asva_pipelines.loading.families import find_family
-from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, WAV2VEC
+from asva_pipelines.methods import find_model
+from asva_pipelines.mtv.method import CHECKPOINT, COGVIDEOX, REPO, WAV2VEC
 from asva_pipelines.mtv.parts import read_part
 from asva_weights import ModelError
 
@@ -100,7 +104,7 @@ def documented(released, make_pipeline, tmp_path, monkeypatch):
     state = restore_cogvideox_vae(small.vae.state_dict())
     (home / "vae").mkdir()
     torch.save({"state_dict": state | {"loss.logvar": torch.zeros(1)}}, home / "vae" / "3d-vae.pt")
-    (home / WAV2VEC).symlink_to(released / WAV2VEC)
+    shutil.copytree(released / WAV2VEC, home / WAV2VEC)
     sizes = {name: small.vae.config[name] for name in ("block_out_channels", "latent_channels", "layers_per_block")}
     config = {**autoencoder.COGVIDEOX_VAE, **sizes, "norm_num_groups": small.vae.config.norm_num_groups}
     monkeypatch.setattr(autoencoder, "COGVIDEOX_VAE", config)
@@ -129,6 +133,34 @@ def test_one_of_three_checkpoints_must_be_passed(documented):
         ModelError, match=r"holds 3 checkpoints of MTV \(mtv/accm/1, mtv/multi/1, mtv/single/1\): pass one"
     ):
         find_family(documented[0])
+
+
+@pytest.mark.usefixtures("room")
+def test_from_the_hub_to_a_video(documented, hub, monkeypatch):
+    """Of three checkpoints one is fetched, with the base that all share; nothing of it is asked for twice."""
+    home, _ = documented
+    monkeypatch.setattr("asva_pipelines.mtv.released.RELEASED_SETTINGS", WINDOW | {"fps": 8, "height": 32, "width": 32})
+    hub.serve(REPO, home)
+    wanted = [name for _, name in hub.files if not name.startswith("mtv/") or "/accm/1/" in name]
+    method, named = find_model("mtv-accm")
+    files = tuple(replace(named.files[0], path=name) for name in sorted(wanted))
+    found = method, replace(named, files=tuple(sorted(files, key=lambda file: "/accm/" not in file.path)))
+    monkeypatch.setattr("asva_pipelines.loading.resolve.find_model", lambda name: found)
+    folder = resolve_model("mtv-accm", confirm=lambda plan: plan.model == "mtv-accm")
+    assert sorted(name for kind, name, _ in hub.asked if kind == "GET") == sorted(wanted)
+    assert resolve_model("mtv-accm") == folder
+    sound = Audio(0.1 * torch.randn(1, 20000, generator=torch.Generator().manual_seed(0)), 16000)
+    frames = load_pipeline(folder, device="cpu")("a drum", effects=sound, num_frames=9).frames
+    assert frames.shape == (9, 32, 32, 3) and frames.std() > 0
+
+
+@pytest.mark.parametrize(("name", "variant"), [("mtv", "single"), ("mtv-multi", "multi"), ("mtv-accm", "accm")])
+def test_what_is_fetched_is_what_the_page_lists(name, variant):
+    _, named = find_model(name)
+    paths = {file.path for file in named.files}
+    assert named.files[0].path == f"{named.place}/{CHECKPOINT}" == f"mtv/{variant}/1/mp_rank_00_model_states.pt"
+    assert {"t5-v1_1-xxl/spiece.model", "vae/3d-vae.pt", "wav2vec2-base-960h/model.safetensors"} <= paths
+    assert {file.repo for file in named.files} == {REPO} and find_model(REPO)[1].name == "mtv"
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown"])

@@ -69,6 +69,7 @@ class NamedModel:
         converted: Gigabytes (10^9 bytes) that its converted folder takes.
         folder: Where it is bundled.
         by_hand: How to put the files into a folder, where no hub holds them.
+        place: Folder of its home on the hub that stands for it, where its family reads the layout of that home.
         remark: What else `asva models info` says.
     """
 
@@ -79,6 +80,7 @@ class NamedModel:
     converted: float = 0.0
     folder: Path | None = None
     by_hand: str = ""
+    place: str = ""
     remark: str = ""
 
     @property

@@ -74,8 +74,14 @@ def _named(method: Method, model: NamedModel, confirm: Confirm, say: Say) -> Pat
             f"Model '{model.name}' cannot be downloaded from here: {model.by_hand}, and pass the folder as the model. "
             f"`asva models info {model.name}` lists what is known of sizes and licences."
         )
-    found = gather(model.name, model.files, confirm, converted={cache_folder(): model.converted})
-    return _converted(model.name, method.family_of_files, found, say)
+    found, family = (
+        gather(model.name, model.files, confirm, converted={cache_folder(): model.converted}),
+        method.family_of_files,
+    )
+    if model.place:
+        path = model.files[0].path
+        found = family.find(found[path].parents[path.count("/")] / model.place, None, {}) or {}
+    return _converted(model.name, family, found, say)
 
 
 def _folder(folder: Path, confirm: Confirm, say: Say) -> Path:
