@@ -12,8 +12,8 @@ WAV2VEC = "wav2vec2-base-960h"
 SPIECE = ("special_tokens_map.json", "spiece.model", "tokenizer_config.json")
 LICENCE = "Apache-2.0 (MTVCraft), on CogVideoX 5B (CogVideoX licence), with T5 and wav2vec 2.0 (Apache-2.0)"
 REMARK = (
-    "Files are named as MTVCraft's page lists them, their sizes reckoned from numbers of parameters: we have not fetched "
-    "them. A folder laid out like that works too, passed as the folder below `mtv/`; so do "
+    "Files are named as MTVCraft's page lists them, their sizes reckoned from numbers of parameters: we have not "
+    "fetched them. A folder laid out like that works too, passed as the folder below `mtv/`; so do "
     f"`{CHECKPOINT}`, `{COGVIDEOX}/` with vae, text_encoder and tokenizer, and `{WAV2VEC}/` in one folder."
 )
 
