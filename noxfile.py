@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -133,6 +134,23 @@ def bench(session: nox.Session) -> None:
     names = ("unet_forward", "avsyncd_unet", "mtv_forward", "audio_tokens", "flow", "decode")
     for command in [session.posargs] if session.posargs else [[f"benchmarks/{name}.py"] for name in names]:
         session.run("python", *command)
+
+
+@nox.session(python=False)
+def fuzz(session: nox.Session) -> None:
+    """Give bad files to every reader for the seconds after `--`, an hour before a release; see docs/reliability.md."""
+    session.run("python", "-m", "fuzz", *(session.posargs or ["60"]), env=TEST_ENV | {"PYTHONPATH": "tests"})
+
+
+@nox.session(python=False)
+def audit(session: nox.Session) -> None:
+    """Ask the vulnerability database about every pin; it needs the network, and says so where there is none."""
+    try:
+        socket.create_connection(("api.osv.dev", 443), timeout=10).close()
+    except OSError as error:
+        session.error(f"The audit must reach api.osv.dev, got {error}: nothing was looked up.")
+    command = ["uv", "tool", "run", "pip-audit", "--strict", "--requirement", "requirements.lock"]
+    session.run(*command, "--disable-pip", "--vulnerability-service", "osv", *session.posargs, external=True)
 
 
 @nox.session(python=False)

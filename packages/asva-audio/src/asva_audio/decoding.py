@@ -4,6 +4,7 @@ import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,6 +20,8 @@ FORMATS = (
     *("wav", "w64", "mp3", "aac", "flac", "aiff", "au", "caf", "amr", "ac3", "eac3", "dts", "wv", "ape", "tta", "ogg"),
     *("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "mxf", "nut", "dv"),
 )
+# Until 19 PyAV refuses tags that are not UTF-8 unless told otherwise; from then on it takes no such argument.
+TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 # From so many channels on, PyAV reads beyond the list of their planes: the process may die of it.
@@ -45,7 +48,7 @@ def open_sound(path: Path) -> Generator[tuple[av.container.InputContainer, av.Au
     try:
         with _open(path) as container:
             stream = container.streams.best("audio")
-            if not isinstance(stream, av.AudioStream):
+            if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
                 raise AudioError(f"{path} has no sound track; give a sound of its own.")
             stream.codec_context.thread_count = 1
             yield container, stream
@@ -53,7 +56,7 @@ def open_sound(path: Path) -> Generator[tuple[av.container.InputContainer, av.Au
         raise
     except av.error.InvalidDataError as error:
         raise AudioError(f"{path} is truncated or not a sound or video file; export it again, as WAV say.") from error
-    except (av.error.FFmpegError, OSError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(f"{path} cannot be read: {reason}.") from error
 
@@ -61,7 +64,7 @@ def open_sound(path: Path) -> Generator[tuple[av.container.InputContainer, av.Au
 def _open(path: Path) -> av.container.InputContainer:
     try:
         # The prefix keeps a colon in a name from being read as a protocol.
-        return av.open(f"file:{path}", options=OPENING)
+        return av.open(f"file:{path}", options=OPENING, **TAGS)
     except av.error.ArgumentError as error:
         raise AudioError(
             f"{path} is not a sound or video file, or of a kind that is not read, such as a playlist; give a WAV, say."

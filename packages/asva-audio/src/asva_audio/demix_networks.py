@@ -102,8 +102,9 @@ def load_demucs(
     package = _read_safetensors(path) if Path(path).suffix == ".safetensors" else _read_pickle(path)
     with _explained(path):
         inspect.signature(HTDemucs).bind(*package["args"], **package["kwargs"])
-        network = HTDemucs(*package["args"], **package["kwargs"])
-        network.load_state_dict({key: value.float() for key, value in package["state"].items()})
+        with torch.device("meta"):  # whatever size the settings ask for, memory is taken by what the file holds
+            network = HTDemucs(*package["args"], **package["kwargs"])
+        network.load_state_dict({key: value.float() for key, value in package["state"].items()}, assign=True)
     if tracks is None:
         if unknown := [name for name in network.sources if name not in SOURCES]:
             raise ValueError(f"`tracks` must name the track of each of {list(network.sources)}; {unknown} not known.")

@@ -111,7 +111,7 @@ class SettingsReader(Generic[T]):
         except ValidationError as error:
             first = error.errors()[0]
             reason = str(first.get("ctx", {}).get("error", first["msg"])).rstrip(".")
-            place = _place(first["loc"], values) or self.word
+            place = " ".join(_place(first["loc"], values).split())[:100] or self.word
             raise self.error(f"`{place}` in {source or f'the {self.word}'}: {reason}.") from error
 
     def _override(self, values: Any, name: str, value: Any) -> None:
@@ -134,7 +134,7 @@ def _place(location: tuple[str | int, ...], values: Any) -> str:
     """The dotted name of a field: without tags of unions, and by its keys where a mapping was read as a list."""
     names = []
     for number, part in enumerate(location, start=1):
-        if isinstance(values, dict) and isinstance(part, int):
+        if isinstance(values, dict) and isinstance(part, int) and part < len(values):
             part = list(values)[part]
         elif isinstance(values, dict) and part not in values and number < len(location):
             continue

@@ -103,15 +103,14 @@ class RecordStore:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             record = Record(path, content["head"], content["observed"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        if lean:
-            for facts in record.observed.values():
+            for facts in record.observed.values() if lean else ():
                 for name in FOR_THE_EYE:
                     facts.pop(name, None)
                 for name, value in facts.items():
                     facts[name] = np.asarray(value) if isinstance(value, list) else value  # a third of the memory
-        return record
+            return record
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
 
     def new(self, side: str, key: str, head: dict[str, Any]) -> Record:
         """An empty record; its folder is made, and tensors of an older one are removed."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from asva_metrics.arrays import to_numpy
+from asva_weights.text import reading
 
 Covariance = Literal["unbiased", "biased"]
 
@@ -115,10 +116,9 @@ class FeatureStatistics:
         Raises:
             ValueError: If the file holds something else.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if set(file.files) != {"count", "mean", "scatter"}:
-                raise ValueError(f"`path` must hold saved FeatureStatistics, got {sorted(file.files)} in {path}.")
-            return cls()._add(int(file["count"]), file["mean"], file["scatter"])
+        with reading(Path(path), "`path` must hold saved FeatureStatistics"):
+            with np.load(path, allow_pickle=False) as file:
+                return cls()._add(int(file["count"]), file["mean"], file["scatter"])
 
     def _add(self, count: int, mean: np.ndarray, scatter: np.ndarray) -> FeatureStatistics:
         if self.count == 0:

@@ -43,7 +43,6 @@ def read_measurements(path: str | os.PathLike) -> list[Measurements]:
 
 def iter_measurements(path: str | os.PathLike) -> Iterator[Measurements]:
     """As `read_measurements`, a thousand at a time."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not Path(path).is_file():
@@ -52,8 +51,8 @@ def iter_measurements(path: str | os.PathLike) -> Iterator[Measurements]:
         with pq.ParquetFile(path) as table:
             for batch in table.iter_batches(batch_size=1000):
                 yield from (Measurements.from_row(row) for row in batch.to_pylist())
-    except (pa.ArrowException, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a damaged table breaks its reader in many ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MediaError(f"`path` must be a table of measurements, got {path}: {reason}.") from error
 
 

@@ -85,7 +85,8 @@ class TarShards:
         try:
             return json.loads(self.read(key, "json"))
         except (ValueError, RecursionError) as error:
-            raise MediaError(f"`json` must be JSON, got something else in {key}.") from error
+            place = self._sample(key)["json"].shard
+            raise MediaError(f"`json` must be JSON, got something else in {key} of {place}.") from error
 
     @contextmanager
     def as_file(self, key: str, ending: str = "mp4") -> Generator[Path]:

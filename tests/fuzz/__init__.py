@@ -1,0 +1,1 @@
+"""Bad files for every reader."""
