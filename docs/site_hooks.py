@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
+    "SECURITY.md": "security.md",
     "benchmarks/README.md": "benchmark-scripts.md",
     "examples/own_model.sh": "tasks/own_model.sh",
 }

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from asva_weights import staged
+from asva_weights.text import reading
 
 FORMAT = "asva-dit control 1"
 
@@ -70,7 +71,8 @@ def read_control_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"`path` must be a whole safetensors file, got '{path}', which is damaged.") from error
     if metadata.get("format") != FORMAT:
         raise ValueError(f"`path` must be written by `save_control`, got '{path}', which is not.")
-    return json.loads(metadata["config"])
+    with reading(path, "`path` must hold the configuration of a control"):
+        return json.loads(metadata["config"])
 
 
 def load_control(model: CogVideoXTransformer3DModel, path: str | os.PathLike[str]) -> None:

@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,7 @@ class PlainUnpickler(pickle._Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which could run code")
 
 
-def leaves(
-    tree: Any, branch: Callable[[Any], Mapping[str, Any] | None], between: str = "/"
-) -> Iterator[tuple[str, Any]]:
+def leaves(tree: Any, branch: Callable[[Any], dict[str, Any] | None], between: str = "/") -> Iterator[tuple[str, Any]]:
     """What hangs below a tree by its path; `branch` answers what is inside of a value, or None.
 
     Raises:
@@ -54,7 +52,7 @@ def leaves(
         if id(inside) in seen:
             raise ValueError(f"{name!r} hangs at another place too")
         seen.add(id(inside))
-        waiting += [(f"{name}{between}{key}" if name else str(key), below) for key, below in reversed(inside.items())]
+        waiting += [(f"{name}{between}{key}" if name else str(key), below) for key, below in [*inside.items()][::-1]]
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -165,7 +165,7 @@ def _from_vggsound(root: Path, layout: Layout, split: str, mapping: dict[str, st
     for video, start, label, part in _vggsound_rows(root):
         if part != split:
             continue
-        name = f"{video}_{int(start):06d}.mp4"
+        name = f"{video}_{int(start.strip()):06d}.mp4"
         flat = within(folder, name)
         path = flat if flat.is_file() else within(folder, f"{label.replace(' ', '_').replace(',', '')}/{name}")
         yield Entry(path if path.is_file() else flat, label, mapping.get(label, label))
