@@ -16,6 +16,7 @@ from asva_eval import evaluate, load_protocol, write_report
 from asva_eval.network_observations import ClipFeatures, FrameFeatures, JointFeatures, LipVectors, SyncFeatures
 from asva_eval.protocol import protocol_names
 from asva_eval.report import make_report
+from asva_eval.scores import SCORES, choose
 from asva_eval.weights import KINDS, Networks, WeightsError
 from asva_metrics import (
     align_sync,
@@ -388,8 +389,7 @@ def test_a_network_that_cannot_be_read_stops_the_run(name, folder, tmp_path, two
     home, small = two_balls
     path = tmp_path / "weights.pt"
     path.mkdir() if folder else path.write_bytes(b"no weights")
-    scores = [score for score in ALL if name in protocol_of(tmp_path, [score]).scores[0].needs]
-    protocol = protocol_of(tmp_path, scores or ["sync_c", "desync"])
+    protocol = protocol_of(tmp_path, [score.name for score in SCORES if name in choose(score).needs][:1])
     weights = {**small, "syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]} | {name: path}
     with pytest.raises(WeightsError, match=f"`weights` {name}="):
         make_report(

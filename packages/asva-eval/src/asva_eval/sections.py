@@ -8,6 +8,7 @@ from typing import Any
 
 from asva_data.report.blocks import Code, Fold, Items, Paragraph, Section, Strong, Table, Words
 from asva_eval.records import REFERENCE
+from asva_eval.verdict import verdict_section
 from asva_eval.wording import figure, interval, most_common, number, probability
 
 MOST_FILES = 10
@@ -16,7 +17,19 @@ MOST_FILES = 10
 
 def sections_of(report: dict[str, Any]) -> list[Section]:
     """All sections that have something to say, in their order."""
-    makers = (_inputs, _scores, _offsets, _chance, _comparisons, _classes, _not_measured, _left_out, _reading, _how)
+    makers = (
+        _inputs,
+        _verdict,
+        _scores,
+        _offsets,
+        _chance,
+        _comparisons,
+        _classes,
+        _not_measured,
+        _left_out,
+        _reading,
+        _how,
+    )
     return [section for section in (make(report) for make in makers) if section is not None]
 
 
@@ -52,6 +65,10 @@ def _rates(report: dict[str, Any]) -> list[Paragraph]:
         "of motion are in seconds and can."
     )
     return [Paragraph([warning, rest])]
+
+
+def _verdict(report: dict[str, Any]) -> Section | None:
+    return verdict_section(report, measured(report))
 
 
 def _scores(report: dict[str, Any]) -> Section:
@@ -151,8 +168,9 @@ def _comparisons(report: dict[str, Any]) -> Section | None:
         return None
     head = ("score", "systems", "difference", "p", "p (Holm)", "clips")
     note = (
-        "The same clips of two systems. p: how often exchanging the two systems video by video gives as large a "
-        "difference; Holm's correction is over the pairs of systems of a score."
+        "The same clips of two systems; scores of synchronization by their excess over other clips' sounds, taken "
+        "within each clip. p: how often exchanging the two systems video by video gives as large a difference; Holm's "
+        "correction is over the pairs of systems of a score."
     )
     return Section("comparisons", "Systems against each other", [Table(head, rows), Paragraph(note)])
 

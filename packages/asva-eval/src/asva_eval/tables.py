@@ -159,7 +159,7 @@ def _comparisons(score: Score, tables: dict, generator: np.random.Generator) -> 
     """Paired tests between the systems, over the clips that both define, corrected by Holm."""
     found = []
     for first, second in combinations([name for name in tables if name != REFERENCE], 2):
-        rows, videos = _shared(tables[first], tables[second])
+        rows, videos = _shared(*(_paired(score, tables[name]) for name in (first, second)))
         one = {"first": first, "second": second, "num_clips": len(videos)}
         if not len(videos) or not (rows[:, :, 1].sum(axis=1) > 0).all():
             reason = "one of them has nothing to count" if len(videos) else "no clip is defined for both"
@@ -178,12 +178,22 @@ def _corrected(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return comparisons
 
 
-def _shared(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+def _paired(score: Score, table: tuple) -> dict[str, tuple[str, np.ndarray]]:
+    """Video and contribution of each clip that is compared: its excess over other clips' sounds, where there is one.
+
+    Stutter, noise and frame rate raise some scores with any sound; what is taken within the clip does not see them.
+    """
+    clips, found = table
+    defined = np.array([not reason for reason in found.reasons])
+    rows = found.score
+    if "swapped" in score.chances and np.isfinite(found.excess[defined]).any():
+        rows = np.column_stack((found.excess, np.ones(len(clips))))
+        defined &= np.isfinite(found.excess)
+    return {clip.key: (clip.video, row) for clip, row, one in zip(clips, rows, defined, strict=True) if one}
+
+
+def _shared(*maps: dict[str, tuple[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """(2, n, 2) contributions of the clips that both systems define, and their videos."""
-    maps = [
-        {clip.key: (clip.video, row) for clip, row, reason in zip(clips, t.score, t.reasons, strict=True) if not reason}
-        for clips, t in (first, second)
-    ]
     keys = [key for key in maps[0] if key in maps[1]]
     rows = np.array([[side[key][1] for key in keys] for side in maps]).reshape(2, len(keys), 2)
     return rows, np.array([maps[0][key][0] for key in keys])
