@@ -7,6 +7,7 @@ itself with ``record_property("parity:<name>", difference)``.
 
 import datetime
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ FIXTURES = Path(os.environ.get("ASVA_PARITY_DIR", ROOT.parent / "shared" / "pari
 LEDGER = ROOT / "docs" / "numerics.md"
 # A fixture is a JSON file, or an array file that stands alone. An id without marker belongs to the first family.
 PATTERNS = ("keyvid/*.json", "asva/*.json", "mtv/*.json", "mtv/mtvnet_*.npz", "mtv/mtv_schedule*.npz")
-FAMILIES = ("keyvid", "asva", "mtv")
+PATTERNS += ("desync/*.json", "pe_av/*.json")
+FAMILIES = ("keyvid", "asva", "mtv", "desync", "pe_av")
 BEGIN, END = "<!-- parity table -->\n", "<!-- end of parity table -->"
 # The longest prefix that fits a fixture's name, with or without its family, counts.
 TOLERANCES = {
@@ -59,6 +61,17 @@ TOLERANCES = {
     "train_loss": "1e-4",
     "transformer_block": "2e-5",
     "unet": "5e-5",
+    "desync/desync_aggregate": "1e-7",
+    "desync/desync_fps": "exact",
+    "desync/desync_frames": "exact; 1e-6 where normalised",
+    "desync/desync_mel": "1e-5",
+    "desync/synchformer": "2e-5",
+    "desync/synchformer_e2e": "5e-5",
+    "desync/synchformer_full": "1e-4",
+    "desync/synchformer_head": "1e-5",
+    "pe_av/head_keys": "exact",
+    "pe_av/syncreward_head": "1e-5",
+    "pe_av/syncreward_windows": "exact",
     "mtv/avalign": "flow 1e-9, envelope 1e-6 (wanted: 5e-7)",
     "mtv/avalign_rules": "exact",
     "mtv/frechet": "1e-5",
@@ -117,7 +130,7 @@ class Ledger:
 
 
 def main() -> None:
-    """Run the parity tests of the packages that are named, of all by default, and rewrite the table."""
+    """Run the parity tests that are named, of all packages by default, and rewrite their rows of the table."""
     found = (path for pattern in PATTERNS for path in FIXTURES.glob(pattern))
     # RULE says how weights are made, it is no fixture
     ledger = Ledger({f"{path.parent.name}/{path.stem}" for path in found if path.stem != "RULE"})
@@ -127,17 +140,28 @@ def main() -> None:
     if code:
         sys.exit(f"The tests failed ({code}): {LEDGER.name} stays as it is.")
     text = LEDGER.read_text(encoding="utf-8")
-    LEDGER.write_text(text.split(BEGIN)[0] + BEGIN + table(ledger) + END + text.split(END)[1], encoding="utf-8")
+    old = {} if len(sys.argv) == 1 else rows_of(text)  # what was not run keeps its row
+    LEDGER.write_text(text.split(BEGIN)[0] + BEGIN + table(ledger, old) + END + text.split(END)[1], encoding="utf-8")
 
 
-def table(ledger: Ledger) -> str:
+def rows_of(text: str) -> dict[tuple[str, str], str]:
+    """The rows of a table by package and fixture."""
+    rows = [line for line in text.split(BEGIN)[1].split(END)[0].splitlines() if line.startswith("| `")]
+    return {
+        (package, fixture): row for row in rows for fixture, package in [re.findall(r"^\| `(.*?)` \| (.*?) \|", row)[0]]
+    }
+
+
+def table(ledger: Ledger, old: dict[tuple[str, str], str]) -> str:
     """The rows in Markdown, by fixture and package, and the fixtures that no test has read."""
     today = datetime.date.today().isoformat()
-    rows = [
-        f"| `{fixture}` | {package} | {tolerance(fixture)} | {shown(difference)} | {today} |"
-        for (package, fixture), difference in sorted(ledger.largest.items(), key=lambda entry: entry[0][::-1])
-    ]
-    unread = sorted(ledger.fixtures - {fixture for _, fixture in ledger.largest})
+    new = {
+        (package, fixture): f"| `{fixture}` | {package} | {tolerance(fixture)} | {shown(difference)} | {today} |"
+        for (package, fixture), difference in ledger.largest.items()
+    }
+    found = {key: row for key, row in (old | new).items() if key[0]}
+    rows = [row for _, row in sorted(found.items(), key=lambda entry: entry[0][::-1])]
+    unread = sorted(ledger.fixtures - {fixture for _, fixture in found})
     rows += [f"| `{fixture}` | | {tolerance(fixture)} | not tested | {today} |" for fixture in unread]
     head = ["| fixture | package | tolerance | largest difference | date |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows, ""])

@@ -50,7 +50,7 @@ def test_what_cannot_be_moved_is_named(clip, tmp_path):
         move_sound(silent, tmp_path / "out.mp4", 0.1)
     with pytest.raises(MediaError, match=r"must end in \.mp4"):
         move_sound(clip, tmp_path / "out.avi", 0.1)
-    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "text.mp4").write_text("no video", encoding="utf-8")
     with pytest.raises(MediaError):
         move_sound(tmp_path / "text.mp4", tmp_path / "out.mp4", 0.1)
     assert not (tmp_path / "out.mp4").exists()

@@ -25,7 +25,9 @@ def report(tmp_path_factory):
         move_sound(path, home / f"own/{index}.mp4", 0.0)
     systems = {"late": home / "late", "own": home / "own"}
     result = evaluate(systems, home / "true", home / "out", protocol=_protocol(home))
-    return write_report(result, home / "out", command=[], page=False), (home / "out/report.md").read_text()
+    return write_report(result, home / "out", command=[], page=False), (home / "out/report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def _protocol(home):

@@ -109,4 +109,4 @@ def test_sync_reward_from_a_folder_is_strict(folder):
     save_file(state | head.state_dict() | {"encoder.audio_head.x": torch.zeros(1)}, folder / "more.safetensors")
     with pytest.raises(ConversionError, match="1 unknown: x"):
         SyncReward.from_pretrained(folder / "more.safetensors")
-    assert json.loads((folder / "config.json").read_text())["model_type"] == "pe_audio_video"
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"] == "pe_audio_video"

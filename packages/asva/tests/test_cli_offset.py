@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_said_and_not_copied(moved, tmp_path, asva):
 
 
 def test_bad_input_is_one_line(moved, tmp_path, asva):
-    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "text.mp4").write_text("no video", encoding="utf-8")
     for given, said in (
         (("offset", tmp_path / "text.mp4"), "text.mp4"),
         (("offset", moved / "0.mp4", "--together"), "two videos or more"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from asva_weights.text import read_table, read_text, reading
 
 COLUMNS = {
     "clip": ("clip", "uid", "sample", "video"),
@@ -52,10 +53,8 @@ def read_ratings(path: str | Path, columns: Mapping[str, str] | None = None) -> 
     path, columns = Path(path), dict(columns or {})
     if unknown := [name for name in columns if name not in COLUMNS]:
         raise RatingsError(f"`columns` must name {', '.join(COLUMNS)}, got {unknown[0]}.")
-    try:
+    with reading(path, "`ratings` must be a CSV, JSONL or JSON of ratings", RatingsError):
         rows = _rows(path)
-    except (OSError, ValueError) as error:
-        raise RatingsError(f"`ratings` must be a CSV, JSONL or JSON of ratings, got {path}: {error}") from error
     if not rows:
         raise RatingsError(f"`ratings` must hold at least one row, got {path} without any.")
     names = {name: columns.get(name) or _found(name, rows[0]) for name in COLUMNS}
@@ -68,16 +67,14 @@ def read_ratings(path: str | Path, columns: Mapping[str, str] | None = None) -> 
     return [_rating(path, place, row, names) for place, row in enumerate(rows, start=1)]
 
 
-def _rows(path: Path) -> list[Mapping[str, Any]]:
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".csv":
-        return list(csv.DictReader(text.splitlines()))
-    found = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix == ".jsonl" else None
-    found = json.loads(text) if found is None else found
-    if isinstance(found, Mapping):
-        pairs = [(clip, systems) for clip, systems in found.items() if isinstance(systems, Mapping)]
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix != ".json":
+        return read_table(path)
+    found = json.loads(read_text(path))
+    if isinstance(found, dict):
+        pairs = [(clip, systems) for clip, systems in found.items() if isinstance(systems, dict)]
         found = [{"clip": c, "system": s, "rating": r} for c, systems in pairs for s, r in systems.items()]
-    if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError("it holds no rows")
     return found
 

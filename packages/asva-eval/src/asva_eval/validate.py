@@ -15,6 +15,7 @@ from asva_eval.ratings import Rating, RatingsError
 from asva_eval.records import REFERENCE
 from asva_eval.score import finite_or_none
 from asva_metrics import Interval, agreement, rating_ceiling
+from asva_weights.text import read_text, reading
 
 FORMS = {"per_clip": "", "per_clip_excess": ", excess over other clips"}
 """Figures of each clip that a report holds, and what they are called."""
@@ -26,10 +27,8 @@ def read_report(path: str | Path) -> dict[str, Any]:
     Raises:
         RatingsError: If it cannot be read or is no report.
     """
-    try:
-        report = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RatingsError(f"`scores` must be a report.json, got {path}: {error}") from error
+    with reading(Path(path), "`scores` must be a report.json", RatingsError):
+        report = json.loads(read_text(Path(path)))
     if not isinstance(report, dict) or "scores" not in report or "clips" not in report:
         raise RatingsError(f"`scores` must be a report.json of asva evaluate, got {path}.")
     return report

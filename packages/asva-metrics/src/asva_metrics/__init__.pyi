@@ -111,6 +111,7 @@ from .similarity import javis_score as javis_score
 from .similarity import temporal_consistency as temporal_consistency
 from .small_sync import load_small_sync as load_small_sync
 from .small_sync import small_sync_profile as small_sync_profile
+from .ssim import ssim as ssim
 from .steadiness import Steadiness as Steadiness
 from .steadiness import steadiness as steadiness
 from .streaming import FID as FID

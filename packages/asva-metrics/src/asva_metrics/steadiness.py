@@ -62,7 +62,7 @@ def steadiness(frames: Any) -> Steadiness:
     frozen = stands_still(local_changes(small))
     return Steadiness(
         float(changes[still].mean()) if still.any() else float("nan"),
-        float(np.mean([_warp_error(*pair) for pair in zip(small, small[1:], forward, backward, strict=False)])),
+        float(np.mean([_warp_error(*pair) for pair in zip(small[:-1], small[1:], forward, backward, strict=True)])),
         float("nan") if frozen else float(steps / max(moved, 1e-6)),
         frozen,
     )

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from asva_eval.cutting import Cut
 from asva_eval.observations import Observation, Observed, check_sizes
 from asva_eval.records import Undefined
 from asva_eval.score import Score, ScoredClip
 from asva_eval.weights import Networks
-from asva_metrics import steadiness
+from asva_metrics import ssim, steadiness
 
 
 class Steadiness(Observation):
@@ -29,12 +27,8 @@ class Similarity(Observation):
     pair: ClassVar = True
 
     def observe(self, cut: Cut, reference: Any, networks: Networks) -> Observed:
-        import torch
-        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
-
         check_sizes(cut, reference)
-        luma = (torch.from_numpy(x.frames @ np.array([0.299, 0.587, 0.114])).float()[:, None] for x in (cut, reference))
-        return Observed({"ssim": float(ssim(*luma, data_range=255.0))})
+        return Observed({"ssim": ssim(cut.frames, reference.frames)})
 
 
 class Perception(Observation):
