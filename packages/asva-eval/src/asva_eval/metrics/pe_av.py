@@ -45,7 +45,7 @@ def over_sounds(features: Observation, compare: Callable[..., np.ndarray]) -> Ca
 
     def of_clip(clip: ScoredClip) -> float:
         sounds = clip.sound.tensor(features, "sound")[slice(1, None) if clip.shifted else slice(1)]
-        video = np.broadcast_to(clip.generated.tensor(features, "video"), sounds.shape)
+        video = np.broadcast_to(clip.generated.tensor(features, "video"), sounds.shape).copy()
         return float(np.mean(compare(clip.networks, sounds, video)))
 
     return of_clip
