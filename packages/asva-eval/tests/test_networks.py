@@ -390,7 +390,9 @@ def test_a_network_that_cannot_be_read_stops_the_run(name, folder, tmp_path, two
     path = tmp_path / "weights.pt"
     path.mkdir() if folder else path.write_bytes(b"no weights")
     protocol = protocol_of(tmp_path, [score.name for score in SCORES if name in choose(score).needs][:1])
-    weights = {**small, "syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]} | {name: path}
+    others = {"syncnet": Track(), "faces": lambda frame: [[4, 4, 40, 40, 0.9]]}
+    others |= dict.fromkeys(("lpips_trunk", "lpips_heads"), nn.Identity())
+    weights = {**small, **others} | {name: path}
     with pytest.raises(WeightsError, match=f"`weights` {name}="):
         make_report(
             evaluate({"it": home / "made"}, home / "true", tmp_path / "out", protocol=protocol, weights=weights)
