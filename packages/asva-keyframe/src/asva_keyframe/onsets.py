@@ -112,7 +112,8 @@ def onset_curve(track: Track, num_frames: int, fps: float | Fraction, *, band: s
     times, levels = _events(sound_growth(samples, rate, band=band), loud, 0.15, 0.06, 6.0, -35.0)
     moments = np.arange(num_frames) / float(fps)
     amplitude = 10 ** (loud / 20)
-    swell = np.interp(moments, np.arange(len(loud)) / 100, np.convolve(amplitude, np.full(12, 1 / 12), "same"), right=0)
+    smooth = np.convolve(amplitude, np.full(12, 1 / 12))[: len(loud)]  # of what was heard until then
+    swell = np.interp(moments, np.arange(len(loud)) / 100, smooth, right=0)
     curve = SWELL * np.maximum(swell - np.quantile(amplitude, 0.1), 0)
     shown = np.minimum(np.round(times * float(fps)).astype(int), num_frames - 1)
     np.maximum.at(curve, shown, 10 ** (levels / 40))

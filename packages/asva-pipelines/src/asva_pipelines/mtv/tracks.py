@@ -19,8 +19,8 @@ class Tracks:
 
     Attributes:
         stems: The tracks.
-        how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"``, ``"spleeter"`` or
-            a demixer's name.
+        how: In words: ``"given"``, ``"given, the rest of the mix to effects"``, ``"masks"``, ``"spleeter"`` or a
+            demixer's name.
         second: (c, s) voice of a second speaker, who is not in the stems, at their rate.
     """
 

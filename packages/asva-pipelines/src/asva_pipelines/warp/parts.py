@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_keyframe.onsets import BANDS
+from asva_pipelines.make.errors import RequestError
 
 KINDS = ("zoom", "squash", "swing", "move", "shake")
 EDGES = ("bend", "cut")
@@ -55,11 +56,11 @@ def parse_part(text: str, option: str = "--part") -> Part:
     (10, 20, 300, 200)
 
     Raises:
-        ValueError: If it cannot be read.
+        RequestError: If it cannot be read.
     """
     region, sign, motion = text.partition("=")
     if not (region and sign and motion):
-        raise ValueError(f"`{option}` must be REGION=KIND, such as mask.png=swing,band=low, got '{text}'.")
+        raise RequestError(f"`{option}` must be REGION=KIND, such as mask.png=swing,band=low, got '{text}'.")
     return Part(region=_region(region, option), **parse_motion(motion, option))
 
 
@@ -76,13 +77,13 @@ def parse_motion(text: str, option: str = "--motion") -> dict[str, Any]:
         try:
             told[name] = {"band": str, "edge": str, "strength": float, "angle": float, "pivot": _point}[name](value)
         except (KeyError, ValueError):
-            raise ValueError(
+            raise RequestError(
                 f"`{option}` must name band, strength, angle, pivot=x:y or edge behind the kind, got '{entry}'."
             ) from None
     try:
         Part(**told)
     except ValueError as error:
-        raise ValueError(f"`{option}`: {error}") from None
+        raise RequestError(f"`{option}`: {error}") from None
     return told
 
 
@@ -91,7 +92,7 @@ def parse_box(text: str, option: str = "--box") -> tuple[int, int, int, int]:
     try:
         left, top, width, height = (int(word) for word in text.split(","))
     except ValueError:
-        raise ValueError(f"`{option}` must be left,top,width,height in pixels, got '{text}'.") from None
+        raise RequestError(f"`{option}` must be left,top,width,height in pixels, got '{text}'.") from None
     return left, top, width, height
 
 
