@@ -388,7 +388,7 @@ def opens_text(call: ast.Call) -> bool:
     if name in {"read_text", "write_text"}:
         return isinstance(call.func, ast.Attribute)  # the reader of asva_weights names its own
     owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-    if name not in {"open", "fdopen"} or owner in {"av", "Image", "tarfile", "wave", "webbrowser"}:
+    if name not in {"open", "fdopen"} or owner in {"av", "Image", "os", "tarfile", "wave", "webbrowser"}:
         return False
     texts = [value.value for value in call.args if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     return not any("b" in text for text in texts if len(text) < 4)

@@ -85,5 +85,5 @@ def _silero() -> Any:
     try:
         from silero_vad import load_silero_vad
     except ImportError as error:
-        raise ImportError("speech is detected by silero-vad: pip install silero-vad onnxruntime.") from error
+        raise ImportError("speech is detected by silero-vad: pip install 'asva-audio[voices]'.") from error
     return load_silero_vad(onnx=True)
