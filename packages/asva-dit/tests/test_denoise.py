@@ -45,6 +45,19 @@ def test_branches_in_one_call_or_several_are_the_same(predict):
     assert one.isfinite().all()
 
 
+def test_guidance_costs_calls_only_where_it_acts(predict):
+    calls = []
+
+    def counted(sample, timestep, names):
+        calls.extend(names)
+        return predict(sample, timestep, names)
+
+    guidance = MTVGuidance(5.0, 4.0)
+    found = run(counted, guidance=guidance, guidance_range=(0.25, 0.75))
+    assert calls.count("full") == 4 and len(calls) == 4 + 2 * (len(guidance.branches) - 1)
+    assert not torch.equal(found, run(predict, guidance=guidance))
+
+
 def test_given_frames_come_out_as_they_went_in(predict, generator):
     clean, seen = torch.randn(1, 3, 16, 6, 8, generator=generator), []
     mask = torch.tensor([[True, False, False]])

@@ -44,6 +44,28 @@ def test_the_network_is_given_latents_condition_and_timestep():
     assert seen == [((2, 3, 5, 4, 4), [t, t], ("full",)) for t in (999, 666, 332)]
 
 
+@pytest.mark.parametrize(("shares", "guided"), [((0.0, 1.0), 10), ((0.2, 0.7), 5), ((0.0, 0.0), 0), ((0.5, 1.0), 5)])
+@pytest.mark.parametrize("batched", [False, True])
+def test_guidance_costs_calls_only_where_it_acts(shares, guided, batched):
+    calls = []
+
+    def predict(x, t, names):
+        calls.extend(names)
+        return torch.cat([0.5 * part + (name == "full") for part, name in zip(x.chunk(len(names)), names, strict=True)])
+
+    guidance = Guidance(3.0, 2.0, 4.0)
+    found = run(predict, steps=10, guidance=guidance, guidance_range=shares, batched=batched)
+    assert len(calls) == guided * len(guidance.branches) + 10 - guided and calls.count("full") == 10
+    whole = run(predict, steps=10, guidance=guidance if guided == 10 else NONE)
+    assert torch.equal(found, whole) == (guided in (0, 10))
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 1.0), (0.6, 0.4), (0.0, 1.1)])
+def test_guidance_that_ends_before_it_begins_is_refused(shares):
+    with pytest.raises(ValueError, match="`guidance_range` must be two rising shares"):
+        run(lambda x, t, n: x, guidance_range=shares)
+
+
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_a_generator_per_sample_makes_samples_independent(eta):
     def noise(seeds):

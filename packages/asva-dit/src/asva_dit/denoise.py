@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from diffusers import CogVideoXDPMScheduler
@@ -20,6 +21,7 @@ def denoise(
     *,
     num_inference_steps: int = 20,
     guidance: MTVGuidance | None = None,
+    guidance_range: tuple[float, float] = (0.0, 1.0),
     clean_latents: Tensor | None = None,
     clean_frame_mask: Tensor | None = None,
     generator: torch.Generator | list[torch.Generator] | None = None,
@@ -35,6 +37,8 @@ def denoise(
         scheduler: Of ``make_scheduler``.
         num_inference_steps: Steps, 20 as released.
         guidance: Scales; ``MTVGuidance()`` by default.
+        guidance_range: Shares of the steps between which it acts, 0 to 1; in the others the network is called once,
+            under all conditions.
         clean_latents: (b, t, c, h, w) latents of the frames that are given; other frames of it are not read.
         clean_frame_mask: (b, t) boolean, True where a frame is given. `predict` must pass it to the network too.
         generator: Draws the noise of every step.
@@ -49,12 +53,15 @@ def denoise(
         ValueError: If one of `clean_latents` and `clean_frame_mask` is missing, or shapes differ.
     """
     guidance = guidance or MTVGuidance()
+    alone = replace(guidance, text=1.0, audio=1.0)
+    first, end = (round(share * num_inference_steps) for share in guidance_range)
     put_back = _put_back(latents, clean_latents, clean_frame_mask)
     scheduler.set_timesteps(num_inference_steps, device=latents.device)
     predicted, before = None, None
     for index, timestep in enumerate(scheduler.timesteps):
         latents = put_back(latents)
-        velocity = _guided(predict, latents, timestep.expand(len(latents)), guidance, batched)
+        acting = guidance if first <= index < end else alone
+        velocity = _guided(predict, latents, timestep.expand(len(latents)), acting, batched)
         latents, predicted = scheduler.step(
             velocity, predicted, timestep, before, latents, generator=generator, return_dict=False
         )

@@ -77,6 +77,8 @@ class Denoising(Sampling):
         sampler: Steps by `"ddim"`, `"unipc"` or `"dpm++"` on the model's own noise levels; `"own"` is its scheduler.
         no_audio: Leave the sound out (a control).
         batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+        guidance_start: Share of the steps, 0 to 1, after which guidance acts; where it does not, a step is one call.
+        guidance_stop: Share of the steps after which it acts no more.
         decode_chunk_size: Frames decoded at once.
     """
 
@@ -84,7 +86,14 @@ class Denoising(Sampling):
     sampler: str = "own"
     no_audio: bool = False
     batched_guidance: bool = False
+    guidance_start: float = 0.0
+    guidance_stop: float = 1.0
     decode_chunk_size: int = 8
+
+    @property
+    def guidance_range(self) -> tuple[float, float]:
+        """Shares of the steps between which guidance acts."""
+        return self.guidance_start, self.guidance_stop
 
     def hears(self, sound: Any) -> bool:
         """Whether there is a sound that counts."""
@@ -201,6 +210,9 @@ def check_settings(settings: Sampling, batch_size: int, latent: tuple[int, ...],
         value = getattr(settings, name, 1)
         if not isinstance(value, int) or not 1 <= value <= 1000:
             raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")
+    start, stop = getattr(settings, "guidance_start", 0.0), getattr(settings, "guidance_stop", 1.0)
+    if not 0.0 <= start <= stop <= 1.0:
+        raise ValueError(f"`guidance_start` and `guidance_stop` must rise from 0 to 1, got {start} and {stop}.")
     if not 0.0 <= getattr(settings, "eta", 0.0) <= 1.0:
         raise ValueError(f"`eta` must be between 0 and 1, got {settings.eta}.")
     if not isinstance(settings.generator, torch.Generator) and len(settings.generator) != batch_size:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asva_unet.guidance import WeightedBranches, guided_prediction
+from asva_unet.guidance import Unguided, WeightedBranches, guided_prediction
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -52,6 +52,7 @@ def denoise(
     num_inference_steps: int,
     *,
     guidance: WeightedBranches,
+    guidance_range: tuple[float, float] = (0.0, 1.0),
     condition_latents: Tensor | None = None,
     prediction_type: str = "v_prediction",
     eta: float = 0.0,
@@ -69,6 +70,8 @@ def denoise(
         scheduler: One of :func:`asva_unet.make_scheduler`.
         num_inference_steps: Steps, at least 1.
         guidance: Scales of the guidances.
+        guidance_range: Shares of the steps between which it acts, 0 to 1; in the others the network is called once,
+            under all conditions (limited interval: arXiv 2404.07724).
         condition_latents: (b, t, c', h, w) further input channels, the same at every step and in every branch; the
             network input is ``cat([latents, condition_latents])`` on the channel axis.
         prediction_type: What the network answers: `"v_prediction"`, `"epsilon"`, `"sample"` or `"residual"`, which
@@ -89,15 +92,19 @@ def denoise(
         ValueError: If an argument does not fit the others.
     """
     _check(latents, scheduler, condition_latents, prediction_type, eta, step_noise, num_inference_steps)
+    if not 0.0 <= guidance_range[0] <= guidance_range[1] <= 1.0:
+        raise ValueError(f"`guidance_range` must be two rising shares between 0 and 1, got {guidance_range}.")
     scheduler.set_timesteps(num_inference_steps)
     timesteps = scheduler.timesteps.tolist()
+    first, end = (round(share * len(timesteps)) for share in guidance_range)
     for step, timestep in enumerate(timesteps):
         draw = _StepNoise(latents, generator, None if step_noise is None else step_noise[step])
         network_input = scheduler.scale_model_input(latents, timestep).to(latents.dtype)
         if condition_latents is not None:
             network_input = torch.cat([network_input, condition_latents.to(latents.dtype)], dim=2)
         batch_timestep = torch.full((len(latents),), timestep, device=latents.device)
-        output = guided_prediction(predict, network_input, batch_timestep, guidance, batched=batched)
+        acting = guidance if first <= step < end else Unguided()
+        output = guided_prediction(predict, network_input, batch_timestep, acting, batched=batched)
         if prediction_type == "residual":
             output = condition_latents[:, :, : latents.shape[2]] + output
         latents = _step(scheduler, output, timestep, latents, eta, draw)

@@ -41,6 +41,22 @@ class WeightedBranches:
 
 
 @dataclass(frozen=True)
+class Unguided(WeightedBranches):
+    """The answer under all conditions, in one call.
+
+    >>> Unguided().branches
+    ('full',)
+    """
+
+    rescale: float = 0.0
+
+    @property
+    def weights(self) -> dict[str, float | Tensor]:
+        """All of it on the answer under all conditions."""
+        return {"full": 1.0}
+
+
+@dataclass(frozen=True)
 class Guidance(WeightedBranches):
     """Scales of the three guidances and the share of the rescale.
 

@@ -158,6 +158,7 @@ class AADiffPipeline(VideoPipeline):
             settings.num_inference_steps,
             guidance=guidance,
             prediction_type=scheduler.config["prediction_type"],
+            guidance_range=settings.guidance_range,
             batched=settings.batched_guidance,
             after_step=correct,
             callback_on_step_end=settings.report("frames"),

@@ -149,6 +149,7 @@ class AudioWindowPipeline(VideoPipeline):
             prediction_type=self.unet.config.prediction_type,
             eta=settings.eta,
             generator=settings.generator,
+            guidance_range=settings.guidance_range,
             batched=settings.batched_guidance,
             callback_on_step_end=settings.report("frames"),
         )

@@ -117,6 +117,7 @@ class AVSyncDPipeline(VideoPipeline):
             condition_latents=first.expand(shape) if kind == "residual" else None,
             prediction_type=kind,
             generator=settings.generator,
+            guidance_range=settings.guidance_range,
             batched=settings.batched_guidance,
             callback_on_step_end=settings.report("frames"),
         )

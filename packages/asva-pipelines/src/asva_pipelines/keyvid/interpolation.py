@@ -212,6 +212,7 @@ class InterpolatingPipeline(VideoPipeline):
                 eta=settings.eta,
                 generator=settings.generator,
                 step_noise=settings.interp_step_noise,
+                guidance_range=settings.guidance_range,
                 batched=settings.batched_guidance,
                 after_step=KeyframeInjection(keyframe_latents, indices) if self.config.interp_injection else None,
                 callback_on_step_end=settings.report("interp"),

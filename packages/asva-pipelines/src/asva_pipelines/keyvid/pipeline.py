@@ -206,6 +206,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
             eta=settings.eta,
             generator=settings.generator,
             step_noise=settings.step_noise,
+            guidance_range=settings.guidance_range,
             batched=settings.batched_guidance,
             callback_on_step_end=settings.report("keyframe"),
         )

@@ -56,6 +56,8 @@ class MTVSampling(Sampling):
         planner: `"exact"`, or `"official"`, which loses the ends of many lengths.
         no_audio: Leave the sound out (a control).
         batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
+        guidance_start: Share of the steps, 0 to 1, after which guidance acts; where it does not, a step is one call.
+        guidance_stop: Share of the steps after which it acts no more.
     """
 
     num_frames: int = OWN
@@ -69,6 +71,8 @@ class MTVSampling(Sampling):
     planner: str = "exact"
     no_audio: bool = False
     batched_guidance: bool = False
+    guidance_start: float = 0.0
+    guidance_stop: float = 1.0
 
 
 class MTVPipeline(VideoPipeline):
@@ -274,6 +278,7 @@ class MTVPipeline(VideoPipeline):
                 network.scheduler,
                 num_inference_steps=settings.num_inference_steps,
                 guidance=guidance,
+                guidance_range=(settings.guidance_start, settings.guidance_stop),
                 clean_latents=clean,
                 clean_frame_mask=mask,
                 generator=generator,
