@@ -40,7 +40,7 @@ COMMANDS = {
     "demix": "demix knocks.wav --output out",
     "evaluate": "evaluate --generated raw/a --reference raw/a --protocol mine.yaml --output out",
     "curate": "curate raw out --no-text",
-    "data prepare": "data prepare raw out --layout folder",
+    "data prepare": "data prepare raw out",
     "data precompute": "data precompute raw --model {model} --recipe tiny-keyframe --output out --device cpu "
     "--set data.height=16 --set data.width=16 --set data.workers=0",
     "train": "train vae --folder out --steps 4 --device cpu --resume "
@@ -64,9 +64,7 @@ def home(tmp_path_factory, inputs, small_model, write_ball, knocks):
         (folder / "raw" / label).mkdir(parents=True)
         for number in range(2):
             write_ball(folder / "raw" / label / f"{label}{number}.mp4", 0.3 + 0.1 * number, 0.6)
-    (folder / "rows.csv").write_text(
-        "image,audio,seed\n" + "ball.png,knocks.wav,1\nball.png,knocks.wav,2\n", encoding="utf-8"
-    )
+    (folder / "rows.csv").write_text("image,audio,output\nball.png,knocks.wav,1.mp4\nball.png,knocks.wav,2.mp4\n")
     (folder / "mine.yaml").write_text("description: mine\nscores: [motion, event_f1]\n", encoding="utf-8")
     words = {name: line.format(model=small_model).split() for name, line in COMMANDS.items()}
     return folder, words

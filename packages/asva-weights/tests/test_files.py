@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -61,3 +63,29 @@ def test_versions_name_the_packages_that_make_pixels():
 def test_digest_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert files.file_digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_stays(tmp_path):
+    script = """
+import os, signal, sys
+from pathlib import Path
+from asva_weights import staged
+with staged(Path(sys.argv[1])) as drafts:
+    drafts[0].write_bytes(b"half")
+    print("in", flush=True)
+    sys.stdin.readline()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    words = [sys.executable, "-c", script, str(tmp_path / "a.json")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        assert living.stdout.readline() == "in\n"
+        with files.staged(tmp_path / "a.json") as drafts:
+            assert len(list(tmp_path.glob(".asva-a.json-*"))) == 2
+            drafts[0].write_text("whole", encoding="utf-8")
+        assert len(list(tmp_path.glob(".asva-a.json-*"))) == 1
+        living.communicate("\n")
+    with files.staged(tmp_path / "a.json") as drafts:
+        assert list(tmp_path.glob(".asva-*")) == [drafts[0].parents[1]]
+        drafts[0].write_text("whole", encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

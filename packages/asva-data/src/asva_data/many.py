@@ -11,7 +11,6 @@ import glob
 import hashlib
 import logging
 import os
-import shutil
 import socket
 import sys
 import time
@@ -289,12 +288,11 @@ def only_run(target: Path) -> Generator[None]:
 
 
 def _remove_drafts(target: Path) -> None:
-    """Drafts of :func:`asva_data.draft.draft_of` and :func:`asva_weights.staged`."""
-    folder, name = (target, "*") if target.is_dir() else (target.parent, glob.escape(target.name))
-    for left in [*folder.glob(f"{'**/' if target.is_dir() else ''}.{name}.*.part")]:
+    """What :func:`asva_data.draft.draft_of` has left of a file, or of all below a folder."""
+    inside = target.is_dir()
+    below, name = ("**/", "*") if inside else ("", glob.escape(target.name))
+    for left in [*(target if inside else target.parent).glob(f"{below}.{name}.*.part")]:
         left.unlink(missing_ok=True)
-    for left in folder.glob(f".asva-{name}-*"):
-        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

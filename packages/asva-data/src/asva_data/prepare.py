@@ -19,6 +19,7 @@ from .draft import draft_of
 from .encode import write_video
 from .info import probe
 from .listing import check_name, video_files
+from .many import FULL, only_run
 from .sound import read_sound
 from .wanted import Wanted
 
@@ -67,7 +68,8 @@ def prepare_dataset(
         on_video: Called with (done, all, id).
 
     Raises:
-        MediaError: If an argument is out of range or a folder is missing.
+        MediaError: If an argument is out of range, a folder is missing, or another run writes there.
+        OSError: If the disk is full.
     """
     form, out, wanted = get_layout(layout), Path(out), list(wanted)
     if form.lists != "txt":
@@ -85,20 +87,23 @@ def prepare_dataset(
     tested = draw_test(classes, test_share, seed)
     videos: dict[str, list[str]] = {"train": [], "test": []}
     refused, labels, made = [], {}, 0
-    for done, item in enumerate(wanted, start=1):
-        split = item.split or ("test" if item.id in tested else "train")
-        try:
-            name, folder = _place(item, form, split)
-            made += _make(item, found, out / folder / name)
-            if name in videos[split]:
-                raise MediaError(f"`wanted` must name each part once, got {name} again.")
-            videos[split].append(name)
-            labels[_folder_name(item.label)] = item.label
-        except (MediaError, OSError) as error:
-            refused.append((item, str(error)))
-        if on_video is not None:
-            on_video(done, len(wanted), item.id)
-    _write_lists(out, videos, labels, refused)
+    with only_run(out):
+        for done, item in enumerate(wanted, start=1):
+            split = item.split or ("test" if item.id in tested else "train")
+            try:
+                name, folder = _place(item, form, split)
+                made += _make(item, found, out / folder / name)
+                if name in videos[split]:
+                    raise MediaError(f"`wanted` must name each part once, got {name} again.")
+                videos[split].append(name)
+                labels[_folder_name(item.label)] = item.label
+            except (MediaError, OSError) as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise
+                refused.append((item, str(error)))
+            if on_video is not None:
+                on_video(done, len(wanted), item.id)
+        _write_lists(out, videos, labels, refused)
     return Prepared(root=out, videos=videos, refused=tuple(refused), made=made)
 
 

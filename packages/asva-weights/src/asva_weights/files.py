@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -32,7 +33,8 @@ _NUMBERS = re.compile(r"\[\n([^\[\]{}\"]*)\]")
 def staged(*targets: Path) -> Generator[list[Path]]:
     """Write several files so that all of them appear, complete, or none does.
 
-    The files are written in a hidden folder beside the first target and moved to their names at the end.
+    The files are written in a hidden folder beside the first target and moved to their names at the end. Such a folder
+    that a killed process has left there is removed.
 
     Args:
         targets: The final names; their folders must exist.
@@ -40,7 +42,12 @@ def staged(*targets: Path) -> Generator[list[Path]]:
     Yields:
         One path per target to write to, with the same file name.
     """
-    with tempfile.TemporaryDirectory(prefix=f".asva-{targets[0].name}-", dir=targets[0].parent) as folder:
+    prefix = f".asva-{targets[0].name}-"
+    for left in targets[0].parent.glob(f"{glob.escape(prefix)}*"):
+        with _held(left) as free:
+            if free:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=targets[0].parent) as folder, _held(Path(folder)):
         drafts = [Path(folder, str(number), target.name) for number, target in enumerate(targets)]
         for draft in drafts:
             draft.parent.mkdir()
@@ -50,6 +57,25 @@ def staged(*targets: Path) -> Generator[list[Path]]:
             raise _about_targets(error, dict(zip(map(str, drafts), map(str, targets), strict=True))) from None
         for draft, target in zip(drafts, targets, strict=True):
             _move(draft, target)
+
+
+@contextmanager
+def _held(folder: Path) -> Generator[bool]:
+    """Mark a folder as in use until the block or the process ends; False if another process holds it."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows, or just removed
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
 
 
 @contextmanager
