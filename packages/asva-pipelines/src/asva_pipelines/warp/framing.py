@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from asva_data import read_image, resize_crop
+from asva_pipelines.make.read_inputs import naming
 from asva_pipelines.warp.parts import Part
 from asva_pipelines.warp.region import find_region
 
@@ -87,7 +88,8 @@ class Framing:
         if region is None:
             return find_region(picture)
         if isinstance(region, Path):
-            given = read_image(region)
+            with naming("region"):
+                given = read_image(region)
             if given.shape[:2] != self.source:
                 raise ValueError(
                     f"`region` must be a mask as large as the picture, {self._said}, "
