@@ -23,7 +23,9 @@ def main(source: str, target: str) -> None:
     pieces = np.array_split(np.abs(clip.waveform).max(axis=0), len(frames))
     loudness = np.array([piece.max() for piece in pieces]) / max(float(np.abs(clip.waveform).max()), 1e-6)
     drawn = [draw(frame, loudness, now) for now, frame in enumerate(frames)]
-    palette = Image.fromarray(np.concatenate([np.asarray(one) for one in drawn[::6]])).quantize(192, method=Image.Quantize.MAXCOVERAGE)
+    palette = Image.fromarray(np.concatenate([np.asarray(one) for one in drawn[::6]])).quantize(
+        192, method=Image.Quantize.MAXCOVERAGE
+    )
     pictures = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in drawn]
     duration = round(1000 * EVERY / clip.fps / 10) * 10  # GIF counts in hundredths of a second
     pictures[0].save(target, save_all=True, append_images=pictures[1:], duration=duration, loop=0, optimize=True)

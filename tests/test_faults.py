@@ -64,7 +64,9 @@ def home(tmp_path_factory, inputs, small_model, write_ball, knocks):
         (folder / "raw" / label).mkdir(parents=True)
         for number in range(2):
             write_ball(folder / "raw" / label / f"{label}{number}.mp4", 0.3 + 0.1 * number, 0.6)
-    (folder / "rows.csv").write_text("image,audio,output\nball.png,knocks.wav,1.mp4\nball.png,knocks.wav,2.mp4\n")
+    (folder / "rows.csv").write_text(
+        "image,audio,output\nball.png,knocks.wav,1.mp4\nball.png,knocks.wav,2.mp4\n", encoding="utf-8"
+    )
     (folder / "mine.yaml").write_text("description: mine\nscores: [motion, event_f1]\n", encoding="utf-8")
     words = {name: line.format(model=small_model).split() for name, line in COMMANDS.items()}
     return folder, words

@@ -97,3 +97,8 @@ def test_what_is_no_plain_array_is_refused(tmp_path):
     assert done.returncode == 0 and len(lines) == len(REFUSED), done.stderr.decode()
     for name, line in zip(REFUSED, lines, strict=True):
         assert line.startswith(f"`path` must hold NumPy arrays by name only, got {name}: ")
+
+
+def test_arrays_of_the_second_form_are_read(tmp_path):
+    (tmp_path / "second").write_bytes(pickle.dumps({"x": np.arange(250.0)}, protocol=2))
+    assert (read_arrays(tmp_path / "second")["x"] == np.arange(250.0)).all()

@@ -92,7 +92,16 @@ class _Arrays(PlainUnpickler):
             return "ndarray"
         if module in _CORES and name in ("_reconstruct", "scalar"):
             return _Array
+        if (module, name) == ("_codecs", "encode"):
+            return _stored_bytes
         return super().find_class(module, name)
+
+
+def _stored_bytes(text: str, encoding: str) -> bytes:
+    """Bytes as the second form of pickles, torch's, holds them: a letter of Latin-1 each."""
+    if type(text) is not str or encoding != "latin1":
+        raise ValueError(f"it holds bytes as {encoding!r}, not as latin1")
+    return text.encode("latin1")
 
 
 class _Type:

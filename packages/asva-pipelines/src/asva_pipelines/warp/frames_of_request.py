@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
 
     def drawn() -> Iterator[np.ndarray]:
         stages.stage("frames", clip.num_frames)
-        yield first
-        for number, frame in enumerate(frames, start=2):
+        for number, frame in enumerate(chain([first], frames), start=1):
             stages.step(number)
             yield frame
 
