@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import uvicorn
 
@@ -60,7 +61,13 @@ def serve_demo(
     if on_ready is not None:
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"http://{shown}:{listening.getsockname()[1]}{key and f'/?key={key}'}")
-    how = {"log_level": "warning", "access_log": False, "server_header": False, "http": TimedProtocol, "ws": "none"}
+    how: dict[str, Any] = {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "http": TimedProtocol,
+        "ws": "none",
+    }
     config = uvicorn.Config(make_app(settings), **how)
     try:
         uvicorn.Server(config).run(sockets=[listening])
