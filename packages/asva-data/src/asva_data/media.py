@@ -62,7 +62,7 @@ def picture_track(container: av.container.InputContainer, path: str | os.PathLik
     """The video track; the cover of a song is none."""
     if not len(container.streams):  # an mp4 that lost its index opens without an error
         raise MediaError(f"`path` must be a whole media file, got {path}, which is damaged or cut short.")
-    track = container.streams.best("video")
+    track: Any = container.streams.best("video")
     if track is None or Disposition.attached_pic in track.disposition or track.codec_context is None:
         raise MediaError(f"`path` must have a picture, got {path} without one; give a whole video.")
     check_pixels(track.codec_context.width, track.codec_context.height, float(track.sample_aspect_ratio or 1), path)

@@ -57,9 +57,9 @@ def read_ratings(path: str | Path, columns: Mapping[str, str] | None = None) -> 
         rows = _rows(path)
     if not rows:
         raise RatingsError(f"`ratings` must hold at least one row, got {path} without any.")
-    names = {name: columns.get(name) or _found(name, rows[0]) for name in COLUMNS}
+    names = {name: columns.get(name) or _found(name, rows[0]) or "" for name in COLUMNS}
     for name in NEEDED:
-        if names[name] is None or names[name] not in rows[0]:
+        if names[name] not in rows[0]:
             raise RatingsError(
                 f"`ratings` must have a column {names[name] or ' or '.join(COLUMNS[name])}, got {path} with "
                 f"{', '.join(map(str, rows[0]))}; name it with --columns {name}=COLUMN."
@@ -83,12 +83,12 @@ def _found(name: str, row: Mapping[str, Any]) -> str | None:
     return next((column for column in COLUMNS[name] if column in row), None)
 
 
-def _rating(path: Path, place: int, row: Mapping[str, Any], names: Mapping[str, str | None]) -> Rating:
+def _rating(path: Path, place: int, row: Mapping[str, Any], names: Mapping[str, str]) -> Rating:
     try:
         value = float(row[names["rating"]])
     except (TypeError, ValueError):
         value = float("nan")
     if not np.isfinite(value):
         raise RatingsError(f"`ratings` must be numbers, got {row[names['rating']]!r} in row {place} of {path}.")
-    rater = str(row.get(names["rater"], "")) if names["rater"] else ""
+    rater = str(row.get(names["rater"], ""))
     return Rating(str(row[names["clip"]]), str(row[names["system"]]), rater, value)

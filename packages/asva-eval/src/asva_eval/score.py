@@ -158,7 +158,7 @@ class Contributions:
     @property
     def excess(self) -> np.ndarray:
         """(n,) what each clip scores above its own picture with other clips' sounds; nan where undefined."""
-        return self.values - _ratio(self.swapped)
+        return self.values - (np.nan if self.swapped is None else _ratio(self.swapped))
 
 
 def _ratio(rows: np.ndarray) -> np.ndarray:

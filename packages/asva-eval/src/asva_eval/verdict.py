@@ -103,7 +103,7 @@ def _beyond(figures: dict[str, Any] | None, truth: float, better: str) -> bool:
 def _still(motion: dict[str, Any] | None, report: dict[str, Any]) -> list[Words]:
     """Systems that move less than half as much as the truth."""
     truth = motion["systems"].get(REFERENCE, {}).get("value") if motion else None
-    if not truth:
+    if motion is None or not truth:
         return []
     amounts = {name: motion["systems"].get(name, {}).get("value") for name in report["systems"]}
     return [

@@ -95,7 +95,7 @@ def weights_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _unpickle(path: Path, known: Mapping[str, Any]) -> object:
-    stand_ins = [(value, name) for name, value in known.items()]
+    stand_ins: list[Any] = [(value, name) for name, value in known.items()]
     if not zipfile.is_zipfile(path):  # torch's format before 1.6, which cannot be mapped
         with torch.serialization.safe_globals(stand_ins):
             return torch.load(path, map_location="cpu", weights_only=True)

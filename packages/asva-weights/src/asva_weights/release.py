@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Family:
 
 
 @contextmanager
-def blame(path: Path, what: str) -> Generator[None]:
+def blame(path: str | os.PathLike[str], what: str) -> Generator[None]:
     """Let an error of a converter name the file, and what it should have been."""
     try:
         yield

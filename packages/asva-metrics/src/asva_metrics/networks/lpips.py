@@ -48,7 +48,8 @@ class LPIPSHeads(nn.Module):
     def forward(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Features of n pictures each -> (n,) distances."""
         squared = zip(self.weights, first, second, strict=True)
-        return sum(F.conv2d((a - b).square(), weight).mean(dim=(1, 2, 3)) for weight, a, b in squared)
+        distances = [F.conv2d((a - b).square(), weight).mean(dim=(1, 2, 3)) for weight, a, b in squared]
+        return torch.stack(distances).sum(0)
 
 
 TRUNK = KeyTable(unused=r"classifier\..*")

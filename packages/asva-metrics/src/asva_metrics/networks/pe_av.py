@@ -42,7 +42,8 @@ class PEAV(nn.Module):
         """
         from transformers import PeAudioVideoModel, PeVideoVideoProcessor
 
-        model, said = PeAudioVideoModel.from_pretrained(path, output_loading_info=True, **options)
+        loaded: Any = PeAudioVideoModel.from_pretrained(path, output_loading_info=True, **options)
+        model, said = loaded
         if lacking := sorted(name for name in said["missing_keys"] if name.startswith(USED)):
             raise ConversionError(f"`path` must hold every weight of PE-AV, got {path} without {lacking[0]}.")
         return cls(model.eval(), PeVideoVideoProcessor.from_pretrained(path, **options))

@@ -91,7 +91,8 @@ class _Attention(nn.Module):
         self.to_q, self.to_k, self.to_v, self.proj = (nn.Linear(width, width) for _ in range(4))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self._joined(F.scaled_dot_product_attention(*self._split(tokens)))
+        q, k, v = self._split(tokens)
+        return self._joined(F.scaled_dot_product_attention(q, k, v))
 
     def divided(self, tokens: Tensor, groups: int, *, over_time: bool) -> Tensor:
         """The first token sees all; each other one the first and its own group: its place in time, or its moment."""

@@ -92,7 +92,7 @@ def _autoencoder():
     import torch
     from diffusers import AutoencoderKL
 
-    folder = _BUNDLED.folder / "vae"
+    folder = Path(_BUNDLED.folder or "") / "vae"
     return AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True).eval()
 
 

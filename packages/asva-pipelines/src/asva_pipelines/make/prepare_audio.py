@@ -104,7 +104,7 @@ def listen(plan: Plan, pipeline: Any, control: Track) -> Heard:
         _over_windows(heard, "amplitude", curve)
     if "keyframe" in plan.method.stages:
         _choose_keyframes(plan, heard, curve, control)
-    if "keyframe" in plan.method.stages and curve is not None and "--curve" not in plan.request.options:
+    if "keyframe" in plan.method.stages and plan.folder and curve is not None and "--curve" not in plan.request.options:
         heard.localizer = described_localizer(
             plan.folder, onsets=hears_onsets(plan.request.options.get("--localizer"), plan.folder)
         )

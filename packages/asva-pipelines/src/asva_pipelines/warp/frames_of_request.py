@@ -53,16 +53,16 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
             stages.step(number)
             yield frame
 
-    size = dict(zip(("height", "width"), framing.size, strict=True))
+    height, width = framing.size
     return Made(
-        request=replace(plan, arguments=plan.arguments | size),
+        request=replace(plan, arguments=plan.arguments | {"height": height, "width": width}),
         frames=drawn(),
         plan=clip,
         sound=sound.fit(clip.duration, loop=request.loop),
         tell=lambda: _told(plan, parts, curves),
         device="cpu",
         dtype="uint8",
-        predicted=predict(None, **size).peak,
+        predicted=predict(None, height=height, width=width).peak,
         curve=curves.max(axis=0),
     )
 

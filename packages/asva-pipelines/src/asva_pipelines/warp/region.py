@@ -66,7 +66,7 @@ def _cut(picture: np.ndarray, spoken: np.ndarray) -> np.ndarray:
     inner[edge:-edge, edge:-edge] = True
     seeds[~inner] = cv2.GC_BGD
     cv2.setRNGSeed(0)  # GrabCut draws from OpenCV's own generator
-    cv2.grabCut(picture, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, seeds, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
     return np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 
