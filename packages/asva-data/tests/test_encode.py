@@ -154,7 +154,7 @@ frames = np.random.default_rng(0).integers(0, 255, (24, 64, 64, 3), dtype=np.uin
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
     write_video(folder + "/a.mp4", frames, fps=24, waveform=np.zeros((1, 16000)), sample_rate=16000)
-except MediaError as error:
+except OSError as error:
     sys.exit(str(error))
 """
 
@@ -164,7 +164,7 @@ except MediaError as error:
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, limit):
     run = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path), str(limit)], capture_output=True, text=True)
     assert run.returncode == 1
-    assert run.stderr.startswith("`path` could not be written: File too large")
+    assert "File too large" in run.stderr and "a.mp4" in run.stderr and "part" not in run.stderr
     assert run.stderr.count("\n") == 1
     assert os.listdir(tmp_path) == []
 
@@ -176,7 +176,7 @@ def test_no_space_left_is_one_line_and_leaves_nothing(media, tmp_path, monkeypat
         raise av.error.OSError(28, "No space left on device", "a.mp4")
 
     monkeypatch.setattr(encode, "_to_yuv", full)
-    with pytest.raises(MediaError, match=r"No space left on device, got .*; free space"):
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.mp4"):
         write_video(tmp_path / "a.mp4", pictures(media, 2), fps=24)
     assert os.listdir(tmp_path) == []
 

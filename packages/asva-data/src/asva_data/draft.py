@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Numbers of errors that are the disk's."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from .clip import MediaError
-from .draft import draft_of
+from .draft import FULL, draft_of
 from .encode_check import (
     CONTAINERS,
     LAYOUTS,
@@ -57,7 +57,8 @@ def write_video(
         The path written.
 
     Raises:
-        MediaError: For an unfit argument, a missing folder, or a disk that is full or refuses.
+        MediaError: For an unfit argument, a missing folder, or a disk that refuses.
+        OSError: If the disk is full.
     """
     path = check_target(path)
     rate = frame_rate(fps)
@@ -74,6 +75,8 @@ def write_video(
         with draft_of(path) as part:
             _encode(part, kind, pictures, rate, sound, sample_rate, crf, tags)
     except (av.error.FFmpegError, PermissionError) as error:
+        if error.errno in FULL:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         reason = error.strerror or str(error)
         raise MediaError(f"`path` could not be written: {reason}, got {path}; free space or choose another.") from error
     return path

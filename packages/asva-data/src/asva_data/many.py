@@ -6,7 +6,6 @@ kills its worker.
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import logging
@@ -25,8 +24,8 @@ from filelock import FileLock, Timeout
 
 from asva_data.clip import MediaError
 from asva_data.datasets.shards import find_members, write_shards
+from asva_data.draft import FULL
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors that are the disk's and not the item's
 ATTEMPTS = 3  # of an item that kills its worker
 STORE = 256 << 20  # bytes of Ray's shared memory on this machine
 RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}

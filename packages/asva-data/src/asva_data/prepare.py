@@ -15,11 +15,11 @@ from .clip import MediaError
 from .datasets.draw import draw_test
 from .datasets.layouts import Layout, get_layout
 from .decode import iter_frames
-from .draft import draft_of
+from .draft import FULL, draft_of
 from .encode import write_video
 from .info import probe
 from .listing import check_name, video_files
-from .many import FULL, only_run
+from .many import only_run
 from .sound import read_sound
 from .wanted import Wanted
 

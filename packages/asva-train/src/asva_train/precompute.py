@@ -133,7 +133,7 @@ def _check(output: Path, settings: dict[str, Any]) -> None:
     if (output / "index.json").is_file():
         if read_index(output, (FORMAT, UNFINISHED))["settings"] != settings:
             raise RunError(f"`output` must be a new folder or one of the same model, clips and passes, got {output}.")
-    elif output.is_dir() and any(output.iterdir()):
+    elif output.is_dir() and any(path.name != ".lock" for path in output.iterdir()):
         raise RunError(f"`output` must be a new or empty folder, got {output}, which holds other things.")
 
 
