@@ -1,18 +1,18 @@
 """Which sync score to believe: nuisances that should change nothing, faults of five strengths that should.
 
 The rule, the candidates and the hypotheses are in docs/scores.md, and were there before this was run. Results of each
-clip are kept in a folder, so that a stopped run goes on; `--tables` prints what is there as Markdown and JSON.
+clip are kept in a folder, so that a stopped run goes on; `--tables` prints what is there as Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -305,6 +305,51 @@ def tables(folder: Path) -> dict[str, dict]:
     return report
 
 
+def judge(report: dict[str, dict]) -> dict[str, dict]:
+    """The rule of docs/scores.md: what keeps each form from leading, and its mean AUC."""
+    verdicts = {}
+    for name, entry in report.items():
+        raised = [n for n in NUISANCES if f"change {n}" in entry and entry[f"change {n}"][1] > 0]
+        lifted = [n for n in NUISANCES if f"change {n}, theirs" in entry and entry[f"change {n}, theirs"][1] > 0]
+        rising = []
+        for fault in ("shift", "missing", "random motion"):
+            found = [entry["clean"], *(entry[f"{fault} {s:g}"] for s in STRENGTHS[fault] if f"{fault} {s:g}" in entry)]
+            if any(after[1] > before[2] for before, after in pairwise(found)):  # clear above the weaker one
+                rising.append(fault)
+        counted = ("shift", "missing", "extra", "warp", "random motion")
+        aucs = [entry[f"AUC {f} {s:g}"][0] for f in counted for s in STRENGTHS[f] if f"AUC {f} {s:g}" in entry]
+        mean = float(np.mean(aucs)) if aucs else float("nan")
+        verdicts[name] = {"raised": raised, "lifted": lifted, "rising": rising, "mean AUC": round(mean, 3)}
+    return verdicts
+
+
+def show(report: dict[str, dict]) -> None:
+    """The tables of docs/scores.md."""
+
+    def cell(values: list[float], digits: int = 2) -> str:
+        return "-" if not np.isfinite(values[0]) else "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*values, d=digits)
+
+    if any("change noise" in entry for entry in report.values()):
+        print("| change under | " + " | ".join(NUISANCES) + " |\n|" + " --- |" * (1 + len(NUISANCES)))
+        for name, entry in report.items():
+            for kind, label in (("", ""), (", theirs", ", other clips' sounds")):
+                cells = [cell(entry[f"change {n}{kind}"]) for n in NUISANCES]
+                print(f"| {name}{label} | " + " | ".join(cells) + " |")
+        print()
+    print("| fault | strength | " + " | ".join(f"{name}" for name in report) + " |\n|" + " --- |" * (2 + len(report)))
+    first = next(iter(report.values()))
+    for fault, strengths in STRENGTHS.items():
+        for strength in (s for s in strengths if f"AUC {fault} {s:g}" in first):
+            cells = [cell(entry[f"AUC {fault} {strength:g}"]) for entry in report.values()]
+            print(f"| {fault} | {strength:g} | " + " | ".join(cells) + " |")
+    print("\n| form | n | clean | theirs | raised by | lifted by | rises with | mean AUC |\n|" + " --- |" * 8)
+    for name, one in judge(report).items():
+        entry = report[name]
+        marks = (", ".join(one[key]) or "-" for key in ("raised", "lifted", "rising"))
+        row = (name, entry["num_clips"], cell(entry["clean"]), cell(entry["theirs"]), *marks, one["mean AUC"])
+        print("| " + " | ".join(map(str, row)) + " |")
+
+
 def main() -> None:
     """Measure clips, or print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -316,7 +361,7 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true")
     arguments = parser.parse_args()
     if arguments.tables:
-        print(json.dumps(tables(arguments.output), indent=1))
+        show(tables(arguments.output))
         return
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,9 @@ def test_tables_are_those_of_the_results(monkeypatch):
     assert len(re.findall(r"^\|[ -]*-+[ -]*\|", page, flags=re.M)) == len(kept), "a table was pasted"
     for one in kept.values():
         assert one.keys() == {"command", "commit", "versions", "machine", "rows"} and one["commit"]
+
+
+def test_the_table_of_scores_is_what_reports_say():
+    module = runpy.run_path(str(ROOT / "docs" / "score_table.py"))
+    text = module["PAGE"].read_text(encoding="utf-8")
+    assert module["page"](text) == text, "run docs/score_table.py"

@@ -79,8 +79,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _found(name: str, row: Mapping[str, Any]) -> str | None:
-    return next((column for column in COLUMNS[name] if column in row), None)
+def _found(name: str, row: Mapping[str, Any]) -> str:
+    return next((column for column in COLUMNS[name] if column in row), "")
 
 
 def _rating(path: Path, place: int, row: Mapping[str, Any], names: Mapping[str, str]) -> Rating:

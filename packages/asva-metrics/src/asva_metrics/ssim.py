@@ -36,4 +36,5 @@ def ssim(generated: Any, reference: Any) -> float:
     if first.shape != second.shape or first.ndim != 4 or first.shape[-1] != 3 or min(first.shape[1:3]) < 11:
         raise ValueError(f"`generated` must be (t, h, w, 3) as `reference` {second.shape}, got {first.shape}.")
     ours, theirs = (torch.from_numpy(x @ np.array(LUMA)).float()[:, None] for x in (first, second))
-    return torch.as_tensor(structural_similarity_index_measure(ours, theirs, data_range=255.0)).item()
+    mean: Any = structural_similarity_index_measure(ours, theirs, data_range=255.0)
+    return float(mean)

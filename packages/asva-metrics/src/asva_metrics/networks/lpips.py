@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -48,8 +49,8 @@ class LPIPSHeads(nn.Module):
     def forward(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Features of n pictures each -> (n,) distances."""
         squared = zip(self.weights, first, second, strict=True)
-        distances = [F.conv2d((a - b).square(), weight).mean(dim=(1, 2, 3)) for weight, a, b in squared]
-        return torch.stack(distances).sum(0)
+        layers = [F.conv2d((a - b).square(), weight).mean(dim=(1, 2, 3)) for weight, a, b in squared]
+        return torch.stack(layers).sum(dim=0)
 
 
 TRUNK = KeyTable(unused=r"classifier\..*")
@@ -72,6 +73,6 @@ def load_lpips_heads(path: str | os.PathLike[str]) -> LPIPSHeads:
 
 def _fill(network: nn.Module, path: str | os.PathLike[str], table: KeyTable, what: str) -> None:
     state = read_checkpoint(path)
-    with blame(path, what):
+    with blame(Path(path), what):
         network.load_state_dict(table.to_ours(state, network.state_dict(), f"`{what}`"))
     network.eval()

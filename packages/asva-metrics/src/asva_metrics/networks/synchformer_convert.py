@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -77,7 +78,7 @@ def convert_synchformer(state_dict: Mapping[str, Tensor], **sizes: object) -> Sy
 def load_synchformer(path: str | os.PathLike[str]) -> Synchformer:
     """Synchformer from ``synchformer_state_dict.pth`` or its training checkpoint; errors as `load_network`."""
     state = read_checkpoint(path)
-    with blame(path, "checkpoint of Synchformer"):
+    with blame(Path(path), "checkpoint of Synchformer"):
         return convert_synchformer(state)
 
 
