@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,20 @@ class Unable(Exception):
 
 class Stopped(Exception):
     """A task was cancelled."""
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Generator[None]:
+    """What is started inside does not hear Ctrl-C, which is for the server, before it can say so itself."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # whose start would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Worker:
@@ -112,7 +129,8 @@ class Worker:
         self._connection, theirs = self._context.Pipe()
         arguments = (theirs, self._unwanted, self._settings, self._home, self._seconds is not None)
         self._process = self._context.Process(target=serve, args=arguments, daemon=True, name="asva-demo-worker")
-        self._process.start()
+        with _deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()
 
     def _let_go(self) -> None:
