@@ -133,7 +133,7 @@ def test_an_array_of_objects():
 
 
 def test_a_pickle_that_asks_for_a_far_memo():
-    Path("a.ckpt").write_bytes(b"\x80\x02]r\xff\xff\xff\x7f.")  # 32 GB by C's reader
+    Path("a.ckpt").write_bytes(b"\x80\x02]r\xff\xff\xff\x7f.")  # C's reader asks for 32 GiB
     refused(read_arrays, "a.ckpt", match="by name only")
 
 

@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,7 +183,7 @@ def readers() -> dict[str, Reader]:
     decision = {"key": "a", "kind": "keep", "start": 0.0, "end": 1.0, "at": "2026"}
     facts = {"head": {"fps": 24}, "observed": {"flow": {"values": [1.0, 2.0]}}}
     audio = dict(size=(16, 16), num_frames=2)
-    return {
+    found = {
         "png": Reader("a.png", picture(), read_image),
         "png-alpha": Reader("a.png", picture(bands=4), read_image),
         "png-deep": Reader("a.png", picture(deep=True), read_image),
@@ -271,4 +272,8 @@ def readers() -> dict[str, Reader]:
         "record": Reader("a.json", text(json.dumps(facts)), record, True),
         "stored-index": Reader("index.json", index, lambda path: read_index(path.parent), True),
         "stored-rows": Reader("samples.csv", samples, lambda path: stored_rows(path.parent), True),
-    } | {"mono-m4a": Reader("a.m4a", video(**audio, picture=False), load_audio)}
+        "mono-m4a": Reader("a.m4a", video(**audio, picture=False), load_audio),
+    }
+    if find_spec("demucs") is None:
+        del found["demucs"]
+    return found

@@ -46,6 +46,7 @@ def test_the_result_as_json(asva, tmp_path):
         (("vae", "--recipe", "nothing"), "tiny-vae"),
         (("vae", "--set", "loop.speed=3"), "loop.speed"),
         (("vae", "--set", "speed"), "NAME=VALUE"),
+        (("vae", "--set", "loop.seed=[1"), "a value in YAML, got 'loop.seed=[1'"),
         (("interp",), "Convert a model first"),
         (("vae", "--data", "no-such-folder"), "no-such-folder"),
         (("assemble", "--output", "out"), "`settings` must be given"),

@@ -15,9 +15,6 @@ import numpy as np
 
 from asva_weights.errors import ConversionError
 
-DAMAGED = (EOFError, AttributeError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError)
-"""What the reader of a broken pickle may raise beside UnpicklingError."""
-
 _CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
@@ -69,7 +66,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         tree = _Arrays(_pickle_in(source)).load()
         return {name: leaf.values for name, leaf in leaves(tree, lambda value: value if type(value) is dict else None)}
-    except (pickle.UnpicklingError, zipfile.BadZipFile, *DAMAGED) as error:
+    except Exception as error:  # what a reader stumbles over in a damaged file may be of any kind
         raise ConversionError(f"`path` must hold NumPy arrays by name only, got {source}: {error}.") from error
 
 

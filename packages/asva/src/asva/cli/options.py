@@ -179,5 +179,11 @@ def parse_fields(items: list[str] | None, allowed: tuple[str, ...] = ("",)) -> d
             raise RequestError(f"`--set` must be NAME=VALUE, such as data.seed=3, got '{item}'.")
         if not name.startswith(allowed):
             raise RequestError(f"`--set` must begin with {' or '.join(allowed)}, such as data.seed=3, got '{name}'.")
-        fields[name] = yaml.safe_load(value)
+        try:
+            fields[name] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RequestError(
+                f"`--set` must be NAME=VALUE with a value in YAML, got '{item[:80]}': {reason}."
+            ) from None
     return fields
