@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -83,7 +84,7 @@ def silero_seconds(waveform: Tensor, sample_rate: int) -> float:
 @lru_cache(maxsize=1)
 def _silero() -> Any:
     try:
-        from silero_vad import load_silero_vad
+        package = import_module("silero_vad")
     except ImportError as error:
         raise ImportError("speech is detected by silero-vad: pip install 'asva-audio[voices]'.") from error
-    return load_silero_vad(onnx=True)
+    return package.load_silero_vad(onnx=True)

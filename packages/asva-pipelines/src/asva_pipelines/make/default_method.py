@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from asva_pipelines.notes import note
 RESTORED = 27.0
 """PSNR in dB from which a picture counts as restored; docs/benchmarks.md says how well that tells the kinds apart."""
 LARGEST = 256  # pixels at which a picture is compared with what the autoencoder makes of it
-_BUNDLED = MODELS["tiny"]
+_BUNDLED = MODELS["tiny"].folder or Path()
 
 
 def default_method(request: Request, given: list[str]) -> Method:
@@ -43,7 +44,7 @@ def default_method(request: Request, given: list[str]) -> Method:
 
 def warn_of_bundled(request: Request, folder: Path | None) -> None:
     """Say it where the bundled model is given a picture that it cannot restore."""
-    if folder == _BUNDLED.folder and request.image is not None and not is_known(request.image, request.image_start):
+    if folder == _BUNDLED and request.image is not None and not is_known(request.image, request.image_start):
         _say(
             "Note: the bundled model does not know pictures like '{}': expect little of it. `--method warp` moves the "
             "picture itself, at its own size.",
@@ -88,12 +89,11 @@ def _is_known(image: Path, start: float, changed: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _autoencoder():
+def _autoencoder() -> Any:
     import torch
     from diffusers import AutoencoderKL
 
-    folder = Path(_BUNDLED.folder or "") / "vae"
-    return AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True).eval()
+    return AutoencoderKL.from_pretrained(_BUNDLED / "vae", torch_dtype=torch.float32, local_files_only=True).eval()
 
 
 @lru_cache(maxsize=256)

@@ -30,7 +30,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     del load, output
     stages.stage("reading picture and sound")
     request = plan.request
-    photograph = read_picture(request.image, (0, 0), request.image_start)
+    photograph = read_picture(request.image or Path(), (0, 0), request.image_start)
     framing = Framing.of(photograph.shape[:2], request.size)
     picture = framing.crop(photograph)
     sound, control = read_tracks(request)
@@ -53,16 +53,16 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
             stages.step(number)
             yield frame
 
-    height, width = framing.size
+    size: dict[str, Any] = dict(zip(("height", "width"), framing.size, strict=True))
     return Made(
-        request=replace(plan, arguments=plan.arguments | {"height": height, "width": width}),
+        request=replace(plan, arguments=plan.arguments | size),
         frames=drawn(),
         plan=clip,
         sound=sound.fit(clip.duration, loop=request.loop),
         tell=lambda: _told(plan, parts, curves),
         device="cpu",
         dtype="uint8",
-        predicted=predict(None, height=height, width=width).peak,
+        predicted=predict(None, **size).peak,
         curve=curves.max(axis=0),
     )
 

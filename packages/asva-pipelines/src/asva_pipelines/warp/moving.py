@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -77,11 +78,11 @@ class Moving:
         across, down = self._places
         shift = back - np.eye(2, 3)
         left, top = self._box[1].start, self._box[0].start
-        x, y = (
+        sources: Any = [
             place + self._weight * (np.float32(a) * across + np.float32(b) * down + np.float32(c)) - np.float32(origin)
             for place, (a, b, c), origin in zip(self._places, shift, (left, top), strict=True)
-        )
-        bent = cv2.remap(there, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        ]
+        bent = cv2.remap(there, sources[0], sources[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         np.copyto(there, bent, where=(self._weight > 0)[..., None])
 
     def _draw_layer(self, there: np.ndarray, back: np.ndarray) -> None:

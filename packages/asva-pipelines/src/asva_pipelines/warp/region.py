@@ -66,7 +66,8 @@ def _cut(picture: np.ndarray, spoken: np.ndarray) -> np.ndarray:
     inner[edge:-edge, edge:-edge] = True
     seeds[~inner] = cv2.GC_BGD
     cv2.setRNGSeed(0)  # GrabCut draws from OpenCV's own generator
-    cv2.grabCut(picture, seeds, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    whole, models = (0, 0, *spoken.shape[::-1]), np.zeros((2, 1, 65))
+    cv2.grabCut(picture, seeds, whole, models[0], models[1], 5, cv2.GC_INIT_WITH_MASK)
     return np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 
