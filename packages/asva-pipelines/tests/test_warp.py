@@ -3,6 +3,7 @@
 import tracemalloc
 from itertools import pairwise
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -171,6 +172,8 @@ def test_video_is_of_the_photographs_size_and_moves_at_the_strokes(files):
         21,
     }  # pairs that end at 7 and 22, where the strokes are
     assert record["motion"] == "by rule, not generated"
+    with av.open(str(files / "video.mp4")) as container:
+        assert "moved by rule, nothing generated; method warp" in container.metadata["comment"]
     assert record["parts"][0]["region"]["name"] == "mask.png" and record["settings"]["height"] == 120
     assert len(record["motion_curve"]) == 30
 

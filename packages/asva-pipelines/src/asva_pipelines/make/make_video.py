@@ -23,6 +23,8 @@ from asva_weights import staged, write_json
 
 GENERATED = "Synthetic video, made with asva, an AI video generator; method {method}."
 """What every video says of itself in its tag `comment`."""
+BY_RULE = "Synthetic video, made with asva: a picture moved by rule, nothing generated; method {method}."
+"""The same, of methods without a model."""
 
 
 def make_video(
@@ -74,7 +76,7 @@ def _name_strip(targets: dict[str, Path], plan: Plan, overwrite: bool) -> dict[s
 
 
 def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: Callable[[], str] | None) -> dict[str, Any]:
-    clip, request = made.plan, made.request.request
+    clip, request, method = made.plan, made.request.request, made.request.method
     strip = frames_to_show(clip.num_frames, made.shown) if "strip" in targets else ()
     watched = Watched(made, strip, measure="plot" in targets and made.curve is None)
     with staged(*targets.values()) as drafts:
@@ -86,7 +88,7 @@ def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: Callabl
             waveform=made.sound.waveform,
             sample_rate=made.sound.sample_rate,
             crf=request.crf,
-            metadata={"comment": GENERATED.format(method=made.request.method.name)},
+            metadata={"comment": (GENERATED if method.needs_model else BY_RULE).format(method=method.name)},
         )
         stages.stage("writing")
         record = make_record(made)

@@ -24,6 +24,8 @@ from asva_pipelines.warp.framing import Framing
 from asva_pipelines.warp.parts import Part
 from asva_pipelines.warp.pipeline import ATTACK, RELEASE, motion_of, warped
 
+STILL = 0.05  # of the strongest motion; below it nobody sees any
+
 
 def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Path) -> Made:
     """See :func:`asva_pipelines.make.frames.make_frames`; the model that `load` would load is none."""
@@ -39,7 +41,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     parts = parts_of(request.options)
     clip = make_clip_plan(control.duration, plan.fps, native_fps=plan.fps, window_size=plan.window_size)
     curves = _curves(plan, control, parts, clip.num_frames)
-    if curves.max() == 0:
+    if curves.max() < STILL:
         note("Note: nothing begins or gets louder in this sound, so that nothing will move.")
     stages.stage("finding what moves")
     frames = warped(picture, framing, parts, curves, request.seed)

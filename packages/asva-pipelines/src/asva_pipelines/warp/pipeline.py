@@ -104,5 +104,5 @@ def warped(
     for number, motion in enumerate(curves.T):
         frame = picture.copy()
         for one, amount in zip(moving, motion, strict=True):
-            one.draw(frame, float(min(amount, 1.5)), number)
+            one.draw(frame, float(min(amount, 1.0)), number)
         yield frame
