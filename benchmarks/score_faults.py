@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from results import table
 
 from asva_audio import resample
 from asva_data import SyntheticWorld, read_video, write_video
@@ -48,6 +49,7 @@ EVENTS = [name for name in CLASSES if name != "cloud"]
 CANDIDATES = ("event F1", "local sync", "small classifier", "AV-Align 2025")
 FORMS = ("raw", "excess over shifts", "excess over other clips")
 TIMES, SHARES, DRIFTS = (0.04, 0.08, 0.16, 0.32, 0.64), (0.1, 0.25, 0.5, 0.75, 1.0), (0.02, 0.04, 0.08, 0.16, 0.32)
+SOUNDS = {"": "own", ", theirs": "another clip's"}
 NUISANCES = ("held 2", "held 4", "half dropped", "half the rate", "crf 40", "noise", "sway")
 STRENGTHS = {
     "shift": TIMES,
@@ -286,7 +288,7 @@ def tables(folder: Path) -> dict[str, dict]:
         for f, form in enumerate(FORMS):
             taken = {name: np.array([one[name][c, f] for one in clips if name in one]) for name in clips[0]}
             entry = {
-                "num_clips": len(clips),
+                "num_clips": int(np.isfinite(taken["clean"]).sum()),
                 "clean": interval(taken["clean"]),
                 "theirs": interval(taken["clean, theirs"]),
             }
@@ -323,31 +325,36 @@ def judge(report: dict[str, dict]) -> dict[str, dict]:
     return verdicts
 
 
-def show(report: dict[str, dict]) -> None:
-    """The tables of docs/scores.md."""
-
-    def cell(values: list[float], digits: int = 2) -> str:
-        return "-" if not np.isfinite(values[0]) else "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*values, d=digits)
-
+def show(report: dict[str, dict], kind: str) -> None:
+    """The tables of docs/benchmarks.md."""
     if any("change noise" in entry for entry in report.values()):
-        print("| change under | " + " | ".join(NUISANCES) + " |\n|" + " --- |" * (1 + len(NUISANCES)))
+        rows = [("change of", "sound", *NUISANCES)]
         for name, entry in report.items():
-            for kind, label in (("", ""), (", theirs", ", other clips' sounds")):
-                cells = [cell(entry[f"change {n}{kind}"]) for n in NUISANCES]
-                print(f"| {name}{label} | " + " | ".join(cells) + " |")
-        print()
-    print("| fault | strength | " + " | ".join(f"{name}" for name in report) + " |\n|" + " --- |" * (2 + len(report)))
-    first = next(iter(report.values()))
-    for fault, strengths in STRENGTHS.items():
-        for strength in (s for s in strengths if f"AUC {fault} {s:g}" in first):
-            cells = [cell(entry[f"AUC {fault} {strength:g}"]) for entry in report.values()]
-            print(f"| {fault} | {strength:g} | " + " | ".join(cells) + " |")
-    print("\n| form | n | clean | theirs | raised by | lifted by | rises with | mean AUC |\n|" + " --- |" * 8)
+            rows += [(name, s, *(cell(entry[f"change {n}{k}"]) for n in NUISANCES)) for k, s in SOUNDS.items()]
+        print(table(f"score_faults/{kind}-nuisances", rows))
+    for form in (FORMS[2], FORMS[0]):
+        names = {c: f"{c}, {form}" for c in CANDIDATES if np.isfinite(report[f"{c}, {form}"]["clean"][0])}
+        rows, first = [("fault", "strength", *names)], report[next(iter(names.values()))]
+        for fault, strengths in STRENGTHS.items():
+            for key in (f"{fault} {s:g}" for s in strengths if f"AUC {fault} {s:g}" in first):
+                cells = (cell(report[name][f"AUC {key}"]) for name in names.values())
+                rows.append((fault, key.removeprefix(f"{fault} "), *cells))
+        print(f"\n{form}\n\n{table(f'score_faults/{kind}-{form.split()[0]}', rows)}")
+    rows = [
+        ("score, form", "clips", "clean", "other clips' sounds", "raised by", "lifted by", "rises with", "mean AUC")
+    ]
     for name, one in judge(report).items():
         entry = report[name]
-        marks = (", ".join(one[key]) or "-" for key in ("raised", "lifted", "rising"))
-        row = (name, entry["num_clips"], cell(entry["clean"]), cell(entry["theirs"]), *marks, one["mean AUC"])
-        print("| " + " | ".join(map(str, row)) + " |")
+        if np.isfinite(entry["clean"][0]):
+            marks = (", ".join(one[key]) or "-" for key in ("raised", "lifted", "rising"))
+            figures = (str(entry["num_clips"]), cell(entry["clean"]), cell(entry["theirs"]))
+            rows.append((name, *figures, *marks, f"{one['mean AUC']:.2f}"))
+    print(f"\n{table(f'score_faults/{kind}-rule', rows)}")
+
+
+def cell(values: list[float]) -> str:
+    """A figure with its interval."""
+    return "-" if not np.isfinite(values[0]) else "{:.2f} [{:.2f}, {:.2f}]".format(*values)
 
 
 def main() -> None:
@@ -361,7 +368,7 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true")
     arguments = parser.parse_args()
     if arguments.tables:
-        show(tables(arguments.output))
+        show(tables(arguments.output), "real" if arguments.clips else "drawn")
         return
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
