@@ -1,6 +1,9 @@
 """The verdict of a report in words: better, not told apart, at chance, too good, and hardly moving."""
 
+import pytest
+
 from asva_data.report.markdown import to_markdown
+from asva_eval import verdict
 from asva_eval.verdict import verdict_section
 
 
@@ -42,6 +45,20 @@ def words(*scores):
 MOTION = score("motion", {"a": (50, 0), "b": (20, 0), "reference": (60, 0)}, better="", heard=False)
 
 
+@pytest.fixture
+def leading(monkeypatch):
+    monkeypatch.setattr(verdict, "LEADING", ("event_f1", "av_align_2025"))
+
+
+def test_none_leads_and_what_several_say():
+    one = score("event_f1", {"a": (1, 0.7), "b": (1, 0.1), "reference": (2, 1)}, comparisons=[compared(0.6, 0.001)])
+    two = score("local_sync", {"a": (1, 0.7), "b": (1, 0.1), "reference": (2, 1)}, comparisons=[compared(0.1, 0.4)])
+    text = words(one, two, MOTION)
+    assert "No score leads" in text and "**a and b**: a by event_f1 is better in time" in text
+    assert "no score of sync tells them apart" in words(two, MOTION)
+
+
+@pytest.mark.usefixtures("leading")
 def test_better_and_at_chance():
     sync = score("event_f1", {"a": (1, 0.7), "b": (1, 0.1), "reference": (2, 1.5)}, comparisons=[compared(0.6, 0.001)])
     text = words(score("local_sync", {"a": (0.2, 0), "b": (0.2, 0), "reference": (0.5, 0.3)}), sync, MOTION)
@@ -52,6 +69,7 @@ def test_better_and_at_chance():
     assert "event_f1" in rows[2] and "local_sync" in rows[3] and "amount of motion" in rows[4]  # what leads is first
 
 
+@pytest.mark.usefixtures("leading")
 def test_not_told_apart_and_lower_is_better():
     sync = score("event_f1", {"a": (1, 0.7), "b": (1, 0.6), "reference": (2, 1.5)}, comparisons=[compared(0.1, 0.4)])
     assert "a and b cannot be told apart by event_f1" in words(sync, MOTION)
