@@ -218,7 +218,10 @@ def test_mixed_sizes_and_rates_are_measured_and_said(protocol, tmp_path, write_b
         write_ball(tmp_path / f"made/{place}.mp4", 0.3, 0.6, side=side, fps=fps)
     report = run(tmp_path / "made", tmp_path / "true", tmp_path, protocol)
     figures = scores(report)["psnr"]["systems"]["it"]
-    assert figures["undefined"] == {"the frames equal the true ones": 2, "the sizes differ, 64x64 and 48x48 pixels": 1}
+    assert figures["undefined"] == {
+        "the frames equal the true ones": 2,
+        "the sizes differ, 64x64 and 48x48 pixels: give the protocol a `size`": 1,
+    }
     assert scores(report)["event_f1"]["systems"]["it"]["num_clips"] == 3
     assert report["files"]["it"]["fps"] == {"24": 1, "12": 1, "30": 1}
     assert "Frame rates differ" in (tmp_path / "report.md").read_text(encoding="utf-8")

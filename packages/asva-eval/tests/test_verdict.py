@@ -54,7 +54,7 @@ def test_none_leads_and_what_several_say():
     one = score("event_f1", {"a": (1, 0.7), "b": (1, 0.1), "reference": (2, 1)}, comparisons=[compared(0.6, 0.001)])
     two = score("local_sync", {"a": (1, 0.7), "b": (1, 0.1), "reference": (2, 1)}, comparisons=[compared(0.1, 0.4)])
     text = words(one, two, MOTION)
-    assert "No score leads" in text and "**a and b**: a by event_f1 is better in time" in text
+    assert "No score leads" in text and "**a and b**: a is better in time by event_f1." in text
     assert "no score of sync tells them apart" in words(two, MOTION)
 
 

@@ -18,8 +18,8 @@ MOST_FILES = 10
 def sections_of(report: dict[str, Any]) -> list[Section]:
     """All sections that have something to say, in their order."""
     makers = (
-        _inputs,
         _verdict,
+        _inputs,
         _scores,
         _offsets,
         _chance,

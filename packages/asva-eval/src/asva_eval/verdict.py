@@ -70,8 +70,8 @@ def _agreed(heard: list[dict[str, Any]]) -> list[Words]:
             found.setdefault(_better(one, score["better"]), []).append(score["title"])
     items: list[Words] = []
     for (first, second), found in votes.items():
-        sure = [f"{name} by {', '.join(titles)}" for name, titles in found.items() if name]
-        text = f": {'; '.join(sure)} is better in time." if sure else ": no score of sync tells them apart."
+        sure = [f"{name} is better in time by {' and '.join(titles)}" for name, titles in found.items() if name]
+        text = f": {'; '.join(sure)}." if sure else ": no score of sync tells them apart."
         items.append([Strong(f"{first} and {second}"), text])
     return items
 
