@@ -34,7 +34,7 @@ def parse_points(entries: Iterable[str], option: str) -> list[tuple[float, str]]
             except ValueError:
                 second = math.nan
             if not math.isfinite(second) or second < 0:
-                said = f"'{time}={text}'" + (f" in {entry}" if entry.lower().endswith(".csv") else "")
+                said = " ".join(f"'{time}={text}'".split()) + (f" in {entry}" if entry.lower().endswith(".csv") else "")
                 raise ValueError(f"`{option}` must begin with a time in seconds, such as 3.0=..., got {said}.")
             if second in points:
                 raise ValueError(f"`{option}` must name each time once, got {second:g} s twice in {entry}.")
