@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from results import table
 from scipy.stats import binomtest
 
 from asva_data import MediaError, SyntheticWorld, first_frame
@@ -38,15 +39,15 @@ def main() -> None:
     world = SyntheticWorld(arguments.seed)
     drawn = [restoration(world[index].frames[0]) for index in range(arguments.drawn)]
     real = [restoration(picture) for picture in real_pictures()]
-    print("| pictures | taken for `tiny` | taken for `warp` | share of errors | restored to, dB: 1 %, 50 %, 99 % |")
-    print("| --- | --- | --- | --- | --- |")
+    rows = [["pictures", "taken for `tiny`", "taken for `warp`", "share of errors", "restored to, dB: 1 %, 50 %, 99 %"]]
     for name, values, wrong in (("drawn", drawn, False), ("recordings", real, True)):
         known = np.asarray(values) >= RESTORED
         errors = int((known == wrong).sum())
         low, high = binomtest(errors, len(known)).proportion_ci(method="wilson")
         quantiles = ", ".join(f"{value:.1f}" for value in np.quantile(values, (0.01, 0.5, 0.99)))
         share = f"{100 * errors / len(known):.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-        print(f"| {len(known)} {name} | {known.sum()} | {(~known).sum()} | {share} | {quantiles} |")
+        rows.append([f"{len(known)} {name}", str(known.sum()), str((~known).sum()), share, quantiles])
+    print(table("default_method/choice", rows))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from results import table
 from scipy.stats import binomtest
 
 from asva_audio import MaskDemixer, level, load_audio, load_spleeter, silero_seconds
@@ -30,21 +31,22 @@ PEOPLE = re.compile(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=73, help="recordings, in the order of their names")
-    rows = csv.DictReader((CLIPS / "real" / "manifest.csv").open(encoding="utf-8"))
-    files = [row["file"] for row in rows if not PEOPLE.search(f"{row['class']} {row['seen']}")]
+    told = csv.DictReader((CLIPS / "real" / "manifest.csv").open(encoding="utf-8"))
+    files = [row["file"] for row in told if not PEOPLE.search(f"{row['class']} {row['seen']}")]
     spleeter, found = load_spleeter(), []
     for file in files[: parser.parse_args().count]:
         sound = load_audio(CLIPS / "real" / file, sample_rate=16000).waveform
         tracks = (demixer(sound, 16000).speech for demixer in (MaskDemixer(), spleeter))
         found.append([*(level(track) - level(sound) for track in tracks), silero_seconds(sound, 16000)])
     levels = np.array(found)
-    print(f"| {len(levels)} recordings without speech | a speech track is heard in |\n| --- | --- |")
+    rows = [[f"{len(levels)} recordings without speech", "a speech track is heard in"]]
     for place, name in enumerate(("masks", "Spleeter")):
         for gates in ("", ", crumbs silenced", ", crumbs silenced, silero-vad"):
             heard = levels[:, place] > (CRUMBS if gates else -np.inf)
             if "silero" in gates:
                 heard &= levels[:, 2] >= LEAST_SPEECH
-            print(f"| {name}{gates} | {share(int(heard.sum()), len(heard))} |")
+            rows.append([f"{name}{gates}", share(int(heard.sum()), len(heard))])
+    print(table("ghost_speech/speech", rows))
 
 
 def share(count: int, total: int) -> str:

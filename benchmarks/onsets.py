@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import table
 
 from asva_audio import Audio, Track, load_audio
 from asva_data import first_frame
@@ -131,25 +132,26 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     arguments = parser.parse_args()
     real = by_eye()
-    sets = {f"{len(real)} recordings, onsets set by eye": [(sound, times) for sound, times, _ in real]}
+    sets = {f"{len(real)} recordings": [(sound, times) for sound, times, _ in real]}
     if arguments.samples is not None:
         sets = {f"{arguments.count} constructed sounds": constructed(arguments.samples, arguments.count)} | sets
-    print(f"| F1 at 50 ms | {' | '.join(sets)} |")
-    print(f"| --- |{' --- |' * len(sets)}")
+    rows = [["", *sets]]
     for name, find in finders().items():
         cells = [score([find(sound) for sound, _ in some], [true for _, true in some], 0.05) for some in sets.values()]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    true = {name: [one for _, one in some] for name, some in sets.items()}
-    print(
-        f"| chance: the next clip's true times | {' | '.join(score(t[1:] + t[:1], t, 0.05) for t in true.values())} |"
-    )
+        rows.append([name, *cells])
+    true = [[one for _, one in some] for some in sets.values()]
+    rows.append(["chance: the next clip's true times", *(score(times[1:] + times[:1], times, 0.05) for times in true)])
+    print(table("onsets/onsets", rows))
     moved = [warp_peaks(sound, path) for sound, _, path in real]
     onsets = [times for _, times, _ in real]
     late = [shifted(times, len(sound) / RATE) for sound, times, _ in real]
-    print("\n| peaks of motion by `warp`, F1 at 100 ms | |\n| --- | --- |")
-    print(f"| against the onsets of the clip's sound | {score(moved, onsets, 0.1)} |")
-    print(f"| against the same, shifted by half of the clip | {score(moved, late, 0.1)} |")
-    print(f"| against those of another clip | {score(moved, onsets[1:] + onsets[:1], 0.1)} |")
+    against = {
+        "the onsets of the clip's sound": onsets,
+        "the same, shifted by half of the clip": late,
+        "those of another clip": onsets[1:] + onsets[:1],
+    }
+    rows = [["peaks of motion, F1 at 100 ms", ""]]
+    print(table("onsets/warp", rows + [[f"against {name}", score(moved, one, 0.1)] for name, one in against.items()]))
 
 
 if __name__ == "__main__":

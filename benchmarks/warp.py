@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from results import table
 
 from asva_data import MediaError, first_frame, iter_frames, read_video, write_video
 from asva_keyframe import flow_pairs
@@ -105,11 +106,12 @@ def measure_regions() -> None:
         rows.append([shares[0], shares[1], np.mean(shares[2:], axis=0)])
     rows = np.array(rows)
     print(f"{len(rows)} recordings; a region is {100 * rows[:, 0, 2].mean():.0f} % of the picture on average\n")
-    print("| region | share of it that moves | share of the motion inside |\n| --- | --- | --- |")
+    told = [["region", "share of it that moves", "share of the motion inside"]]
     for place, name in enumerate(("found", "box in the middle, as large", "random box, as large")):
-        print(f"| {name} | {' | '.join(interval(rows[:, place, score]) for score in (0, 1))} |")
+        told.append([name, *(interval(rows[:, place, score]) for score in (0, 1))])
     for place, name in ((1, "the box in the middle"), (2, "a random box")):
-        print(f"| found less {name} | {' | '.join(interval(rows[:, 0, s] - rows[:, place, s]) for s in (0, 1))} |")
+        told.append([f"found less {name}", *(interval(rows[:, 0, s] - rows[:, place, s]) for s in (0, 1))])
+    print(table("warp/regions", told))
 
 
 def interval(values: np.ndarray) -> str:

@@ -106,14 +106,12 @@ def keyframes(
     write_keyframes(record, curve, output, plot)
     for path in targets:
         note(f"wrote {path}", quiet=True)
+    heard = record["localizer"]
     if json:
         print_json(record)
     else:
         _print(curve.values, record["keyframes"]["indices"], curve.fps)
-    note(
-        f"motion {'measured in the picture' if record['from'] == 'motion' else 'heard by ' + record['localizer']}",
-        quiet=True,
-    )
+    note(f"motion {'measured in the picture' if heard is None else f'predicted from the sound by {heard}'}", quiet=True)
 
 
 def _print(curve: np.ndarray, indices: np.ndarray, fps: float) -> None:
