@@ -88,7 +88,8 @@ def test_from_a_published_layout_to_a_row_beside_the_papers(asva, dataset, netwo
     truth, ours = found["truth", "here"], found["avsyncd", "here"]
     # The true clips went through a codec once more, and the official picking takes a neighbour of two frames.
     assert truth["fvd"]["value"] < 1e-3 * ours["fvd"]["value"]
-    assert abs(truth["rel_sync"]["value"] - 50) < 1 < abs(ours["rel_sync"]["value"] - 50)
+    # Not 50 to the digit: the official choice of frames takes a neighbour where two are equally near.
+    assert abs(truth["rel_sync"]["value"] - 50) < 3 < abs(ours["rel_sync"]["value"] - 50)
     assert truth["rel_sync"]["num_clips"] == ours["rel_sync"]["num_clips"] == 6
     assert "fid" in rows["not_measured"] and "FID" in ran.err
     assert "The published test of avsync15 has 150 videos and this one 2" in ran.err

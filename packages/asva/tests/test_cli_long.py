@@ -265,7 +265,7 @@ LENGTHS = {b"mvhd": 16, b"tkhd": 20, b"mdhd": 16, b"elst": 8}
 
 @pytest.mark.parametrize(("factor", "seconds"), [(0.5, 1.0), (50, 2.048)])
 def test_an_mp4_whose_headers_lie(asva, inputs, small_model, tmp_path, write_ball, factor, seconds):
-    """What they leave out is not shown; of what there is not, its blocks tell the truth, the last one whole."""
+    """What they leave out is not shown; of what there is not, its blocks tell the truth, the last one whole or cut."""
     content = bytearray(write_ball(tmp_path / "ball.mp4", 0.2, 2.0, side=16).read_bytes())
     for box, behind in LENGTHS.items():
         for place in [match.end() + behind for match in re.finditer(box, content)]:
@@ -275,4 +275,5 @@ def test_an_mp4_whose_headers_lie(asva, inputs, small_model, tmp_path, write_bal
     ran = asva("sample", "--image", inputs / "ball.png", "--audio", tmp_path / "lies.mp4", "--model", small_model)
     assert ran.code == 0, ran.err
     clip = read_video("out.mp4")
-    assert len(clip.frames) == round(24 * seconds) and abs(clip.waveform.shape[1] - seconds * RATE) <= 1024
+    frames, samples = round(24 * seconds), seconds * RATE
+    assert abs(len(clip.frames) - frames) <= (factor > 1) and abs(clip.waveform.shape[1] - samples) <= 1024
