@@ -1,4 +1,4 @@
-"""Tables of figures as files: `python benchmarks/results.py` writes those that docs/benchmarks.md names into it.
+"""Tables of figures as files: `python benchmarks/results.py` writes those that a page of the documents names into it.
 
 A script hands each of its tables to :func:`table`. With `ASVA_RECORD=1` it is kept in `benchmarks/results/`, with the
 command, the commit, the versions and the machine that made it; a test holds the page to what is kept.
@@ -15,7 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE, RESULTS = ROOT / "docs" / "benchmarks.md", ROOT / "benchmarks" / "results"
+PAGES, RESULTS = (
+    [ROOT / "docs" / f"{name}.md" for name in ("benchmarks", "reliability")],
+    ROOT / "benchmarks" / "results",
+)
 MARKS = re.compile(r"(<!-- table ([\w-]+)/([\w-]+) -->\n).*?(<!-- end of table -->)", flags=re.S)
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "av")
 
@@ -60,4 +63,5 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")

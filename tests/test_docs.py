@@ -61,14 +61,15 @@ def test_documents_open_with_a_title(path):
 
 def test_tables_are_those_of_the_results(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from results import MARKS, PAGE, RESULTS, written
+    from results import MARKS, PAGES, RESULTS, written
 
-    page = PAGE.read_text(encoding="utf-8")
+    pages = [page.read_text(encoding="utf-8") for page in PAGES]
     files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")}
     kept = {(file, name): one for file, tables in files.items() for name, one in tables.items()}
-    assert written(page) == page
-    assert sorted((found[2], found[3]) for found in MARKS.finditer(page)) == sorted(kept)
-    assert len(re.findall(r"^\|[ -]*-+[ -]*\|", page, flags=re.M)) == len(kept), "a table was pasted"
+    marks = [(found[2], found[3]) for page in pages for found in MARKS.finditer(page)]
+    assert list(map(written, pages)) == pages and sorted(marks) == sorted(kept)
+    pasted = len(re.findall(r"^\|[ -]*-+[ -]*\|", pages[0], flags=re.M)) - len(MARKS.findall(pages[0]))
+    assert not pasted, f"{PAGES[0].name} has {pasted} tables that were pasted"
     for one in kept.values():
         assert one.keys() == {"command", "commit", "versions", "machine", "rows"} and one["commit"]
 
