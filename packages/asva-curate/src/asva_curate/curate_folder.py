@@ -91,6 +91,8 @@ def curate_folder(
     """
     if not out.parent.is_dir():
         raise MediaError(f"Folder '{out.parent}' does not exist: make it (mkdir -p) or write elsewhere.")
+    if not folder.is_dir():  # before `out` is made, which may be the same
+        raise MediaError(f"`root` must be an existing folder, got {folder}.")
     fresh = not out.exists()
     out.mkdir(exist_ok=True)
     try:
