@@ -104,16 +104,17 @@ class SyncReward(nn.Module):
 
         file = Path(path) / "model.safetensors" if Path(path).is_dir() else Path(path)
         source = file.parent if pe_av is None else pe_av
-        model = PeAudioVideoModel(PeAudioVideoConfig.from_pretrained(source, **options)).eval()
         given = read_checkpoint(file)
         state = {name.replace("encoder.base_model.", "encoder."): value for name, value in given.items()}
+        with blame(file, "checkpoint of SyncReward"):
+            head = _head_of({name: value for name, value in state.items() if not name.startswith("encoder.")})
+        # Large, so that it is built for a file that fits alone.
+        model = PeAudioVideoModel(PeAudioVideoConfig.from_pretrained(source, **options)).eval()
         with blame(file, "checkpoint of SyncReward"):
             for part in PARTS:
                 owner = getattr(model, f"{part.split('_')[0]}_model")
                 own = {name: value for name, value in state.items() if name.startswith(f"encoder.{part}.")}
                 _load(getattr(owner, part), {name.split(".", 2)[2]: value for name, value in own.items()}, part)
-            rest = {name: value for name, value in state.items() if not name.startswith("encoder.")}
-            head = _head_of(rest)
         return cls(PEAV(model, PeVideoVideoProcessor.from_pretrained(source, **options)), head).eval()
 
     def embed_audio(self, windows: Tensor) -> Tensor:
