@@ -102,7 +102,8 @@ def _taken_up_again(file: RemoteFile, breaks: int = 5) -> Path:
             return Path(hf_hub_download(file.repo, file.path, revision=file.revision))
         except _hub_errors() as error:
             breaks -= 1
-            if __version__ >= "2" or not breaks or type(error).__name__ not in ("ReadError", "RemoteProtocolError"):
+            again = int(__version__.partition(".")[0]) < 2 and breaks > 0
+            if not again or type(error).__name__ not in ("ReadError", "RemoteProtocolError"):
                 raise
 
 
