@@ -126,14 +126,26 @@ def test_a_trimmed_clip_plays_within_its_ends(page, address):
 def test_what_fails_is_said_and_not_believed(page, address, curated):
     page.goto(address)
     assert shows(page, 1)
-    page.route("**/decisions", lambda route: route.abort())
+    page.evaluate("void (window.fetch = () => Promise.reject(new TypeError('no connection')))")
     page.keyboard.press("k")
-    assert becomes(page, "problem.textContent.startsWith('It is not saved')")
+    assert becomes(page, "problem.textContent == 'It is not saved: no connection'")
     assert page.evaluate("$('place').value") == "1" and decisions(curated) == {}
     page.fill("#until", "0")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("k")
     assert becomes(page, "problem.textContent.startsWith('A clip must last')")
+
+
+def test_what_a_clip_lacks_does_not_hide_what_is_not_saved(page, address, curated):
+    """An answer that never comes is given up, and curves that cannot be drawn are said in a place of their own."""
+    page.add_init_script("AbortSignal.timeout = () => AbortSignal.abort(new Error('no answer'))")
+    page.route("**/curves/*", lambda route: route.fulfill(status=500, json={"error": "no curves"}))
+    page.goto(address)
+    assert shows(page, 1)
+    page.keyboard.press("k")
+    assert becomes(page, "problem.textContent == 'It is not saved: no answer'")
+    assert becomes(page, "lacking.textContent == 'Its curves cannot be drawn: no curves'")
+    assert page.evaluate("!problem.hidden && !lacking.hidden") and decisions(curated) == {}
 
 
 def test_keys_in_a_field_are_text_and_a_phone_is_wide_enough(page, address, curated):

@@ -2,7 +2,7 @@
 // One clip at a time: what is decided goes to the server first, and the page goes on once it is saved.
 const $ = (id) => document.getElementById(id);
 const video = $("video"), from = $("from"), until = $("until");
-const WIDTH = 600, HEIGHT = 60, STEP = 0.04, LEAST = 0.1;
+const WIDTH = 600, HEIGHT = 60, STEP = 0.04, LEAST = 0.1, PATIENCE = 20000;
 let clips = [], place = 0, saving = false;
 
 const now = () => clips[place];
@@ -10,9 +10,9 @@ const length = (clip) => clip.end - clip.start;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const round = (seconds) => Math.round(seconds * 1000) / 1000;
 
-function complain(text) {
-  $("problem").hidden = !text;
-  $("problem").textContent = text;
+function complain(text, where = "problem") { // what a clip lacks has a place of its own: it must not hide what is not saved
+  $(where).hidden = !text;
+  $(where).textContent = text;
 }
 
 async function ask(address, options) {
@@ -90,11 +90,12 @@ function show(wanted) {
   setBounds(clip.decision?.start ?? clip.start, clip.decision?.end ?? clip.end);
   marked();
   complain("");
+  complain("", "lacking");
   video.src = `clips/${clip.key}`;
   video.play().catch(() => { // browsers ask for a key before there is sound
     if (clip === now() && !clip.decision) $("mark").textContent = "space plays it";
   });
-  curves(clip).catch((error) => complain(`Its curves cannot be drawn: ${error.message}`));
+  curves(clip).catch((error) => clip === now() && complain(`Its curves cannot be drawn: ${error.message}`, "lacking"));
 }
 
 function seek(seconds) {
@@ -117,7 +118,8 @@ async function decide(kind) {
   saving = true;
   try {
     const body = JSON.stringify({ key: clip.key, kind, start, end });
-    const found = await ask("decisions", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const headers = { "Content-Type": "application/json" }, signal = AbortSignal.timeout(PATIENCE);
+    const found = await ask("decisions", { method: "POST", body, headers, signal });
     clip.decision = found.decision;
     counted();
     marked();
@@ -168,7 +170,7 @@ for (const name of ["play", "seeked", "timeupdate"]) video.addEventListener(name
 video.addEventListener("error", async () => {
   const clip = now();
   const text = await ask(`clips/${clip.key}`).then(() => "the browser cannot play it", (error) => error.message);
-  if (clip === now()) complain(`No video: ${text}`);
+  if (clip === now()) complain(`No video: ${text}`, "lacking");
 });
 video.addEventListener("canplaythrough", () => { // make the copy of the next clip meanwhile
   const following = clips[place + 1];
