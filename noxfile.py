@@ -148,7 +148,7 @@ def audit(session: nox.Session) -> None:
     try:
         socket.create_connection(("api.osv.dev", 443), timeout=10).close()
     except OSError as error:
-        session.error(f"The audit must reach api.osv.dev, got {error}: nothing was looked up.")
+        session.error(f"The audit must reach api.osv.dev, got {error}: nothing was looked up")
     command = ["uv", "tool", "run", "pip-audit", "--strict", "--requirement", "requirements.lock"]
     session.run(*command, "--disable-pip", "--vulnerability-service", "osv", *session.posargs, external=True)
 

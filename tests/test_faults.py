@@ -1,10 +1,12 @@
-"""Ten commands killed at random moments, on full disks, and beside a second run: then as if nothing had been."""
+"""Ten commands killed, on full and read-only disks, beside a second run: then as if nothing had been."""
 
 import contextlib
+import ctypes
 import hashlib
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -46,7 +48,10 @@ COMMANDS = {
     "train": "train vae --folder out --steps 4 --device cpu --resume "
     + " ".join(f"--set {name}={str(value).replace(' ', '')}" for name, value in FIELDS.items()),
 }
-ALONE = [name for name in COMMANDS if name not in ("keyframes", "demix", "data prepare")]
+WHOLE = ("keyframes", "demix")
+"""Those that take no lock: whatever they write is moved to its name whole, at their end."""
+ALONE = [name for name in COMMANDS if name not in WHOLE]
+YEAR = 365 * 24 * 3600
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +77,21 @@ def home(tmp_path_factory, inputs, small_model, write_ball, knocks):
     return folder, words
 
 
-def start(words, folder, limit=None):
+def start(words, folder, limit=None, bound=False):
     """`asva` in a fork of this process, which has imported everything; its output in ``said``."""
-    process = multiprocessing.get_context("fork").Process(target=run, args=(words, folder, limit))
+    process = multiprocessing.get_context("fork").Process(target=run, args=(words, folder, limit, bound))
     process.start()
     return process
 
 
-def run(words, folder, limit):
+def obey_modes():
+    """Give up what lets root write anywhere (Linux: an empty effective set; version 3, of two words)."""
+    if os.geteuid() == 0:
+        header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+        assert ctypes.CDLL(None, use_errno=True).capset(header, nothing) == 0, ctypes.get_errno()
+
+
+def run(words, folder, limit, bound):
     from asva.cli import app
 
     os.chdir(folder)
@@ -88,6 +100,8 @@ def run(words, folder, limit):
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    if bound:
+        obey_modes()
     app(words, prog_name="asva")
 
 
@@ -181,6 +195,54 @@ def test_full_disks(name, undisturbed, fresh):
     assert all(digests[one] == whole[1].get(one, digests[one]) for one in digests)
     finish(words, folder)
     assert made(folder) == whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_read_only_disks(name, undisturbed, fresh):
+    words, whole, _ = undisturbed
+    folder = fresh(name)
+    closed = [folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())]
+    (folder / "said").touch()
+    for path in closed:
+        path.chmod(0o555)
+    process = start(words, folder, bound=True)
+    process.join(120)
+    for path in closed:
+        path.chmod(0o755)
+    lines = [line for line in said(folder).splitlines() if line.strip()]
+    assert process.exitcode in (1, 2) and re.fullmatch(
+        r"'out(/a.mp4)?': Permission denied\.|Folder 'out' may not be written to: write elsewhere\.", lines[-1]
+    ), lines
+    assert "Traceback" not in said(folder) and "defect" not in said(folder)
+    assert made(folder)[0] == set()
+    finish(words, folder)
+    assert made(folder) == whole
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_clock_set_back(name, undisturbed, fresh):
+    """What a killed run has left seems to be made a year from now."""
+    words, whole, seconds = undisturbed
+    folder = fresh(name)
+    process = start(words, folder)
+    time.sleep(0.7 * seconds)
+    process.kill()
+    process.join()
+    for path in (folder / "out").rglob("*"):
+        os.utime(path, (time.time() + YEAR,) * 2)
+    finish(words, folder)
+    assert made(folder) == whole
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_two_at_once(name, undisturbed, fresh):
+    words, whole, _ = undisturbed
+    folder = fresh(name)
+    both = [start(words, folder) for _ in range(2)]
+    for process in both:
+        process.join(120)
+    assert 0 in [process.exitcode for process in both] and made(folder) == whole
 
 
 @pytest.mark.parametrize("name", ALONE)

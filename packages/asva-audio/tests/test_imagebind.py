@@ -12,7 +12,7 @@ from asva_audio import (
     null_mel,
     resize_positions,
 )
-from asva_audio.imagebind import BiasedAttention
+from asva_audio.imagebind_network import BiasedAttention
 
 SMALL = {
     "num_mel_bins": 36,

@@ -64,7 +64,7 @@ def test_record_tells_everything(made, inputs):
     assert record["keyframes"]["seconds"] == pytest.approx([index / 24 for index in indices])
     assert record["settings"]["num_inference_steps"] == 1 and record["settings"]["crf"] == 18
     assert {"asva-kit", "asva-unet", "torch", "python"} <= record["versions"].keys()
-    assert record["memory"]["predicted_bytes"] > 0 and record["memory"]["measured_bytes"] > 0
+    assert record["memory"]["predicted_bytes"] is None and record["memory"]["measured_bytes"] > 0
     assert {"keyframes", "frames between", "decoding"} <= record["seconds"].keys()
     assert str(made) not in json.dumps(record), "no path of this machine belongs into a record"
 
@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_pixels(asva, made, small_model, inputs, tm
 def test_stages_memory_and_files_are_told(asva, small_model, inputs):
     ran = asva(*sample(inputs, small_model, "--steps", 2))
     assert ran.code == 0 and ran.out.split() == ["out.mp4", "out.json"]
-    for words in ("predicted peak memory", "keyframes, 2 steps", "decoding", "peak memory", "keyframes at 0.00"):
+    for words in ("keyframes, 2 steps", "decoding", "peak memory", "keyframes at 0.00"):
         assert words in ran.err
 
 

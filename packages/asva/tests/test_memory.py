@@ -181,6 +181,8 @@ def test_the_command_refuses_before_it_loads(asva, inputs, method_model, monkeyp
 
 
 def test_a_forecast_that_fails_says_so_and_the_run_goes_on(asva, inputs, method_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASVA_MEMORY", "3")  # so little that one is made
+
     def broken(*_, **__):
         raise RuntimeError("Tensor on device meta")
 
@@ -193,9 +195,10 @@ def test_a_forecast_that_fails_says_so_and_the_run_goes_on(asva, inputs, method_
     assert "memory could not be predicted (RuntimeError: Tensor on device meta); the run goes on" in ran.err
 
 
-def test_the_command_says_and_records_what_was_chosen(asva, inputs, method_model, tmp_path):
+def test_the_command_says_and_records_what_was_chosen(asva, inputs, method_model, monkeypatch, tmp_path):
     import json
 
+    monkeypatch.setenv("ASVA_MEMORY", "3")
     ran = asva(
         "sample", "-i", inputs / "ball.png", "-a", inputs / "knocks.wav", "--model", method_model("avsyncd"),
         "--steps", 1, "--device", "cpu", "-o", tmp_path / "out.mp4",
@@ -204,3 +207,17 @@ def test_the_command_says_and_records_what_was_chosen(asva, inputs, method_model
     record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert record["device"]["offload"] == "none"
     assert np.isclose(record["memory"]["predicted_bytes"], record["memory"]["measured_bytes"], rtol=0.6)
+
+
+@pytest.mark.parametrize(
+    "memory, words, worked_out", [("20", (), False), ("3", (), True), ("20", ("--size", "64x64"), True)]
+)
+def test_small_models_need_no_forecast_where_there_is_plenty(
+    asva, inputs, small_model, monkeypatch, tmp_path, memory, words, worked_out
+):
+    monkeypatch.setenv("ASVA_MEMORY", memory)
+    ran = asva(
+        "sample", "-i", inputs / "ball.png", "-a", inputs / "knocks.wav", "--model", small_model,
+        "--steps", 1, "--device", "cpu", "-o", tmp_path / "out.mp4", *words,
+    )  # fmt: skip
+    assert ran.code == 0 and ("predicted peak memory" in ran.err) == worked_out == (", predicted" in ran.err)

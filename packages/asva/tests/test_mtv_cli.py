@@ -79,7 +79,8 @@ def test_tracks_are_for_this_method_alone(asva, sounds, inputs):
     assert ran.code != 0 and "`--speech` must be left out with the method keyvid: it is for mtv." in ran.complaint
 
 
-def test_the_released_models_classes_make_a_video(asva, sounds, inputs, method_model):
+def test_the_released_models_classes_make_a_video(asva, sounds, inputs, method_model, monkeypatch):
+    monkeypatch.setenv("ASVA_MEMORY", "3")  # so little that what is needed is worked out
     words = ["--audio", sounds / "voice.wav", "--image", inputs / "ball.png", "--output", "out.mp4"]
     ran = asva("sample", "--model", method_model("mtv-as-released"), *words)
     assert ran.code == 0, ran.err

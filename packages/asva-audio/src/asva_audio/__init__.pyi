@@ -16,8 +16,8 @@ from .embedding import convert_imagebind_head as convert_imagebind_head
 from .features import audio_features as audio_features
 from .features import multi_feature_tokens as multi_feature_tokens
 from .features import null_feature_tokens as null_feature_tokens
-from .imagebind import AudioEncoderOutput as AudioEncoderOutput
 from .imagebind import ImageBindAudioEncoder as ImageBindAudioEncoder
+from .imagebind_network import AudioEncoderOutput as AudioEncoderOutput
 from .levels import is_silent as is_silent
 from .levels import set_levels as set_levels
 from .mel import imagebind_mel as imagebind_mel

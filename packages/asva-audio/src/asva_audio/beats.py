@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from asva_audio.beats_blocks import BEATsBlock, PositionConvolution, distance_buckets
 from asva_audio.filterbank import filterbank
-from asva_audio.imagebind import AudioEncoderOutput
+from asva_audio.imagebind_network import AudioEncoderOutput
 from asva_audio.windows import FRAME_SHIFT, patch_times
 
 # Statistics of the original's training set; it feeds 16 bit sample values to the filter bank.

@@ -278,6 +278,8 @@ def only_run(target: Path) -> Generator[None]:
             f"`{'folder' if inside else 'output'}` must be written by one run at a time, got {target}, "
             "where another is at work."
         ) from None
+    except OSError as error:  # of the lock's name, which says nothing to a user
+        raise type(error)(error.errno, error.strerror, str(target)) from None
     try:
         _remove_drafts(target)
         yield

@@ -20,7 +20,7 @@ from .labels import localizer_loss as localizer_loss
 from .labels import mel_label as mel_label
 from .labels import scale_curve as scale_curve
 from .localizer import MotionLocalizer as MotionLocalizer
-from .localizer import MotionLocalizerOutput as MotionLocalizerOutput
+from .localizer_network import MotionLocalizerOutput as MotionLocalizerOutput
 from .onsets import audio_events as audio_events
 from .onsets import onset_curve as onset_curve
 from .onsets import sound_growth as sound_growth

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from asva_audio import Audio, Track, imagebind_mel, load_audio
 from asva_keyframe.curve import heard_curve, loudness_curve
-from asva_keyframe.localizer import MotionLocalizer
-from asva_keyframe.onsets import onset_curve
+from asva_keyframe.localizer_network import LocalizerNetwork
+
+if TYPE_CHECKING:
+    from asva_keyframe.localizer import MotionLocalizer
 
 LOCALIZER = Path(__file__).parent / "models" / "tiny-localizer"
 FPS, SAMPLE_RATE = 24, 16000  # what it was trained on
@@ -21,10 +23,9 @@ RULES = ("localizer", "loudness", "onsets")
 
 def load_bundled_localizer() -> MotionLocalizer:
     """The localizer of the model ``tiny`` on the CPU: it knows the sounds of the synthetic world."""
-    localizer = MotionLocalizer.from_pretrained(
-        LOCALIZER, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    return localizer.eval()
+    from asva_keyframe.localizer import MotionLocalizer
+
+    return MotionLocalizer.from_folder(LOCALIZER)
 
 
 def sound_curve(
@@ -57,8 +58,10 @@ def sound_curve(
     rate = Fraction(FPS if fps is None else fps).limit_denominator(1_000_000)
     num_frames = max(round(track.duration * rate), 1)
     if rule != "localizer":
+        from asva_keyframe.onsets import onset_curve
+
         return (loudness_curve if rule == "loudness" else onset_curve)(track, num_frames, rate)
-    localizer = load_bundled_localizer()
+    localizer = LocalizerNetwork.from_folder(LOCALIZER)
     window = localizer.config["num_frames"]
     heard = heard_curve(
         localizer,

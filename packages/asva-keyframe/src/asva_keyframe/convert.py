@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from asva_audio import convert_imagebind_audio, invert_imagebind_audio, split_imagebind
-from asva_keyframe.localizer import OfficialHead
+from asva_keyframe.localizer_network import OfficialHead
 from asva_weights import KeyTable, shape_of
 from asva_weights.key_table import below
 

@@ -17,7 +17,7 @@ from asva_pipelines.notes import note
 
 if TYPE_CHECKING:
     from asva_audio import Audio
-    from asva_keyframe import MotionLocalizer
+    from asva_keyframe.localizer_network import LocalizerNetwork
 
 FPS = 24.0
 WINDOW = 48  # frames of a video that get as many keyframes as a clip of the model
@@ -97,7 +97,7 @@ def from_sound(
     """Motion that the model's localizer hears, or the onsets, see :func:`asva_pipelines.localizers.hears_onsets`."""
     from asva_audio import Track, imagebind_mel
     from asva_interp import count_frames
-    from asva_keyframe import heard_curve, onset_curve
+    from asva_keyframe import heard_curve
 
     localizer, settings, told = _localizer(model, confirm, wanted)
     audio = read_sound(source, start, duration, option="SOURCE")
@@ -105,10 +105,12 @@ def from_sound(
     # what lies behind the end is heard as asva sample hears it, and cut off
     count, fps = count_frames(track.duration, settings["fps"]) + window, Fraction(settings["fps"])
     fps = fps.limit_denominator(1_000_000)
-    values = (
-        onset_curve(track, count, fps)
-        if localizer is None
-        else heard_curve(
+    if localizer is None:
+        from asva_keyframe import onset_curve  # brings scipy
+
+        values = onset_curve(track, count, fps)
+    else:
+        values = heard_curve(
             localizer,
             lambda waveform, rate: imagebind_mel(waveform, sample_rate=rate),
             track,
@@ -117,7 +119,6 @@ def from_sound(
             fps=fps,
             sample_rate=settings["sample_rate"],
         )
-    )
     return Curve(
         values=values[:-window],
         fps=settings["fps"],
@@ -129,12 +130,12 @@ def from_sound(
     )
 
 
-def _localizer(model: str, confirm: Confirm, wanted: str | None) -> tuple[MotionLocalizer | None, dict[str, Any], str]:
+def _localizer(model: str, confirm: Confirm, wanted: str | None) -> tuple[LocalizerNetwork | None, dict[str, Any], str]:
     """The localizer of a model, or None for onsets; its settings; what it is, in words.
 
     Nothing is downloaded where none was released.
     """
-    from asva_keyframe import load_bundled_localizer
+    from asva_keyframe.bundled import LOCALIZER
     from asva_pipelines.loading.folders import method_of_model, model_settings
     from asva_pipelines.loading.load import load_localizer
     from asva_pipelines.loading.resolve import resolve_model
@@ -145,7 +146,7 @@ def _localizer(model: str, confirm: Confirm, wanted: str | None) -> tuple[Motion
 
         note(f"Note: {named[1].remark}")
         settings = named[0].settings({}) | RELEASED_SETTINGS
-        return (None, settings, ONSETS) if wanted != "model" else (load_bundled_localizer(), settings, DRAWN)
+        return (None, settings, ONSETS) if wanted != "model" else (load_localizer(LOCALIZER), settings, DRAWN)
     folder = resolve_model(model, confirm=confirm, on_progress=note)
     settings = model_settings(folder, method_of_model(folder, "keyvid"))
     onsets = hears_onsets(wanted, folder)

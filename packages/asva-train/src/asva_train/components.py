@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import damage_named, shared_parts
+from asva_pipelines.loading.folders import damage_named, quiet_libraries, shared_parts
 from asva_pipelines.loading.placement import read_network
 from asva_train.errors import RunError
 
@@ -74,7 +74,7 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
     """
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         return read_network(component_class(name), folder, dtype)
 
 

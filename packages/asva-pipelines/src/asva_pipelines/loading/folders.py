@@ -145,8 +145,7 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
 def damage_named(folder: Path) -> Generator[None]:
     """One clear error for the many ways in which a folder of weights can be broken."""
     try:
-        with _no_chatter():
-            yield
+        yield
     except MemoryError:
         raise
     except Exception as error:
@@ -157,7 +156,7 @@ def damage_named(folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def _no_chatter() -> Generator[None]:
+def quiet_libraries() -> Generator[None]:
     """Progress bars and remarks of the libraries would stand between the lines of ours."""
     import diffusers.utils.logging as diffusers_log
     import transformers.utils.logging as transformers_log

@@ -9,7 +9,14 @@ from typing import Any
 import torch
 
 from asva_pipelines.loading.citations import say_credit
-from asva_pipelines.loading.folders import check_complete, damage_named, method_of_model, model_settings, shared_parts
+from asva_pipelines.loading.folders import (
+    check_complete,
+    damage_named,
+    method_of_model,
+    model_settings,
+    quiet_libraries,
+    shared_parts,
+)
 from asva_pipelines.loading.placement import check_offload, choose_device, choose_dtype, in_dtype, place
 from asva_pipelines.loading.resolve import resolve_model
 from asva_pipelines.memory.choice import choose
@@ -76,22 +83,18 @@ def load_localizer(folder: Path) -> Any:
     Raises:
         ModelError: If the folder has none, or it is damaged.
     """
-    from asva_keyframe import MotionLocalizer
+    from asva_keyframe.localizer_network import LocalizerNetwork
 
     part = shared_parts(folder).get("localizer", folder / "localizer")
     if not part.is_dir():
         raise ModelError(f"Model folder '{folder}' has no localizer: give the keyframes, or take another model.")
     with damage_named(folder):
-        localizer = MotionLocalizer.from_pretrained(
-            part, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
-        check_complete(part, localizer)
-    return localizer.eval()
+        return LocalizerNetwork.from_folder(part)
 
 
 def _read(folder: Path, method: Method, dtype: torch.dtype) -> Any:
     maker, shared = method.pipeline_class, shared_parts(folder)
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         # Only safetensors: a pickle could run code.
         pipeline = maker.from_pretrained(folder, **in_dtype(dtype), local_files_only=True, use_safetensors=True)
         pipeline.set_progress_bar_config(disable=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from asva_pipelines.loading.folders import check_complete, damage_named, read_index
+from asva_pipelines.loading.folders import check_complete, damage_named, quiet_libraries, read_index
 from asva_pipelines.loading.hub import snapshot
 from asva_pipelines.loading.memory import weights_held
 from asva_pipelines.loading.placement import choose_device, choose_dtype, in_dtype, place
@@ -72,7 +72,7 @@ def make_picture(
         ModelError: If the folder is damaged, or the model's own filter withholds the picture.
     """
     maker, chosen = _pipeline_class(folder), choose_device(device)
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         # Only safetensors: a pickle could run code.
         pipeline = maker.from_pretrained(
             folder,

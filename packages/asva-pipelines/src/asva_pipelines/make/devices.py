@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asva_pipelines.make.plan import Plan
@@ -11,9 +12,13 @@ from asva_pipelines.notes import gigabytes, note
 if TYPE_CHECKING:
     from asva_pipelines.memory.choice import Choice
 
+AMPLE, SHARE = 4_000_000_000, 0.1  # bytes that are free, and the part of them that weights may take, unasked
+
 
 def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
     """The plan with its precision and offload decided, and what it needs, for the hungrier of its two models.
+
+    Nothing is worked out on a CPU for models that are small beside the memory that is free, in their own size.
 
     Args:
         plan: With ``auto`` in it, perhaps.
@@ -23,7 +28,6 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
         ModelError: If nothing fits; it names a setting that would.
     """
     from asva_pipelines.loading.citations import say_credit
-    from asva_pipelines.memory.choice import choose
 
     request, arguments = plan.request, dict(plan.arguments)
     size = {"height": arguments["height"], "width": arguments["width"]}
@@ -33,6 +37,10 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
         if folder is None:
             continue
         say_credit(folder, note)
+        if _is_ample(plan, folder, size, num_frames):
+            continue
+        from asva_pipelines.memory.choice import choose
+
         place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
         try:
             found = choose(
@@ -51,6 +59,22 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
     if choice.decode_chunk_size == 1:
         arguments["decode_chunk_size"] = 1
     return replace(plan, request=request, arguments=arguments, choice=choice)
+
+
+def _is_ample(plan: Plan, folder: Path, size: dict[str, int], num_frames: int | None) -> bool:
+    """Whether weights are so small beside what is free that a video of the model's own size needs no forecast."""
+    from asva_pipelines.loading.folders import component_sizes
+    from asva_pipelines.loading.memory import free_memory
+    from asva_pipelines.loading.placement import choose_device
+
+    device, offload = choose_device(plan.request.device), plan.request.offload
+    own = plan.settings if folder is plan.folder else plan.interpolator_settings
+    if device.type != "cpu" or offload not in ("auto", "none") or "decode_chunk_size" in plan.arguments:
+        return False
+    if size["height"] * size["width"] > own["height"] * own["width"] or (num_frames or 0) > own["num_frames"]:
+        return False
+    free = free_memory(device)
+    return free >= AMPLE and sum(stored for _, _, stored in component_sizes(folder)) <= SHARE * free
 
 
 def spare(pipeline: Any, choice: Choice | None) -> None:

@@ -22,7 +22,6 @@ from asva_pipelines.make.prepare_audio import check_times, listen, read_tracks
 from asva_pipelines.make.read_inputs import read_picture
 from asva_pipelines.make.record import job, scalars, told_of_windows
 from asva_pipelines.make.stages import Stages
-from asva_pipelines.memory.prediction import predict
 from asva_pipelines.methods import METHODS
 from asva_pipelines.notes import note
 
@@ -85,7 +84,7 @@ def _windows(
     output: Path,
     load: Callable[..., Any],
 ) -> tuple[Made, LongVideo]:
-    request, size = plan.request, {name: plan.arguments[name] for name in ("height", "width")}
+    request = plan.request
     stages.stage("loading the model")
     pipeline = load(plan.folder or "", method=plan.method.name, **_place(plan))
     spare(pipeline, plan.choice)
@@ -121,13 +120,24 @@ def _windows(
         settings=scalars(pipeline.config),
         device=device,
         dtype=dtype,
-        predicted=(predict(None, **size) if plan.choice is None else plan.choice.prediction).peak,
+        predicted=_predicted(plan),
         curve=heard.curve,
         keyframes=heard.seconds,
         between=heard.between,
         finish=(lambda: None) if store is None else store.remove,
     )
     return made, video
+
+
+def _predicted(plan: Plan) -> int:
+    """Bytes that were expected to be needed; 0 where that was not worked out."""
+    if plan.choice is not None:
+        return plan.choice.prediction.peak
+    if plan.folder is not None:
+        return 0
+    from asva_pipelines.memory.prediction import predict
+
+    return predict(None, height=plan.arguments["height"], width=plan.arguments["width"]).peak
 
 
 def _between(

@@ -27,7 +27,7 @@ class Made:
         settings: Of the pipeline that made the frames.
         device: That it ran on.
         dtype: Of its weights.
-        predicted: Bytes that were expected to be needed at most, by any pipeline.
+        predicted: Bytes that were expected to be needed at most, by any pipeline; 0 where that was not worked out.
         curve: (t,) motion of every frame of the method; None where nothing hears it.
         keyframes: (k,) seconds of those that are shown; None where there are none.
         between: Windows of the model that makes the frames between, where there is one.

@@ -92,7 +92,7 @@ def _write(targets: Mapping[str, Path], made: Made, stages: Stages, job: Callabl
         )
         stages.stage("writing")
         record = make_record(made)
-        record["memory"] = {"predicted_bytes": made.predicted, "measured_bytes": measured_peak(made.device)}
+        record["memory"] = {"predicted_bytes": made.predicted or None, "measured_bytes": measured_peak(made.device)}
         record["seconds"] = dict(stages.seconds)
         if job is not None:
             record["job"] = {"sha256": job(), "video_bytes": draft["video"].stat().st_size}

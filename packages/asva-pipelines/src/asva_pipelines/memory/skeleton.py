@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import damage_named, method_of_model, read_index, shared_parts
+from asva_pipelines.loading.folders import damage_named, method_of_model, quiet_libraries, read_index, shared_parts
 
 
 def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = torch.float32) -> Any:
@@ -26,7 +26,7 @@ def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = to
     """
     maker, index = method_of_model(folder, method).pipeline_class, read_index(folder)
     folders = {name: folder / name for name in index} | shared_parts(folder)
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         # The names that the class itself expects: nothing that a folder says is imported besides.
         known = {name: index[name] for name in inspect.signature(maker.__init__).parameters if name in index}
         pipeline = maker(**{name: _part(folders[name], value, dtype) for name, value in known.items()})

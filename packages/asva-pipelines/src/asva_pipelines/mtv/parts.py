@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from asva_pipelines.loading.folders import damage_named
+from asva_pipelines.loading.folders import damage_named, quiet_libraries
 from asva_pipelines.loading.placement import read_network
 from asva_pipelines.memory.skeleton import outline
 from asva_weights import ModelError
@@ -39,7 +39,7 @@ def read_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
         ModelError: If the folder does not hold it, or something else, or what it holds is damaged.
     """
     kind = _kind(name, folder)
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         if kind == "Wav2Vec2ForCTC":
             from asva_audio import load_wav2vec
 
@@ -54,7 +54,7 @@ def outline_part(name: str, folder: Path) -> Any:
         ModelError: See :func:`read_part`.
     """
     kind = _kind(name, folder)
-    with damage_named(folder):
+    with damage_named(folder), quiet_libraries():
         return outline(part_class(kind), folder)
 
 

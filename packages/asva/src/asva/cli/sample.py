@@ -86,8 +86,5 @@ def _say(record: dict[str, Any], seconds: float) -> None:
         more = f" and {len(seconds_of) - MOST_TOLD} more" if len(seconds_of) > MOST_TOLD else ""
         note(f"keyframes at {chosen} s{more}", quiet=True)
     memory = record["memory"]
-    note(
-        f"peak memory {gigabytes(memory['measured_bytes'])}, predicted {gigabytes(memory['predicted_bytes'])}; "
-        f"{seconds:.1f} s in all",
-        quiet=True,
-    )
+    predicted = f", predicted {gigabytes(memory['predicted_bytes'])}" if memory["predicted_bytes"] else ""
+    note(f"peak memory {gigabytes(memory['measured_bytes'])}{predicted}; {seconds:.1f} s in all", quiet=True)
