@@ -32,7 +32,7 @@ FOLDERS = [
         "asva-keyframe",
         "asva-metrics",
     ),
-    *("asva-eval", "asva-curate", "asva-pipelines", "asva-train", "asva-pages", "asva"),
+    *("asva-eval", "asva-curate", "asva-pipelines", "asva-train", "asva-baselines", "asva-pages", "asva"),
 ]
 # The lock takes nothing that was published after this day, at least three weeks back, so that every mirror has it.
 EXCLUDE_NEWER = "2026-11-09"

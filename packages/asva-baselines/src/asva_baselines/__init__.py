@@ -1,0 +1,5 @@
+"""The systems that the papers compare with, one folder each."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

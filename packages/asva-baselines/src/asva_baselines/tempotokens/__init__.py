@@ -1,0 +1,1 @@
+"""TempoTokens: what a sound is, as words for each frame (AAAI 2024)."""
