@@ -334,7 +334,7 @@ def test_a_wrong_key_of_stable_diffusion_is_named(sources, tmp_path, part):
     folder = linked(sources / "avsyncd", tmp_path / "theirs")
     path = next((folder / "stable-diffusion-v1-5" / part).glob("*.bin"))
     change(path, lambda state: state.update({"surprise": torch.ones(1)}))
-    with pytest.raises(ModelError, match=f"'{path}' is not a whole {part} of Stable Diffusion 1.5: .*surprise"):
+    with pytest.raises(ModelError, match=f"'{path}' is not a whole {part} of stable-diffusion-v1-5: .*surprise"):
         convert_model(folder, tmp_path / "ours")
 
 

@@ -85,11 +85,13 @@ class VideoPipeline(DiffusionPipeline):
         arguments: Class of the further arguments of the call.
         output: Class of what it answers.
         needs_picture: Whether the first frame must be given.
+        takes_picture: Whether it may be.
     """
 
     arguments: ClassVar[type[Sampling]] = Sampling
     output: ClassVar[type[VideoOutput]] = VideoOutput
     needs_picture: ClassVar[bool] = True
+    takes_picture: ClassVar[bool] = True
 
     @torch.no_grad()
     def __call__(
@@ -137,6 +139,8 @@ class VideoPipeline(DiffusionPipeline):
         for name, entries in (("audio", audios), ("image", [] if self.needs_picture else images)):
             if any(entry is None for entry in entries) and not all(entry is None for entry in entries):
                 raise ValueError(f"`{name}` must be given for every sample or for none, got some of each.")
+        if not self.takes_picture and images[0] is not None:
+            raise ValueError("`image` must be left out: this method sees no picture.")
         size = (settings.height, settings.width)
         shape = latent_shape(self.vae, size) if hasattr(self, "vae") else (3, *size)
         check_settings(settings, len(images), shape, self._multiple)
@@ -266,8 +270,9 @@ class VideoPipeline(DiffusionPipeline):
         return given[:, None].to(self._execution_device, torch.float32)
 
     def _scheduler_for(self, unet: Any, sampler: str = "own") -> Any:
-        """A fresh scheduler in the terms of a network, so that no call leaves a trace in the shared one."""
-        kind = "sample" if unet.config.prediction_type == "residual" else unet.config.prediction_type
+        """A fresh scheduler in the terms of a network, if it has any, so that no call leaves a trace in the shared one."""
+        kind = unet.config.get("prediction_type", self.scheduler.config["prediction_type"])
+        kind = "sample" if kind == "residual" else kind
         rescale = self.config.get("dynamic_rescale", False)
         if rescale and "dynamic_rescale" not in self.scheduler.config:
             raise ValueError(

@@ -53,7 +53,7 @@ def rehearse(
         call["output_type"] = "np"
     parts = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
     call = {name: value for name, value in call.items() if name in takes and value is not None}
-    picture = np.zeros((height, width, 3), np.uint8)
+    picture = np.zeros((height, width, 3), np.uint8) if getattr(pipeline, "takes_picture", True) else None
     with torch.no_grad(), Ledger(device, parts) as ledger:
         made = pipeline(image=picture, prompt="a", generator=torch.Generator("cpu").manual_seed(0), **call)
         if not whole and hasattr(pipeline, "vae"):

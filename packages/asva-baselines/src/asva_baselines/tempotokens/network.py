@@ -1,0 +1,83 @@
+"""A text-to-video network whose words differ from frame to frame (TempoTokens, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import UNet3DConditionModel
+from torch import Tensor
+
+from asva_baselines.tempotokens.mapper import WORDS
+from asva_unet.text_audio import BRANCHES
+
+
+def word_ids(tokenizer: Any, length: int) -> Tensor:
+    """(n,) ids of a prompt of six words, which :func:`frame_contexts` puts others in place of, and of none.
+
+    Returns:
+        (2, n): with the six words, and without.
+    """
+    first, last, *rest = tokenizer("", padding="max_length", max_length=length).input_ids
+    return torch.tensor([[first, *[last] * WORDS, last, *rest[: length - WORDS - 2]], [first, last, *rest]])
+
+
+def frame_contexts(text_encoder: Any, ids: Tensor, words: Tensor) -> Tensor:
+    """Hidden states (b, t, n, d) of prompts that hold the words (b, t, 6, d) after their first token.
+
+    Args:
+        text_encoder: CLIP's.
+        ids: (n,) of a prompt; those of its six words do not matter.
+        words: In the width of the encoder's embeddings, to which positions are then added.
+    """
+    flat = words.flatten(0, 1)
+
+    def put(layer: Any, inputs: Any, embeds: Tensor) -> Tensor:
+        del layer, inputs
+        return torch.cat([embeds[:, :1], flat.to(embeds), embeds[:, 1 + WORDS :]], dim=1)
+
+    hook = text_encoder.get_input_embeddings().register_forward_hook(put)
+    try:
+        hidden = text_encoder(ids.expand(len(flat), -1)).last_hidden_state
+    finally:
+        hook.remove()
+    return hidden.unflatten(0, words.shape[:2])
+
+
+class _OfFrames(Tensor):
+    """Contexts (b * t, n, d), one for each frame, where the network expects one for each clip and repeats it."""
+
+    def repeat_interleave(self, *args: Any, **kwargs: Any) -> Tensor:
+        """As they are."""
+        return self.as_subclass(Tensor)
+
+
+def predict_noise(unet: UNet3DConditionModel, sample: Tensor, timestep: Tensor, contexts: Tensor) -> Tensor:
+    """The network's answer (b, t, c, h, w).
+
+    Args:
+        unet: Its own forward pass gives every frame of a clip the same words.
+        sample: (b, t, c, h, w) noisy latents.
+        timestep: (b,) time steps.
+        contexts: (b, t, n, d), see :func:`frame_contexts`.
+    """
+    flat = contexts.to(sample.dtype).flatten(0, 1).as_subclass(_OfFrames)
+    return unet(sample.transpose(1, 2), timestep, encoder_hidden_states=flat, return_dict=False)[0].transpose(1, 2)
+
+
+class FrameWordsNetwork:
+    """``predict`` of :func:`asva_unet.denoise`.
+
+    Args:
+        unet: Text to video.
+        contexts: (b, t, n, d) with the sound (True) and without (False).
+    """
+
+    def __init__(self, unet: UNet3DConditionModel, contexts: dict[bool, Tensor]) -> None:
+        self.unet, self.contexts = unet, contexts
+        self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
+
+    def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
+        """Answer for the named branches, laid one behind the other along the batch."""
+        contexts = torch.cat([self.contexts[BRANCHES[branch][1]] for branch in branches])
+        return predict_noise(self.unet, sample.to(self.dtype), timestep, contexts).float()

@@ -1,0 +1,88 @@
+"""The released TempoTokens: a mapper, BEATs, and zeroscope in the form of diffusers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asva_baselines.tempotokens.method import EARS, MAPPER, METHOD, ZEROSCOPE, ZEROSCOPE_REPO
+from asva_pipelines.loading.diffusers_folder import folder_files, read_json, read_network, read_tokenizer
+from asva_pipelines.loading.hub import cached_folder
+from asva_weights import ModelError, read_checkpoint, read_content
+from asva_weights.release import Files, Release, Say, blame
+
+# What the original's inference script sets; weights do not carry it.
+RELEASED_SETTINGS: dict[str, Any] = {
+    "num_frames": 24,
+    "fps": 12,
+    "height": 384,
+    "width": 384,
+    "num_inference_steps": 25,
+    "audio_guidance_scale": 25.0,
+}
+SETS = ("vggsound", "landscape", "audioset_drum")
+
+
+def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
+    if content is not None:
+        if "fga.reduce_potentials.0.weight" in content:
+            raise ModelError(f"'{source}' is TempoTokens' mapper: pass its folder, with `{EARS}` and `{ZEROSCOPE}`.")
+        return None
+    mappers = [
+        path for name in ("", *SETS) for home in ("", "models") if (path := source / home / name / MAPPER).is_file()
+    ]
+    if not mappers:
+        return None
+    if len(mappers) > 1:
+        raise ModelError(f"Folder '{source}' holds {len(mappers)} mappers of TempoTokens: keep one of them there.")
+    ears = next((path for home in (source, source / "BEATs") if (path := home / EARS).is_file()), None)
+    if ears is None:
+        raise ModelError(f"TempoTokens needs BEATs: put '{EARS}' (link in the README of BEATs, MIT) into '{source}'.")
+    base = source / ZEROSCOPE
+    if not base.is_dir():
+        base = cached_folder(ZEROSCOPE_REPO, "unet/config.json") or base
+    if not base.is_dir():
+        raise ModelError(
+            f"TempoTokens needs zeroscope: put the folder '{ZEROSCOPE}' ({ZEROSCOPE_REPO}) into '{source}'."
+        )
+    return {MAPPER: mappers[0], EARS: ears} | folder_files(base, ZEROSCOPE, ("unet", "vae", "text_encoder"))
+
+
+def _read(files: Files, say: Say) -> Release:
+    from diffusers import AutoencoderKL, UNet3DConditionModel
+    from transformers import CLIPTextModel
+
+    from asva_audio.weights import read_beats
+    from asva_baselines.tempotokens.mapper import convert_mapper
+
+    state, ears = read_checkpoint(files[MAPPER]), read_content(files[EARS])
+    with blame(files[MAPPER], "mapper of TempoTokens"):
+        networks: dict[str, Any] = {"mapper": convert_mapper(state, num_frames=RELEASED_SETTINGS["num_frames"])}
+    with blame(files[EARS], "BEATs checkpoint"):
+        networks["audio_encoder"] = read_beats(ears)
+    kinds = {"unet": UNet3DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+    networks |= {part: read_network(files, ZEROSCOPE, part, kind) for part, kind in kinds.items()}
+    others = {"tokenizer": read_tokenizer(files, ZEROSCOPE), "scheduler": _scheduler(files)}
+    say("Note: there is no picture and no prompt; the mapper was trained on one second of sound and is given two.")
+    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others))
+
+
+def _scheduler(files: Files) -> Any:
+    """The solver as the original comes by it: what the base leaves to a default is the solver's own default."""
+    from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
+
+    config = read_json(files[f"{ZEROSCOPE}/scheduler/scheduler_config.json"])
+    return DPMSolverMultistepScheduler.from_config(DDPMScheduler.from_config(config).config)
+
+
+def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    from asva_baselines.tempotokens.pipeline import TempoTokensPipeline
+
+    for name, part in others.items():
+        part.save_pretrained(folder / name)
+    TempoTokensPipeline(**networks, **others, **RELEASED_SETTINGS).save_config(folder)
+    return {"model": "TempoTokens"}
+
+
+TEMPOTOKENS = METHOD.released_files(wants=f"`{MAPPER}`, with `{EARS}` and `{ZEROSCOPE}` beside", find=_find, read=_read)

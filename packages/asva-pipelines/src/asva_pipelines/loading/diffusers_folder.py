@@ -1,0 +1,103 @@
+"""A folder of networks as others publish it, in the form of diffusers: its files named, its weights read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asva_weights import ModelError, read_checkpoint
+from asva_weights.key_table import KeyTable
+from asva_weights.release import Files, State, blame
+
+# Full precision first; a copy may hold only one of them.
+_WEIGHTS = (
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.bin",
+    "model.safetensors",
+    "pytorch_model.bin",
+)
+_OTHERS = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
+# Names of the autoencoder's attention in files written before diffusers 0.17.
+_OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+
+
+def folder_files(folder: Path, name: str, parts: Iterable[str]) -> Files:
+    """The files of some networks, of the tokenizer and of the noise schedule, under the folder's published name.
+
+    Raises:
+        ModelError: If one is missing.
+    """
+    wanted = [*_OTHERS]
+    for part in parts:
+        weights = next((one for one in _WEIGHTS if (folder / part / one).is_file()), _WEIGHTS[0])
+        wanted += [f"{part}/config.json", f"{part}/{weights}"]
+    if lacking := [one for one in wanted if not (folder / one).is_file()]:
+        raise ModelError(f"Folder '{folder}' of {name} lacks '{lacking[0]}': copy it there.")
+    return {f"{name}/{one}": folder / one for one in wanted}
+
+
+def read_network(files: Files, name: str, part: str, kind: Any) -> Any:
+    """A network of one of the files that :func:`folder_files` found, in the precision in which it is stored.
+
+    Args:
+        files: By their published names.
+        name: Of the folder.
+        part: Of it.
+        kind: Class of the network, of diffusers or transformers.
+
+    Raises:
+        ModelError: If a file is damaged, or a weight is missing, unknown or of another shape.
+    """
+    [path] = [path for key, path in files.items() if key.startswith(f"{name}/{part}/") and path.name != "config.json"]
+    with blame(path, f"{part} of {name}"):
+        config = read_json(files[f"{name}/{part}/config.json"])
+        with torch.device("meta"):
+            network = (
+                kind.from_config(config) if hasattr(kind, "load_config") else kind(kind.config_class.from_dict(config))
+            )
+        state: State = {ours: value for key, value in read_checkpoint(path).items() if (ours := _todays_name(key))}
+        network.load_state_dict(KeyTable().to_ours(state, network.state_dict(), part), assign=True)
+    return network.eval()
+
+
+def _todays_name(name: str) -> str | None:
+    """Older text encoders have a prefix, and hold the numbers 0 to 76; older attention has other names."""
+    for old, new in _OLD_ATTENTION.items():
+        if "attentions." in name:
+            name = name.replace(old, new)
+    name = name.removeprefix("text_model.")
+    return None if name == "embeddings.position_ids" else name
+
+
+def read_tokenizer(files: Files, name: str) -> Any:
+    """CLIP's tokenizer of the folder.
+
+    Raises:
+        ModelError: If it is damaged.
+    """
+    from transformers import CLIPTokenizer
+
+    folder = files[f"{name}/tokenizer/vocab.json"].parent
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises bare exceptions
+        raise ModelError(f"The tokenizer '{folder}' of {name} is damaged: fetch it again.") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A mapping in a JSON file.
+
+    Raises:
+        ModelError: If it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"'{path}' is damaged: fetch it again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"'{path}' is damaged: fetch it again.")
+    return content
