@@ -21,8 +21,8 @@ FIXTURES = Path(os.environ.get("ASVA_PARITY_DIR", ROOT.parent / "shared" / "pari
 LEDGER = ROOT / "docs" / "numerics.md"
 # A fixture is a JSON file, or an array file that stands alone. An id without marker belongs to the first family.
 PATTERNS = ("keyvid/*.json", "asva/*.json", "mtv/*.json", "mtv/mtvnet_*.npz", "mtv/mtv_schedule*.npz")
-PATTERNS += ("desync/*.json", "pe_av/*.json")
-FAMILIES = ("keyvid", "asva", "mtv", "desync", "pe_av")
+PATTERNS += ("desync/*.json", "pe_av/*.json", "baselines/*.json")
+FAMILIES = ("keyvid", "asva", "mtv", "desync", "pe_av", "baselines")
 BEGIN, END = "<!-- parity table -->\n", "<!-- end of parity table -->"
 # The longest prefix that fits a fixture's name, with or without its family, counts.
 TOLERANCES = {
@@ -61,6 +61,18 @@ TOLERANCES = {
     "train_loss": "1e-4",
     "transformer_block": "2e-5",
     "unet": "5e-5",
+    "baselines/tpos_encoder": "2e-5",
+    "baselines/tpos_preprocess": "1e-4",
+    "baselines/tpos_sampling": "relative 1e-4",
+    "baselines/tpos_train_loss": "1e-5; gradients relative 1e-3",
+    "baselines/tpos_unet": "2e-5",
+    "baselines/tt_audio": "2e-5; filter bank 1e-4",
+    "baselines/tt_mapper": "1e-5",
+    "baselines/tt_sampling": "relative 1e-4",
+    "baselines/tt_text": "1e-5",
+    "baselines/tt_train_loss": "1e-5; gradients relative 1e-3",
+    "baselines/tt_unet": "2e-5",
+    "baselines/xing_aligner": "1e-4",
     "desync/desync_aggregate": "1e-7",
     "desync/desync_fps": "exact",
     "desync/desync_frames": "exact; 1e-6 where normalised",

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures.released import WIDTH, dynamicrafter_state, randomised, text_encoder, vae, write_tokenizer
+from fixtures.released import (
+    WIDTH,
+    beats_content,
+    dynamicrafter_state,
+    randomised,
+    text_encoder,
+    vae,
+    write_tokenizer,
+)
 from safetensors.torch import load_file, save_file
 
 from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model
@@ -34,17 +42,6 @@ def imagebind_state():
         "modality_postprocessors.audio.1.log_logit_scale": torch.tensor(3.0),
     }
     return invert_imagebind_audio(randomised(tower).state_dict(), rest=rest)
-
-
-def beats_content():
-    from asva_audio import BEATsEncoder, invert_beats
-
-    small = {"hidden_size": 16, "embed_dim": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    encoder = randomised(BEATsEncoder(**small, intermediate_size=32, conv_pos=8, conv_pos_groups=2))
-    content = invert_beats(encoder.config, encoder.state_dict())
-    content["cfg"] |= {"dropout": 0.1, "finetuned_model": True, "predictor_class": 527, "input_patch_size": 16}
-    content["model"]["predictor.weight"] = torch.ones(3, 16)
-    return content
 
 
 def write_stable_diffusion(folder, *, old=True):

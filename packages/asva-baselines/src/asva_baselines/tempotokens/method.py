@@ -7,7 +7,10 @@ MAPPER = "learned_embeds.pth"
 EARS = "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"
 ZEROSCOPE = "zeroscope_v2_576w"
 ZEROSCOPE_REPO = f"cerspense/{ZEROSCOPE}"
-LICENCE = "MIT (TempoTokens' code; its weights name no licence), on zeroscope (CC BY-NC 4.0: no commercial use), with BEATs (MIT)"
+LICENCE = (
+    "MIT (TempoTokens' code; its weights name no licence), on zeroscope (CC BY-NC 4.0: no commercial use), "
+    "with BEATs (MIT)"
+)
 _FILES = (
     RemoteFile(
         repo="Google Drive folder 10pRWoq0m5torvMXILmIQd7j9fLPEeHtS",
@@ -37,11 +40,11 @@ METHOD = Method(
             summary="released TempoTokens weights, 384x384, 24 frames at 12 fps; to be put into a folder by hand",
             licence=LICENCE,
             files=_FILES,
-            by_hand=f"its weights are on Google Drive and have no hub id. Put into one folder `{MAPPER}` of one of its three "
-            f"models ({_FILES[0].repo}), `{EARS}` ({_FILES[1].repo}) and `{ZEROSCOPE}/` with unet, vae, text_encoder, "
-            f"tokenizer and scheduler (hub id {ZEROSCOPE_REPO})",
-            remark="Sizes are reckoned from numbers of parameters, and no released mapper was seen by us: its keys are those "
-            "of the code.",
+            by_hand=f"its weights are on Google Drive and have no hub id. Put into one folder `{MAPPER}` of one of its "
+            f"three models ({_FILES[0].repo}), `{EARS}` ({_FILES[1].repo}) and `{ZEROSCOPE}/` with unet, vae, "
+            f"text_encoder, tokenizer and scheduler (hub id {ZEROSCOPE_REPO})",
+            remark="Sizes are reckoned from numbers of parameters; no released mapper was seen by us, and its keys are "
+            "those of the code.",
         ),
     ),
     family="asva_baselines.tempotokens.released:TEMPOTOKENS",

@@ -15,6 +15,7 @@ from asva_data import Benchmark, BenchmarkClip, first_frame
 from asva_pipelines.batch.make_batch import make_rows
 from asva_pipelines.batch.table import Row
 from asva_pipelines.make.job import Job
+from asva_pipelines.make.plan import method_asked_for
 from asva_pipelines.make.request import Request
 from asva_weights import staged
 
@@ -31,7 +32,8 @@ def make_benchmark(
 ) -> int:
     """Make every clip of a benchmark that is not made yet.
 
-    Each is made with the request's seed, as published, from the frame of the true video with which the clip begins.
+    Each is made with the request's seed, as published, from the frame of the true video with which the clip begins,
+    unless the method sees no picture.
 
     Args:
         benchmark: The clips.
@@ -47,22 +49,24 @@ def make_benchmark(
 
     Raises:
         RequestError: If the clips cannot be made so; nothing is made then.
+        ModelError: If the model cannot be had or is damaged.
         MediaError: If a true video cannot be read, or another run makes videos in the folder.
         OSError: If the disk is full; what was done stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    without = method_asked_for(request).without
     rows = [Row(clip.name, {"output": f"{clip.name}.mp4", "clip": clip}) for clip in benchmark.clips]
 
     def read(values: Mapping[str, Any], output: Path) -> Job:
         clip = values["clip"]
+        seen = {"image": _first_frame(clip, inputs), "prompt": clip.prompt}
         mine = replace(
             request,
-            image=_first_frame(clip, inputs),
             control_audio=_as_released(clip, benchmark.seconds, inputs) if stereo == "official" else None,
             audio=clip.video,
             start=clip.start,
             duration=benchmark.seconds,
-            prompt=clip.prompt,
+            **{name: value for name, value in seen.items() if name not in without},
         )
         return Job(request=mine, targets={"json": output.with_suffix(".json"), "video": output})
 

@@ -105,6 +105,17 @@ def _told_by_name(request: Request) -> Method | None:
     return None if named is None else named[0]
 
 
+def method_asked_for(request: Request) -> Method:
+    """The method of a request, by its model's folder where it names none.
+
+    Raises:
+        ModelError: If the model cannot be had or is damaged.
+    """
+    from asva_pipelines.loading.folders import method_of_model
+
+    return _told_by_name(request) or method_of_model(_resolve(request, request.model or ""))
+
+
 def _check(request: Request, method: Method) -> None:
     """Whether the method has what was asked for, and was given what it needs."""
     has = {"--set", *method.options, *(["--interp-steps"] if request.interpolator is not None else [])}

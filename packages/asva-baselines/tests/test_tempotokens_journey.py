@@ -1,0 +1,112 @@
+"""TempoTokens from files as they are released to videos, by the command line."""
+
+import json
+
+import pytest
+import torch
+from fixtures.inputs import write_wav
+from fixtures.released import WIDTH, beats_content, randomised, text_encoder, vae, write_tokenizer
+
+from asva_baselines.tempotokens.mapper import TempoTokensMapper, invert_mapper
+from asva_baselines.tempotokens.method import EARS, MAPPER, ZEROSCOPE
+from asva_data import read_video
+from asva_pipelines import load_pipeline
+
+
+def small_unet():
+    from diffusers import UNet3DConditionModel
+
+    return randomised(
+        UNet3DConditionModel(
+            block_out_channels=(32, 32),
+            down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+            up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+            layers_per_block=1,
+            cross_attention_dim=WIDTH,
+            attention_head_dim=8,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """The folder that `asva models info tempotokens` asks for, zeroscope's weights half precise and in pickles."""
+    from diffusers import DDIMScheduler
+
+    home = tmp_path_factory.mktemp("TempoTokens")
+    content, base = beats_content(), home / ZEROSCOPE
+    torch.save(content, home / EARS)
+    hears = content["cfg"]["encoder_layers"] * content["cfg"]["encoder_embed_dim"]
+    torch.save(invert_mapper(randomised(TempoTokensMapper(hears, 32, WIDTH, num_frames=24))), home / MAPPER)
+    for part, network in (("unet", small_unet()), ("vae", vae()), ("text_encoder", text_encoder(16))):
+        network.half().save_pretrained(base / part, safe_serialization=part != "unet")
+    write_tokenizer(base / "tokenizer")
+    settings = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+    DDIMScheduler(**settings, clip_sample=False, set_alpha_to_one=False).save_pretrained(base / "scheduler")
+    return home
+
+
+@pytest.fixture
+def sample(asva, released, inputs):
+    def run(*more, audio=inputs / "knocks.wav", output="out.mp4"):
+        words = ("sample", "--model", "model", "-a", audio, "--steps", 1, "--size", "16x16", "--output", output)
+        return asva(*words, *more)
+
+    ran = asva("models", "convert", released, "model")
+    assert ran.code == 0, ran.err
+    return run
+
+
+def test_from_released_files_to_a_video_that_hears(sample, tmp_path, knocks):
+    assert sample().code == 0
+    made = read_video("out.mp4")
+    assert made.frames.shape == (24, 16, 16, 3) and made.fps == 12
+    record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert record["method"] == "tempotokens" and record["inputs"]["audio"]["name"] == "knocks.wav"
+    late = write_wav(tmp_path / "late.wav", knocks[::-1])
+    assert sample(audio=late, output="late.mp4").code == 0
+    assert (read_video("late.mp4").frames != made.frames).any()
+
+    pipeline = load_pipeline("model", device="cpu")
+    settings = {"height": 16, "width": 16, "num_inference_steps": 1, "output_type": "latent"}
+
+    def latents(**more):
+        return pipeline(audio=late, generator=torch.Generator().manual_seed(0), **settings, **more).frames
+
+    heard = latents()
+    assert torch.equal(latents(), heard)
+    for more in ({"no_audio": True}, {"reference_dropout": True}, {"audio_guidance_scale": 1.0}):
+        assert not torch.equal(latents(**more), heard), more
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(asva, sample, write_ball, tmp_path):
+    """Of the true video it is given the sound alone."""
+    index = tmp_path / "model/model_index.json"
+    small = json.loads(index.read_text(encoding="utf-8")) | {"height": 16, "width": 16}
+    index.write_text(json.dumps(small), encoding="utf-8")
+    write_ball(tmp_path / "hits/videos/a_denoised_thumb.mp4", 0.25, 0.5)
+    (tmp_path / "hits/mine.txt").write_text("a_denoised_thumb.mp4\n", encoding="utf-8")
+    words = ["hits", "--list", "hits/mine.txt", "--layout", "greatest-hits", "--model", "model", "--steps", 1]
+    ran = asva("bench", *words, "-o", "bench", "--name", "tempotokens", "--json")
+    assert ran.code == 0, ran.err
+    assert "tempotokens" in {row["system"] for row in json.loads(ran.out)["rows"]}
+    record = next((tmp_path / "bench/tempotokens").rglob("*clip*.json"))
+    assert json.loads(record.read_text(encoding="utf-8"))["prompt"] == ""
+
+
+def test_what_it_has_no_use_for_is_refused(sample, inputs):
+    ran = sample("-i", inputs / "ball.png")
+    assert ran.code == 2 and "`--image` must be left out with the method tempotokens" in ran.complaint
+    ran = sample("--prompt", "a ball")
+    assert ran.code == 2 and "`--prompt` must be left out with the method tempotokens" in ran.complaint
+
+
+def test_files_are_told_apart(asva, released, tmp_path):
+    ran = asva("models", "convert", released / MAPPER, "model")
+    assert ran.code == 1 and "is TempoTokens' mapper: pass its folder" in ran.complaint
+    (tmp_path / MAPPER).write_bytes((released / MAPPER).read_bytes())
+    ran = asva("models", "convert", tmp_path, "model")
+    assert ran.code == 1 and "TempoTokens needs BEATs" in ran.complaint
+    ran = asva("models", "info", "tempotokens")
+    assert ran.code == 0 and "to fetch by hand: Google Drive folder" in ran.out and "CC BY-NC 4.0" in ran.out
