@@ -270,7 +270,7 @@ class VideoPipeline(DiffusionPipeline):
         return given[:, None].to(self._execution_device, torch.float32)
 
     def _scheduler_for(self, unet: Any, sampler: str = "own") -> Any:
-        """A fresh scheduler, so that no call leaves a trace in the shared one; in the terms of a network that has any."""
+        """A fresh scheduler in the terms of the network, so that no call leaves a trace in the shared one."""
         kind = unet.config.get("prediction_type", self.scheduler.config["prediction_type"])
         kind = "sample" if kind == "residual" else kind
         rescale = self.config.get("dynamic_rescale", False)
