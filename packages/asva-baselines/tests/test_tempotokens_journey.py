@@ -10,7 +10,7 @@ from fixtures.released import WIDTH, beats_content, randomised, text_encoder, va
 from asva_baselines.tempotokens.mapper import TempoTokensMapper, invert_mapper
 from asva_baselines.tempotokens.method import EARS, MAPPER, ZEROSCOPE
 from asva_data import read_video
-from asva_pipelines import load_pipeline
+from asva_pipelines import convert_model, load_pipeline
 
 
 def small_unet():
@@ -67,16 +67,22 @@ def test_from_released_files_to_a_video_that_hears(sample, tmp_path, knocks):
     assert sample(audio=late, output="late.mp4").code == 0
     assert (read_video("late.mp4").frames != made.frames).any()
 
-    pipeline = load_pipeline("model", device="cpu")
+
+def test_what_it_can_be_told(released, inputs, tmp_path):
+    convert_model(released, tmp_path / "model")
+    pipeline = load_pipeline(tmp_path / "model", device="cpu")
     settings = {"height": 16, "width": 16, "num_inference_steps": 1, "output_type": "latent"}
 
     def latents(**more):
-        return pipeline(audio=late, generator=torch.Generator().manual_seed(0), **settings, **more).frames
+        given = {"audio": inputs / "knocks.wav", "generator": torch.Generator().manual_seed(0)}
+        return pipeline(**given | settings | more).frames
 
     heard = latents()
     assert torch.equal(latents(), heard)
     for more in ({"no_audio": True}, {"reference_dropout": True}, {"audio_guidance_scale": 1.0}):
         assert not torch.equal(latents(**more), heard), more
+    with pytest.raises(ValueError, match="`image` must be left out"):
+        latents(image=inputs / "ball.png")
 
 
 @pytest.mark.slow

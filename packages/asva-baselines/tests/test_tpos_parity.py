@@ -122,8 +122,8 @@ def test_loss_and_gradients_equal_the_originals(parity):
     encoder = convert_encoder(parity.state_below("audio_encoder."))
     mapper = convert_mapper(parity.state_below("map_model."))
     inputs = parity.inputs
-    given = (inputs["audio"], inputs["audio_aug"], inputs["clip_text_feature"], inputs["text_tokens_embedding"])
-    losses = TPoSLoss(encoder, mapper).eval()(*given)
+    label = (inputs["clip_text_feature"], inputs["text_tokens_embedding"])
+    losses = TPoSLoss(encoder, mapper).eval()(inputs["audio"], inputs["audio_aug"], *label)
     losses["loss"].backward()
     assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
     last, whole, copy, _, error = parity.outputs["parts"]
@@ -131,7 +131,8 @@ def test_loss_and_gradients_equal_the_originals(parity):
         assert_close(losses[name].detach(), one, atol=1e-5, rtol=0)
     corrected = TPoSLoss(encoder, mapper, copies="corrected").eval()
     with torch.no_grad():
-        assert corrected(*given)["copies"] > corrected(given[0], *given[:1], *given[2:])["copies"], "copies differ"
+        same, changed = (corrected(inputs["audio"], inputs[name], *label) for name in ("audio", "audio_aug"))
+    assert changed["copies"] > same["copies"], "it grows with the change"
     gradients = {}
     for prefix, part, table in (("audio_encoder.", encoder, TABLE), ("map_model.", mapper, MAPPER_TABLE)):
         found = table.to_original({name: one.grad for name, one in part.named_parameters()})
@@ -158,3 +159,10 @@ def test_keys_are_those_of_the_full_size(parity):
         network = convert(empty(group))
         back = table.to_original(network.state_dict()) | table.rest(state)
         assert {name: value.shape for name, value in back.items()} == {name: x.shape for name, x in state.items()}
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(cross_attention_dim=768)
+    converted = convert_ldm_unet_checkpoint(state := empty("sd-v1-4"), unet.config)
+    assert {name: x.shape for name, x in converted.items()} == {name: x.shape for name, x in unet.state_dict().items()}
+    assert len(converted) == len(state), "nothing is left over"

@@ -2,5 +2,8 @@
 
 from .tempotokens.mapper import TempoTokensMapper as TempoTokensMapper
 from .tempotokens.pipeline import TempoTokensPipeline as TempoTokensPipeline
+from .tpos.encoder import TPoSAudioEncoder as TPoSAudioEncoder
+from .tpos.encoder import TPoSMapper as TPoSMapper
+from .tpos.pipeline import TPoSPipeline as TPoSPipeline
 
-__all__ = ["TempoTokensMapper", "TempoTokensPipeline"]
+__all__ = ["TPoSAudioEncoder", "TPoSMapper", "TPoSPipeline", "TempoTokensMapper", "TempoTokensPipeline"]

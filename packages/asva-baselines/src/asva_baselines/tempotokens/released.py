@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from asva_baselines.tempotokens.method import EARS, MAPPER, METHOD, ZEROSCOPE, ZEROSCOPE_REPO
-from asva_pipelines.loading.diffusers_folder import folder_files, read_json, read_network, read_tokenizer
-from asva_pipelines.loading.hub import cached_folder
+from asva_pipelines.loading.diffusers_folder import (
+    folder_files,
+    published_folder,
+    read_json,
+    read_network,
+    read_tokenizer,
+)
 from asva_weights import ModelError, read_checkpoint, read_content
 from asva_weights.release import Files, Release, Say, blame
 
@@ -39,13 +44,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
     ears = next((path for home in (source, source / "BEATs") if (path := home / EARS).is_file()), None)
     if ears is None:
         raise ModelError(f"TempoTokens needs BEATs: put '{EARS}' (link in the README of BEATs, MIT) into '{source}'.")
-    base = source / ZEROSCOPE
-    if not base.is_dir():
-        base = cached_folder(ZEROSCOPE_REPO, "unet/config.json") or base
-    if not base.is_dir():
-        raise ModelError(
-            f"TempoTokens needs zeroscope: put the folder '{ZEROSCOPE}' ({ZEROSCOPE_REPO}) into '{source}'."
-        )
+    base = published_folder(source, ZEROSCOPE, ZEROSCOPE_REPO, "TempoTokens")
     return {MAPPER: mappers[0], EARS: ears} | folder_files(base, ZEROSCOPE, ("unet", "vae", "text_encoder"))
 
 

@@ -35,7 +35,6 @@ def between_moments(contexts: Tensor, count: int) -> Tensor:
 def _arc(start: Tensor, end: Tensor, share: float) -> Tensor:
     """Between two tensors on the arc of their directions; lengths are not touched, as in the original."""
     alike = (start / start.norm() * (end / end.norm())).sum()
-    if float(alike.abs()) > STRAIGHT:
-        return start + share * (end - start)
     angle = alike.arccos()
-    return ((1 - share) * angle).sin() / angle.sin() * start + (share * angle).sin() / angle.sin() * end
+    arc = (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / angle.sin()
+    return torch.where(alike.abs() > STRAIGHT, start + share * (end - start), arc)

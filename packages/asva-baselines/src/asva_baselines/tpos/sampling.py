@@ -59,11 +59,18 @@ class Edits:
 
 
 class Grid:
-    """Every so manieth time step, in rising order, and the share of signal there and one step before."""
+    """Time steps at equal distances, in rising order, and the share of signal there and one step before.
+
+    Raises:
+        ValueError: If there are more than every second one.
+    """
 
     def __init__(self, alphas_cumprod: Tensor, num_inference_steps: int) -> None:
-        total = len(alphas_cumprod)
-        self.timesteps = torch.arange(0, total, total // num_inference_steps) + 1
+        every = len(alphas_cumprod) // num_inference_steps
+        if every < 2:
+            most = len(alphas_cumprod) // 2
+            raise ValueError(f"`num_inference_steps` must be at most {most}, got {num_inference_steps}.")
+        self.timesteps = torch.arange(num_inference_steps) * every + 1
         self.alphas = alphas_cumprod.double()[self.timesteps]
         self.alphas_prev = torch.cat([alphas_cumprod.double()[:1], self.alphas[:-1]])
 
@@ -103,7 +110,7 @@ def sample_plms(predict: Predict, latents: Tensor, grid: Grid, edits: Edits, rep
 
 def start_from_picture(clean: Tensor, noise: Tensor, grid: Grid, steps: int) -> Tensor:
     """Latents of a picture with the noise of the place from which some steps lead back to it."""
-    alpha = float(grid.alphas[steps])
+    alpha = float(grid.alphas[min(steps, len(grid.alphas) - 1)])
     return alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from asva_pipelines.loading.hub import cached_folder
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.key_table import KeyTable
 from asva_weights.release import Files, State, blame
@@ -23,6 +24,18 @@ _WEIGHTS = (
 _OTHERS = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
 # Names of the autoencoder's attention in files written before diffusers 0.17.
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+
+
+def published_folder(source: Path, name: str, repo: str, wanted_by: str) -> Path:
+    """A folder in the source under its published name, or that of its repository in the hub's cache.
+
+    Raises:
+        ModelError: If it is in neither place.
+    """
+    for folder in (source / name, cached_folder(repo, "unet/config.json")):
+        if folder is not None and folder.is_dir():
+            return folder
+    raise ModelError(f"{wanted_by} needs the folder '{name}' (hub id {repo}): put it into '{source}'.")
 
 
 def folder_files(folder: Path, name: str, parts: Iterable[str]) -> Files:
