@@ -86,12 +86,14 @@ class VideoPipeline(DiffusionPipeline):
         output: Class of what it answers.
         needs_picture: Whether the first frame must be given.
         takes_picture: Whether it may be.
+        rehearsed_steps: Fewest steps in which a call does all that it can do.
     """
 
     arguments: ClassVar[type[Sampling]] = Sampling
     output: ClassVar[type[VideoOutput]] = VideoOutput
     needs_picture: ClassVar[bool] = True
     takes_picture: ClassVar[bool] = True
+    rehearsed_steps: ClassVar[int] = 1
 
     @torch.no_grad()
     def __call__(

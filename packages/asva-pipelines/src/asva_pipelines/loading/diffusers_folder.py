@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -38,16 +38,22 @@ def published_folder(source: Path, name: str, repo: str, wanted_by: str) -> Path
     raise ModelError(f"{wanted_by} needs the folder '{name}' (hub id {repo}): put it into '{source}'.")
 
 
-def folder_files(folder: Path, name: str, parts: Iterable[str]) -> Files:
+def folder_files(folder: Path, name: str, parts: Iterable[str], others: Iterable[str] = _OTHERS) -> Files:
     """The files of some networks, of the tokenizer and of the noise schedule, under the folder's published name.
+
+    Args:
+        folder: Where they are.
+        name: Under which it is published.
+        parts: Folders of the networks below it; the empty one is itself a network's.
+        others: Further files.
 
     Raises:
         ModelError: If one is missing.
     """
-    wanted = [*_OTHERS]
+    wanted = [*others]
     for part in parts:
         weights = next((one for one in _WEIGHTS if (folder / part / one).is_file()), _WEIGHTS[0])
-        wanted += [f"{part}/config.json", f"{part}/{weights}"]
+        wanted += [(PurePosixPath(part) / one).as_posix() for one in ("config.json", weights)]
     if lacking := [one for one in wanted if not (folder / one).is_file()]:
         raise ModelError(f"Folder '{folder}' of {name} lacks '{lacking[0]}': copy it there.")
     return {f"{name}/{one}": folder / one for one in wanted}
@@ -65,9 +71,13 @@ def read_network(files: Files, name: str, part: str, kind: Any) -> Any:
     Raises:
         ModelError: If a file is damaged, or a weight is missing, unknown or of another shape.
     """
-    [path] = [path for key, path in files.items() if key.startswith(f"{name}/{part}/") and path.name != "config.json"]
-    with blame(path, f"{part} of {name}"):
-        config = read_json(files[f"{name}/{part}/config.json"])
+    home = PurePosixPath(name) / part
+    config, path = sorted(
+        (path for key, path in files.items() if PurePosixPath(key).parent == home),
+        key=lambda path: path.suffix != ".json",
+    )
+    with blame(path, f"{part or 'network'} of {name}"):
+        config = read_json(config)
         with torch.device("meta"):
             network = (
                 kind.from_config(config) if hasattr(kind, "load_config") else kind(kind.config_class.from_dict(config))

@@ -43,7 +43,8 @@ def rehearse(
     chunk = arguments.pop("decode_chunk_size", _DECODED_AT_ONCE)
     takes = call_arguments(pipeline)
     call = {"height": height, "width": width, "num_frames": num_frames, "output_type": "latent"} | arguments
-    call |= {name: 1 for name in takes if name.endswith("num_inference_steps")}
+    steps = getattr(pipeline, "rehearsed_steps", 1)
+    call |= {name: steps for name in takes if name.endswith("num_inference_steps")}
     if hears:
         seconds = (num_frames or pipeline.config.num_frames) / pipeline.config.fps
         call |= {"audio": np.zeros(round(seconds * pipeline.config.sample_rate), np.float32)}
