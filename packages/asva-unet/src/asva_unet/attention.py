@@ -24,6 +24,31 @@ class SelfAttention(nn.Module):
         return self.to_out(join_heads(attend(query, key, value)))
 
 
+class RelativeSelfAttention(SelfAttention):
+    """Self attention that knows how far apart tokens are (VideoCrafter1; arXiv 1803.02155, eq. 3 and 4).
+
+    Args:
+        channels: Width.
+        num_heads: Heads, which share the vectors of distances.
+        reach: Distances beyond it count as it.
+    """
+
+    def __init__(self, channels: int, num_heads: int, reach: int) -> None:
+        super().__init__(channels, num_heads)
+        self.reach = reach
+        shape = 2 * reach + 1, channels // num_heads
+        self.distance_keys, self.distance_values = (nn.Parameter(torch.randn(shape) / shape[1] ** 0.5) for _ in "kv")
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (split_heads(layer(x), self.num_heads) for layer in (self.to_q, self.to_k, self.to_v))
+        place = torch.arange(x.shape[1], device=x.device)
+        distance = (place - place[:, None]).clamp(-self.reach, self.reach) + self.reach
+        scores = query @ key.transpose(-1, -2) + torch.einsum("rmtd,tsd->rmts", query, self.distance_keys[distance])
+        share = (scores * query.shape[-1] ** -0.5).softmax(-1)
+        out = share @ value + torch.einsum("rmts,tsd->rmtd", share, self.distance_values[distance])
+        return self.to_out(join_heads(out))
+
+
 class ConditionedAttention(nn.Module):
     """One query looks at text, at image tokens and at sound, each through its own softmax.
 
@@ -36,20 +61,29 @@ class ConditionedAttention(nn.Module):
         channels: Width of the queries and of the result.
         num_heads: Heads.
         context_dim: Width of the tokens looked at.
+        image: Whether there is a branch for image tokens.
         audio: Whether there is a branch for sound.
         audio_zero_init: Start the sound's keys and values at zero, so that a pretrained network is left as it is.
     """
 
     def __init__(
-        self, channels: int, num_heads: int, context_dim: int, *, audio: bool = True, audio_zero_init: bool = True
+        self,
+        channels: int,
+        num_heads: int,
+        context_dim: int,
+        *,
+        image: bool = True,
+        audio: bool = True,
+        audio_zero_init: bool = True,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.to_q = nn.Linear(channels, channels, bias=False)
         self.to_k = nn.Linear(context_dim, channels, bias=False)
         self.to_v = nn.Linear(context_dim, channels, bias=False)
-        self.to_k_image = nn.Linear(context_dim, channels, bias=False)
-        self.to_v_image = nn.Linear(context_dim, channels, bias=False)
+        if image:
+            self.to_k_image = nn.Linear(context_dim, channels, bias=False)
+            self.to_v_image = nn.Linear(context_dim, channels, bias=False)
         self.audio = audio
         if audio:
             self.to_k_audio = nn.Linear(context_dim, channels, bias=False)

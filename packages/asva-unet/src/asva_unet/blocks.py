@@ -23,9 +23,12 @@ class LayerConfig:
     dropout: float
     head_dim: int
     context_dim: int
+    image: bool = True
     audio: bool
     audio_zero_init: bool
     audio_window_dim: int | None = None  # None: no audio window attention
+    temporal_conv: bool = True
+    temporal_reach: int | None = None  # None: the temporal attention knows no distances
 
 
 class UNetLayer(nn.Module):
@@ -34,21 +37,32 @@ class UNetLayer(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, attention: bool, config: LayerConfig) -> None:
         super().__init__()
         self.resnet = ResnetBlock(in_channels, out_channels, config.embedding_dim, config.groups, config.dropout)
-        self.temporal_conv = TemporalConv(out_channels, config.groups, config.dropout)
+        self.temporal_conv = None
+        if config.temporal_conv:
+            self.temporal_conv = TemporalConv(out_channels, config.groups, config.dropout)
         self.attention = self.audio_window = self.temporal_attention = None
         if attention:
             heads = out_channels // config.head_dim
             cross = ConditionedAttention(
-                out_channels, heads, config.context_dim, audio=config.audio, audio_zero_init=config.audio_zero_init
+                out_channels,
+                heads,
+                config.context_dim,
+                image=config.image,
+                audio=config.audio,
+                audio_zero_init=config.audio_zero_init,
             )
             self.attention = SpatialTransformer(out_channels, heads, config.groups, cross)
             if config.audio_window_dim is not None:
                 self.audio_window = AudioWindowAttention(out_channels, heads, config.audio_window_dim)
-            self.temporal_attention = TemporalTransformer(out_channels, heads, config.groups)
+            self.temporal_attention = TemporalTransformer(
+                out_channels, heads, config.groups, reach=config.temporal_reach
+            )
 
     def forward(self, x: Tensor, emb: Tensor, conditions: UNetConditions, num_frames: int) -> Tensor:
         """``x`` (b*t, c, h, w), ``emb`` (b*t, d)."""
-        x = self.temporal_conv(self.resnet(x, emb), num_frames)
+        x = self.resnet(x, emb)
+        if self.temporal_conv is not None:
+            x = self.temporal_conv(x, num_frames)
         if self.attention is not None:
             x = self.attention(x, conditions)
             if self.audio_window is not None:

@@ -1,6 +1,6 @@
 """A whole KeyVID or DynamiCrafter checkpoint as its parts, strict both ways: a key of no part is an error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ FAMILIES = {
     (True, False): "keyvid-interp",
     (False, False): "dynamicrafter",
 }
+NEEDED = ("unet", "vae", "text_encoder", "image_encoder")
 SCHEDULE = (
     "betas",
     "alphas_cumprod",
@@ -75,11 +76,12 @@ def checkpoint_family(keys: Iterable[str]) -> str:
     return family
 
 
-def split_checkpoint(state: Mapping[str, Tensor]) -> dict[str, State]:
-    """Part the state dict of a KeyVID or DynamiCrafter checkpoint by component; nothing is copied.
+def split_checkpoint(state: Mapping[str, Tensor], needed: Sequence[str] = NEEDED) -> dict[str, State]:
+    """Part the state dict of a KeyVID, DynamiCrafter or VideoCrafter checkpoint by component; nothing is copied.
 
     Args:
         state: The ``state_dict`` of the Lightning checkpoint, best memory-mapped (``read_checkpoint``).
+        needed: Components that must be there.
 
     Returns:
         Component name -> its original keys without prefix: the names of ``PREFIXES``, and "schedule". DynamiCrafter's
@@ -103,7 +105,7 @@ def split_checkpoint(state: Mapping[str, Tensor]) -> dict[str, State]:
             f"The checkpoint must hold KeyVID's or DynamiCrafter's weights only, {len(unknown)} unknown: "
             f"{first_names(unknown)}."
         )
-    if absent := [PREFIXES[name] + "*" for name in ("unet", "vae", "text_encoder", "image_encoder") if not parts[name]]:
+    if absent := [PREFIXES[name] + "*" for name in needed if not parts[name]]:
         raise ConversionError(f"The checkpoint must hold every part of KeyVID, missing: {first_names(absent)}.")
     return parts
 

@@ -12,6 +12,8 @@ TRANSFORMER_BLOCK_ROWS: Rows = (
     (r"\.to_(k|v)_image\.", r".to_\1_ip."),
     (r"\.to_(k|v)_audio\.", r".to_\1_ap."),
     (r"\.audio_gate$", ".beta"),
+    (r"\.distance_keys$", ".relative_position_k.embeddings_table"),
+    (r"\.distance_values$", ".relative_position_v.embeddings_table"),
 )
 
 LAYER_ROWS: Rows = (

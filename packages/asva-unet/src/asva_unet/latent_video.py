@@ -49,7 +49,7 @@ def build(name: str, original: dict[str, Tensor], **facts: Any) -> Any:
     from asva_unet.unet import KeyVIDUNet
 
     makers = {
-        "unet": lambda: KeyVIDUNet(**shapes.unet_config(original)),
+        "unet": lambda: KeyVIDUNet(**shapes.unet_config(original) | facts),
         "vae": lambda: AutoencoderKL(**shapes.vae_config(original)),
         "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**shapes.text_config(original))),
         "image_encoder": lambda: CLIPVisionModel(CLIPVisionConfig(**shapes.vision_config(original))),
@@ -61,15 +61,19 @@ def build(name: str, original: dict[str, Tensor], **facts: Any) -> Any:
     return network.eval()
 
 
-def check_schedule(schedule: Mapping[str, Tensor]) -> None:
+def check_schedule(schedule: Mapping[str, Tensor], **options: Any) -> None:
     """The noise schedule is not learned, but another one would mean another model.
+
+    Args:
+        schedule: What the checkpoint holds of it.
+        options: Of :func:`asva_unet.make_scheduler`, which says what it should be.
 
     Raises:
         ModelError: If it is another one.
     """
     from asva_unet.schedulers import make_scheduler
 
-    expected = make_scheduler("ddim").alphas_cumprod
+    expected = make_scheduler("ddim", **options).alphas_cumprod
     given = schedule.get("alphas_cumprod")
     if given is None or given.shape != expected.shape or not torch.allclose(given.float(), expected, atol=1e-6):
         raise ModelError("the noise schedule (`alphas_cumprod`) is missing or is not the one of these models.")

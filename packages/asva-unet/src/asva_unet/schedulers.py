@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         dynamic_rescale: Whether the network was trained on latents scaled by :func:`asva_unet.dynamic_rescale`.
         base_scale: The scale's end.
         turning_step: Timestep at which the scale reaches its end.
+        end_at_scale_one: Whether the last step ends at scale 1, as VideoCrafter's does.
     """
 
     @register_to_config
@@ -54,6 +55,7 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         dynamic_rescale: bool = False,
         base_scale: float = 0.7,
         turning_step: int = 400,
+        end_at_scale_one: bool = False,
     ):
         super().__init__(
             num_train_timesteps=num_train_timesteps,
@@ -77,18 +79,26 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
         self.final_alpha_cumprod = self.alphas_cumprod[0]
         self.scales = levels.dynamic_rescale(num_train_timesteps, base_scale, turning_step).float()
 
-    def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
-        """Lay the grid of `num_inference_steps` timesteps, 1 to 1000 of them."""
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        device: str | torch.device | None = None,
+        timesteps: Sequence[int] | None = None,
+    ) -> None:
+        """Lay the grid of `num_inference_steps` timesteps, 1 to 1000 of them, or of the falling ones given."""
         config = self.config
-        grid = timestep_grid(
-            num_inference_steps, config.timestep_spacing, config.num_train_timesteps, config.steps_offset
-        )
-        self.num_inference_steps = num_inference_steps
+        grid = np.array(timesteps)
+        if timesteps is None:
+            grid = timestep_grid(
+                num_inference_steps, config.timestep_spacing, config.num_train_timesteps, config.steps_offset
+            )
+        self.num_inference_steps = len(grid)
         self.timesteps = torch.from_numpy(grid).to(device)
         self.grid_alphas = self.alphas_cumprod[grid].double()
         self.grid_alphas_prev = torch.cat([self.grid_alphas[1:], self.alphas_cumprod[:1].double()])
         scales = self.scales[grid]
-        self.grid_rescale = torch.cat([scales[1:], scales[-1:]]) / scales
+        last = self.scales[:1] if config.end_at_scale_one else scales[-1:]
+        self.grid_rescale = torch.cat([scales[1:], last]) / scales
         self._grid_index = {int(timestep): index for index, timestep in enumerate(grid)}
 
     def grid_sigmas(self, eta: float) -> Tensor:

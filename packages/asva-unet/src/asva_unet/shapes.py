@@ -6,6 +6,7 @@ shares: groups of 32, heads of 64 channels (80 in the image tower), 16 image tok
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,10 @@ _VISION_HEADS = {1280: 80, 1408: 88, 1664: 104}
 
 
 def unet_config(state: State) -> dict[str, Any]:
-    """Arguments of :class:`asva_unet.KeyVIDUNet` from ``model.diffusion_model`` without prefix."""
+    """Arguments of :class:`asva_unet.KeyVIDUNet` from ``model.diffusion_model`` without prefix.
+
+    What the output means is not seen in shapes: it is velocity in KeyVID and DynamiCrafter, noise in VideoCrafter.
+    """
     what = "U-Net"
     widths, attention, layers = [shape_of(state, "input_blocks.0.0.weight", what)[0]], [], 0
     first_level = 0
@@ -36,9 +40,10 @@ def unet_config(state: State) -> dict[str, Any]:
             attention.append(f"input_blocks.{index}.1.proj_in.weight" in state)
     layers = first_level
     inner = shape_of(state, "init_attn.0.proj_in.weight", what)[0]
-    cross = next((tuple(state[name].shape) for name in state if name.endswith("attn2.to_k_ip.weight")), None)
-    if cross is None:
-        raise ConversionError("The U-Net has no image cross attention: it is not a network of KeyVID or DynamiCrafter.")
+    text = next((name for name in state if re.search(r"block(s\.\d+)?\.1\..*\.attn2\.to_k\.weight", name)), None)
+    if text is None:
+        raise ConversionError("The U-Net has no cross attention: it is not a network of KeyVID or its relatives.")
+    table = state.get("init_attn.0.transformer_blocks.0.attn1.relative_position_k.embeddings_table")
     hears = "audio_proj_2.weight" in state
     return {
         "in_channels": shape_of(state, "input_blocks.0.0.weight", what)[1],
@@ -48,11 +53,15 @@ def unet_config(state: State) -> dict[str, Any]:
         "attention_levels": tuple(attention),
         "attention_head_dim": inner // _INIT_HEADS,
         "init_attention_heads": _INIT_HEADS,
-        "cross_attention_dim": cross[1],
+        "cross_attention_dim": shape_of(state, text, what)[1],
         "audio_cross_attention": hears,
         **({"audio_embed_dim": shape_of(state, "audio_proj_2.weight", what)[1]} if hears else {}),
         "frame_index_embedding": "frame_idx_embedding.0.weight" in state,
         "prediction_type": "v_prediction",
+        "image_cross_attention": any(name.endswith("attn2.to_k_ip.weight") for name in state),
+        "temporal_conv": any(".temopral_conv." in name for name in state),
+        "temporal_reach": None if table is None else table.shape[0] // 2,
+        "frame_rate_embedding": "fps_embedding.0.weight" in state,
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from asva_unet.attention import ConditionedAttention, FeedForward, SelfAttention
+from asva_unet.attention import ConditionedAttention, FeedForward, RelativeSelfAttention, SelfAttention
 from asva_unet.conditions import UNetConditions
 from asva_unet.embeddings import zero_
 from asva_unet.normalization import GroupNorm
@@ -53,21 +53,28 @@ class SpatialTransformer(nn.Module):
 
 
 class TemporalTransformer(nn.Module):
-    """Every pixel looks along its frames; no positions, the order comes from the temporal convolutions.
+    """Every pixel looks along its frames; the order comes from the temporal convolutions, or from distances.
 
     Args:
         channels: Width of the network here.
         num_heads: Heads.
         groups: Groups of the normalisation, which pools over frames and pixels.
         inner_dim: Width inside; ``channels`` by default.
+        reach: Largest distance between frames that the attention knows; None: it knows none.
     """
 
-    def __init__(self, channels: int, num_heads: int, groups: int, inner_dim: int | None = None) -> None:
+    def __init__(
+        self, channels: int, num_heads: int, groups: int, inner_dim: int | None = None, reach: int | None = None
+    ) -> None:
         super().__init__()
         width = inner_dim or channels
         self.norm = GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, width)
-        self.block = TransformerBlock(width, SelfAttention(width, num_heads), SelfAttention(width, num_heads))
+        attentions = (
+            SelfAttention(width, num_heads) if reach is None else RelativeSelfAttention(width, num_heads, reach)
+            for _ in range(2)
+        )
+        self.block = TransformerBlock(width, *attentions)
         self.proj_out = zero_(nn.Linear(width, channels))
         self.windows: tuple[Sequence[View], Fuse] | None = None
 

@@ -33,7 +33,8 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
     """Predicts the noise of a clip's latents from text, image tokens, sound, frame rate and frame indices.
 
     The defaults are the released keyframe generator; the interpolator differs by ``frame_index_embedding=False``, and
-    DynamiCrafter's 512 model also by ``audio_cross_attention=False``. ``audio_window_attention`` makes the latter the
+    DynamiCrafter's 512 model also by ``audio_cross_attention=False``; VideoCrafter's have four input channels and
+    lack some parts. ``audio_window_attention`` makes the latter the
     network of the open-domain paper (section 4), in which only the audio windows learn.
 
     Args:
@@ -60,6 +61,10 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             attention of every layer. Not before ``init_attention``: no text or image attention stands there, and
             with that seventeenth layer the count would be 56 million, not the paper's 55.
         audio_window_dim: Width of those tokens.
+        image_cross_attention: Whether the cross attentions look at image tokens.
+        temporal_conv: Whether convolutions over frames follow the residual blocks.
+        temporal_reach: Largest distance between frames that the temporal attentions know, in frames; None: none.
+        frame_rate_embedding: Whether the frame rate is a part of the time embedding.
     """
 
     _supports_gradient_checkpointing = True
@@ -88,6 +93,10 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         prediction_type: str = "v_prediction",
         audio_window_attention: bool = False,
         audio_window_dim: int = 1024,
+        image_cross_attention: bool = True,
+        temporal_conv: bool = True,
+        temporal_reach: int | None = None,
+        frame_rate_embedding: bool = True,
     ) -> None:
         super().__init__()
         check_config(block_out_channels, attention_levels, attention_head_dim, norm_num_groups, prediction_type)
@@ -99,15 +108,20 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             dropout=dropout,
             head_dim=attention_head_dim,
             context_dim=cross_attention_dim,
+            image=image_cross_attention,
             audio=audio_cross_attention,
             audio_zero_init=audio_zero_init,
             audio_window_dim=audio_window_dim if audio_window_attention else None,
+            temporal_conv=temporal_conv,
+            temporal_reach=temporal_reach,
         )
         layout = tuple(block_out_channels), layers_per_block, tuple(attention_levels), layers
 
         self.time_embedding = ScalarEmbedding(width, embedding_dim)
-        self.fps_embedding = ScalarEmbedding(width, embedding_dim, zero_init=True)
-        self.index_embedding = self.audio_embedding = self.audio_projection = self.init_transformer = None
+        self.fps_embedding = self.index_embedding = self.audio_embedding = None
+        self.audio_projection = self.init_transformer = None
+        if frame_rate_embedding:
+            self.fps_embedding = ScalarEmbedding(width, embedding_dim, zero_init=True)
         if frame_index_embedding:
             self.index_embedding = ScalarEmbedding(width, embedding_dim, zero_init=True)
         if audio_in_time_embedding:
@@ -118,7 +132,9 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         self.conv_in = nn.Conv2d(in_channels, width, 3, padding=1)
         if init_attention:
             inner_dim = init_attention_heads * attention_head_dim
-            self.init_transformer = TemporalTransformer(width, init_attention_heads, norm_num_groups, inner_dim)
+            self.init_transformer = TemporalTransformer(
+                width, init_attention_heads, norm_num_groups, inner_dim, temporal_reach
+            )
         self.down_blocks = nn.ModuleList(down_blocks(*layout))
         self.mid_block = Block(UNetLayer(last, last, attention, layers) for attention in (True, False))
         self.up_blocks = nn.ModuleList(up_blocks(*layout))
@@ -203,7 +219,7 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
             encoder_hidden_states: (b, n, d) text tokens; not needed with ``conditions``.
             image_embeds: (b, t, q, d) or (b, 1, q, d) image tokens.
             audio_embeds: (b, t, l, da) audio tokens of each frame.
-            fps: (b,), (b, t) or one number, frames per second of ``sample``.
+            fps: (b,), (b, t) or one number, frames per second of ``sample``; needed with ``frame_rate_embedding``.
             frame_indices: (b, t) place of each frame in the whole clip; needed with ``frame_index_embedding``.
             audio_window_embeds: (b, n, dw) audio tokens of the clip, with ``audio_window_attention``.
             audio_window_mask: (b, t, n) or (t, n) bool, which of them each frame hears.
@@ -247,8 +263,9 @@ class KeyVIDUNet(ModelMixin, ConfigMixin):
         """Time, frame rate, frame index and sound, added up: (b*t, d)."""
         timestep = torch.as_tensor(timestep, device=device).expand(b)
         emb = self.time_embedding(timestep)[:, None]
-        fps = torch.as_tensor(fps, device=device)
-        emb = emb + self.fps_embedding(fps if fps.ndim == 2 else fps.expand(b)[:, None])
+        if self.fps_embedding is not None:
+            fps = torch.as_tensor(fps, device=device)
+            emb = emb + self.fps_embedding(fps if fps.ndim == 2 else fps.expand(b)[:, None])
         if self.index_embedding is not None:
             emb = emb + self.index_embedding(frame_indices)
         if audio_emb is not None:

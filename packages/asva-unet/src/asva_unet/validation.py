@@ -49,7 +49,7 @@ def check_inputs(
     if sample.shape[3] % factor or sample.shape[4] % factor:
         raise ValueError(f"`sample` must have a height and width divisible by {factor}, got {tuple(sample.shape)}.")
     b, t = sample.shape[:2]
-    if fps is None:
+    if config["frame_rate_embedding"] and fps is None:
         raise ValueError("`fps` must be given (frames per second of `sample`), got None.")
     if config["frame_index_embedding"] and (frame_indices is None or frame_indices.shape != (b, t)):
         got = None if frame_indices is None else tuple(frame_indices.shape)
@@ -64,6 +64,8 @@ def check_inputs(
     width = config["cross_attention_dim"]
     _check_tokens("encoder_hidden_states", text, (b, None, width))
     if image is not None:
+        if not config["image_cross_attention"]:
+            raise ValueError("`image_embeds` must be None unless `image_cross_attention` is True, got tokens.")
         _check_tokens("image_embeds", image, (b, 1 if image.shape[1:2] == (1,) else t, None, width))
     if audio is not None:
         _check_tokens("audio_embeds", audio, (b, t, None, config["audio_embed_dim"]))
