@@ -103,7 +103,7 @@ def test_sampler(parity, assert_parity):
         x, original = scheduler.step(guided, timestep, x, sampler["eta"], variance_noise=noise, return_dict=False)
         states.append(x)
         # ours is on the scale of the next timestep, theirs on scale 1
-        clean.append(original / (scheduler.scales[(grid + [0])[step + 1]] if scale else 1))
+        clean.append(original / (scheduler.scales[[*grid, 0][step + 1]] if scale else 1))
     stored = {"y": x, "x_inter": torch.stack(states), "pred_x0": torch.stack(clean)}
     assert_parity(
         5e-4, ddim_alphas=scheduler.grid_alphas.flip(0), ddim_sigmas=scheduler.grid_sigmas(sampler["eta"]).flip(0)

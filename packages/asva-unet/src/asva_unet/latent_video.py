@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,24 @@ from torch import Tensor
 
 from asva_unet import shapes
 from asva_weights import ModelError, read_checkpoint
+from asva_weights.checkpoint import read_content, weights_in
 from asva_weights.release import State, blame
 
+_FIRST = "model.diffusion_model.input_blocks.0.0.weight"
 Parts = dict[str, dict[str, Tensor]]
 
 
-def read_stage(path: Path, what: str) -> tuple[State, Parts]:
-    """One checkpoint, whole and by parts, memory-mapped.
+def input_channels(checkpoint: Path | Mapping[str, Any]) -> int:
+    """Channels that the U-Net of a file, or of its content, takes; 0 where there is none, or no file that is whole."""
+    with suppress(ModelError):
+        content = read_content(checkpoint) if isinstance(checkpoint, Path) else checkpoint
+        first = (x for name, x in weights_in(content).items() if name.endswith(_FIRST) and isinstance(x, Tensor))
+        return next((x.shape[1] for x in first), 0)
+    return 0
+
+
+def read_stage(path: Path, what: str, **options: Any) -> tuple[State, Parts]:
+    """One checkpoint, whole and by parts, memory-mapped; ``options`` as of ``split_checkpoint``.
 
     Raises:
         ModelError: If it is damaged, would run code, or holds a weight that is not of these models.
@@ -26,7 +38,7 @@ def read_stage(path: Path, what: str) -> tuple[State, Parts]:
 
     state = read_checkpoint(path)
     with blame(path, what):
-        return state, split_checkpoint(state)
+        return state, split_checkpoint(state, **options)
 
 
 def build_parts(parts: Parts, names: Mapping[str, str], *, num_frames: int) -> dict[str, Any]:

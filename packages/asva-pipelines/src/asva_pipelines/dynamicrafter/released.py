@@ -8,7 +8,7 @@ from typing import Any
 
 from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
 from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, write_openclip_parts
-from asva_unet.latent_video import build_parts, check_schedule, read_stage
+from asva_unet.latent_video import build_parts, check_schedule, input_channels, read_stage
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, blame
 
@@ -36,10 +36,13 @@ _PARTS = {name: name for name in ("unet", "vae", "text_encoder", "image_encoder"
 def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
     if content is None:
         path = source / CHECKPOINT
-        return {CHECKPOINT: path} | openclip_files(source) if path.is_file() else None
+        theirs = path.is_file() and input_channels(path) != 4  # which is VideoCrafter's, of the same name
+        return {CHECKPOINT: path} | openclip_files(source) if theirs else None
     names = weights_in(content)
-    if not any("model.diffusion_model.input_blocks." in name for name in names) or any(
-        ".to_k_ap." in name for name in names
+    if (
+        not any("model.diffusion_model.input_blocks." in name for name in names)
+        or any(".to_k_ap." in name for name in names)
+        or input_channels(content) == 4
     ):
         return None
     return {CHECKPOINT: source} | openclip_files(source.parent)
