@@ -1,0 +1,1 @@
+"""MM-Diffusion: video and sound are denoised together."""
