@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from asva_baselines.mmdiffusion.convert import unet_table
 from asva_baselines.mmdiffusion.diffusion import OFFICIAL_GRADIENT, Chain, even_timesteps, held_step
 from asva_baselines.mmdiffusion.solver import Solver
+from asva_baselines.mmdiffusion.super_resolution import SuperResolutionUNet, enlarge, upsampler_table
 from asva_baselines.mmdiffusion.unet import MultimodalUNet
 
 STREAMS = ("video", "audio")
@@ -53,13 +54,16 @@ def test_unet(parity):
     )
 
 
-@pytest.mark.parity("baselines/full_keys_mmd_base")
+@pytest.mark.parity("baselines/full_keys_mmd_*")
 def test_every_key(parity):
     keys = parity.record["keys"]
+    kind, table_of = (
+        (SuperResolutionUNet, upsampler_table) if "mmd_sr" in parity.name else (MultimodalUNet, unet_table)
+    )
     with torch.device("meta"):
-        network = MultimodalUNet()
-    table = unet_table(network)
+        network = kind()
     state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+    table = table_of(network)
     ours = table.to_ours(state, network.state_dict(), "network")
     assert {key: list(value.shape) for key, value in table.to_original(ours).items()} == keys
     assert network.num_parameters() == parity.record["parts"]["all"]["numbers"]
@@ -184,3 +188,21 @@ def test_steps_through_the_network(parity):
     torch.testing.assert_close(official, parity.outputs["gradient/video"], rtol=0, atol=3e-5)
     own = step(shifts, scale, False)
     assert (own - official).abs().max() > 1e-3 or len(set(shifts)) == 1
+
+
+@pytest.mark.parity("baselines/mmd_sr_unet")
+@torch.no_grad()
+def test_super_resolution(parity):
+    theirs, given = parity.record["constructor"], parity.inputs
+    network = SuperResolutionUNet(
+        block_out_channels=[theirs["model_channels"] * mult for mult in theirs["channel_mult"]],
+        layers_per_block=theirs["num_res_blocks"],
+        attention_levels=[2**level in theirs["attention_resolutions"] for level in range(len(theirs["channel_mult"]))],
+        num_heads=theirs["num_heads"],
+    ).eval()
+    loaded(network, upsampler_table(network), parity.state)
+    answer = network.noise(given["x"], given["timesteps"], given["low_res"])
+    torch.testing.assert_close(answer, parity.outputs["y"][:, :3], rtol=0, atol=2e-5)
+    steps = len(parity.record["diffusion"]["timestep_map"])
+    large = enlarge(network, given["low_res"], given["noise"], steps)
+    torch.testing.assert_close(large, parity.outputs["ddim"], rtol=0, atol=1e-4)
