@@ -57,9 +57,7 @@ def test_unet(parity):
 @pytest.mark.parity("baselines/full_keys_mmd_*")
 def test_every_key(parity):
     keys = parity.record["keys"]
-    kind, table_of = (
-        (SuperResolutionUNet, upsampler_table) if "mmd_sr" in parity.name else (MultimodalUNet, unet_table)
-    )
+    kind, table_of = (SuperResolutionUNet, upsampler_table) if "mmd_sr" in parity.name else (MultimodalUNet, unet_table)
     with torch.device("meta"):
         network = kind()
     state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}

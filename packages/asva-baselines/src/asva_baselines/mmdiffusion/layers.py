@@ -42,7 +42,7 @@ class StreamBlock(nn.Module):
         self.shortcut = pointwise(channels, out_channels, 1) if channels != out_channels else None
 
     def forward(self, x: Tensor, scale: Tensor, shift: Tensor, factor: tuple[float, ...]) -> Tensor:
-        """``scale`` and ``shift`` (b, c) come from the time; ``factor`` says how the axes grow, behind a convolution."""
+        """``scale`` and ``shift`` (b, c) come from the time; the axes grow by ``factor`` behind the convolution."""
         h = resized(self.conv1(F.silu(self.norm1(x))), factor)
         x = resized(x, factor)
         axes = (..., *[None] * (x.ndim - 2))
@@ -167,7 +167,7 @@ class WindowedCrossAttention(nn.Module):
 
 def heads_of(qkv: Tensor, heads: int) -> list[Tensor]:
     """Queries, keys and values (b, m, n, d) of (b, 3*m*d, n)."""
-    return [split_heads(x, heads) for x in qkv.transpose(1, 2).chunk(3, dim=-1)]
+    return [split_heads(x, heads) for x in qkv.transpose(1, 2).contiguous().chunk(3, dim=-1)]
 
 
 def resized(x: Tensor, factor: tuple[float, ...]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers import UNet2DModel
+from diffusers import ModelMixin, UNet2DModel  # noqa: F401 (diffusers looks for the former where it loads from)
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import Attention
 from torch import Tensor

@@ -42,7 +42,8 @@ def rehearse(
         num_frames = min(num_frames, 2 * pipeline.config.num_frames)
     chunk = arguments.pop("decode_chunk_size", _DECODED_AT_ONCE)
     takes = call_arguments(pipeline)
-    call = {"height": height, "width": width, "num_frames": num_frames, "output_type": "latent"} | arguments
+    made_of = "latent" if hasattr(pipeline, "vae") else "np"
+    call = {"height": height, "width": width, "num_frames": num_frames, "output_type": made_of} | arguments
     steps = getattr(pipeline, "rehearsed_steps", 1)
     call |= {name: steps for name in takes if name.endswith("num_inference_steps")}
     if hears:
