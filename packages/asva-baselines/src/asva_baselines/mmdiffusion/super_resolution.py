@@ -11,8 +11,9 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor
 from torch.nn import functional as F
 
+from asva_baselines.guided_diffusion import LAYERS, block_rows
 from asva_baselines.mmdiffusion.diffusion import STEPS, Chain
-from asva_weights.key_table import KeyTable, Rows
+from asva_weights.key_table import KeyTable
 
 
 class SuperResolutionUNet(UNet2DModel):
@@ -68,42 +69,11 @@ def enlarge(network: SuperResolutionUNet, small: Tensor, noise: Tensor, steps: i
     return x
 
 
-_LAYERS: Rows = (
-    (r"^conv_in\.", "input_blocks.0.0."),
-    (r"^time_embedding\.linear_1\.", "time_embed.0."),
-    (r"^time_embedding\.linear_2\.", "time_embed.2."),
-    (r"^conv_norm_out\.", "out.0."),
-    (r"^conv_out\.", "out.2."),
-    (r"^mid_block\.resnets\.0\.", "middle_block.0."),
-    (r"^mid_block\.attentions\.0\.", "middle_block.1."),
-    (r"^mid_block\.resnets\.1\.", "middle_block.2."),
-    (r"\.norm1\.", ".in_layers.0."),
-    (r"\.conv1\.", ".in_layers.2."),
-    (r"\.time_emb_proj\.", ".emb_layers.1."),
-    (r"\.norm2\.", ".out_layers.0."),
-    (r"\.conv2\.", ".out_layers.3."),
-    (r"\.conv_shortcut\.", ".skip_connection."),
-    (r"\.group_norm\.", ".norm."),
-    (r"\.to_out\.0\.", ".proj_out."),
-)
-
-
 def upsampler_table(network: SuperResolutionUNet) -> KeyTable:
     """What its weights are called in the released files: heads first, then queries, keys and values of each."""
     each, levels, heads = (network.config[name] for name in ("layers_per_block", "attention_levels", "num_heads"))
-    rows = []
-    for level in range(len(levels)):
-        for name, blocks, first, count, sampler in (
-            ("down", "input_blocks", 1 + level * (each + 1), each, "downsamplers"),
-            ("up", "output_blocks", level * (each + 1), each + 1, "upsamplers"),
-        ):
-            block = rf"^{name}_blocks\.{level}\."
-            for layer in range(count):
-                rows.append((rf"{block}resnets\.{layer}\.", f"{blocks}.{first + layer}.0."))
-                rows.append((rf"{block}attentions\.{layer}\.", f"{blocks}.{first + layer}.1."))
-            last = f"{first + each}.0." if name == "down" else f"{first + each}.{2 if levels[-1 - level] else 1}."
-            rows.append((rf"{block}{sampler}\.0\.", f"{blocks}.{last}"))
+    rows = [(r"\.group_norm\.", ".norm."), (r"\.to_out\.0\.", ".proj_out.")]
     for place, letter in enumerate("qkv"):
         pieces = ",".join(str(3 * head + place) for head in range(heads))
         rows.append((rf"\.to_{letter}\.(weight|bias)$", rf".qkv.\1#{3 * heads}:{pieces}"))
-    return KeyTable((*_LAYERS, *rows), ((r".*\.(qkv|proj_out)\.weight", 3),))
+    return KeyTable((*LAYERS, *block_rows(each, levels), *rows), ((r".*\.(qkv|proj_out)\.weight", 3),))

@@ -1,0 +1,1 @@
+"""CoDi: a sound, a picture and words, each as one vector, become a video."""

@@ -1,0 +1,78 @@
+"""What CoDi puts behind each residual block to make videos: attention, feed-forward and shifts over frames."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asva_unet.attention import join_heads, split_heads
+
+FRAMES = 30  # that positions are known of
+RATE = 4  # frames per second; the original never says another
+
+
+class TemporalBlock(nn.Module):
+    """Frames (b, c, t, h, w) look along time (Make-A-Video, section 3.2, as CoDi has it).
+
+    Args:
+        channels: Of the frames.
+        factor: ``channels`` divided by it are the channels of each of the 8 heads.
+        groups: Of the normalisation.
+    """
+
+    def __init__(self, channels: int, factor: int = 4, groups: int = 32) -> None:
+        super().__init__()
+        self.heads, inner, hidden = 8, 8 * channels // factor, int(channels * 8 / 3)
+        self.positions, self.rates = (nn.Parameter(torch.randn(1, FRAMES, channels)) for _ in range(2))
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.to_q = nn.Linear(channels, inner, bias=False)
+        self.to_kv = nn.Linear(channels, 2 * inner, bias=False)
+        self.to_out = nn.Linear(inner, channels, bias=False)
+        widths = 1, channels // 2, channels // 2, self.heads
+        self.distance = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.ff_in = nn.Linear(channels, 2 * hidden, bias=False)
+        self.ff_gain = nn.Parameter(torch.ones(hidden))
+        self.ff_out = nn.Linear(hidden, channels, bias=False)
+        self.norm = nn.GroupNorm(groups, channels)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` (b, c, t, h, w)."""
+        x = x.permute(0, 3, 4, 2, 1)  # (b, h, w, t, c)
+        x = x + self._attend(x + self.positions[:, : x.shape[3]] + self.rates[:, RATE - 1])
+        value, gate = self.ff_in(x).chunk(2, dim=-1)
+        kept, late = (value * F.gelu(gate)).chunk(2, dim=-1)
+        inner = torch.cat([kept, later(late, 1, dim=-2)], dim=-1)
+        x = (x + self.ff_out(normalized(inner, -1) * self.ff_gain)).permute(0, 3, 4, 1, 2)  # (b, t, c, h, w)
+        moved = self.conv(F.silu(self.norm(x.flatten(0, 1)))).unflatten(0, x.shape[:2])
+        parts = moved.chunk(8, dim=2)
+        moved = torch.cat([later(part, index, dim=1) for index, part in enumerate(parts)], dim=2)
+        return (x + moved).transpose(1, 2)
+
+    def _attend(self, y: Tensor) -> Tensor:
+        y = normalized(y, -2) * self.gain
+        query, (key, value) = self.to_q(y), self.to_kv(y).chunk(2, dim=-1)
+        place = torch.arange(y.shape[-2], device=y.device, dtype=y.dtype)
+        apart = place[:, None] - place
+        bias = (apart.sign() * (apart.abs() + 1).log())[..., None]
+        for index, layer in enumerate(self.distance):
+            bias = layer(F.silu(bias) if index else bias)
+        query, key, value = (split_heads(one, self.heads) for one in (query, key, value))
+        return self.to_out(join_heads(F.scaled_dot_product_attention(query, key, value, bias.permute(2, 0, 1))))
+
+
+def normalized(x: Tensor, dim: int) -> Tensor:
+    """Mean 0 and variance 1 along an axis; a small variance counts as 1e-5, in half precision as 1e-3."""
+    least = 1e-5 if x.dtype is torch.float32 else 1e-3
+    centred = x - x.mean(dim, keepdim=True)
+    return centred * x.var(dim, unbiased=False, keepdim=True).clamp(min=least).rsqrt()
+
+
+def later(x: Tensor, frames: int, dim: int) -> Tensor:
+    """Moved along an axis, zeros in front."""
+    kept = x.narrow(dim, 0, max(x.shape[dim] - frames, 0))
+    empty = torch.zeros_like(x.narrow(dim, 0, min(frames, x.shape[dim])))
+    return torch.cat([empty, kept], dim=dim)

@@ -1,0 +1,101 @@
+"""CoDi's networks and contexts against the original's (parity codi_*), and every key of the released ones."""
+
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from asva_baselines.codi.unet import CoDiUNet, unet_table
+from asva_unet import make_scheduler
+from asva_weights.key_table import below
+
+
+def network_of(theirs, *, connector=False):
+    """The network of a fixture's constructor."""
+    width, multiples = theirs["model_channels"], theirs["channel_mult_connector"]
+    return CoDiUNet(
+        in_channels=theirs["input_channels"],
+        block_out_channels=[width * mult for mult in theirs["channel_mult"]],
+        layers_per_block=theirs["num_noattn_blocks"][0],
+        attention_levels=theirs["with_attn"],
+        cross_attention_dim=theirs["context_dim"],
+        num_heads=theirs["num_heads"],
+        video=theirs.get("use_video_architecture", False),
+        temporal_factor=theirs.get("video_dim_scale_factor", 4),
+        connector_channels=[width * mult for mult in multiples] if connector else None,
+        connector_dim=theirs["connector_output_channel"],
+    ).eval()
+
+
+def loaded(network, state):
+    table = unet_table(network)
+    network.load_state_dict(table.to_ours(state, network.state_dict(), "network"))
+    assert table.to_original(network.state_dict()).keys() == state.keys()
+    return network
+
+
+def ddim_step(x, eps, parity, steps=50):
+    """One step of the sampler that the pipeline takes."""
+    scheduler = make_scheduler(
+        prediction_type="epsilon", zero_terminal_snr=False, timestep_spacing="leading", steps_offset=1
+    )
+    scheduler.set_timesteps(steps)
+    timestep = int(parity.inputs["ddim_t"])
+    assert timestep in scheduler.timesteps.tolist()
+    return scheduler.step(eps, timestep, x, return_dict=False)
+
+
+def near(made, stored, atol=3e-5):
+    torch.testing.assert_close(made, stored, rtol=0, atol=atol)
+
+
+@pytest.mark.parity("baselines/codi_video_unet")
+@torch.no_grad()
+def test_video_unet(parity):
+    network = loaded(network_of(parity.record["constructor"]), below(parity.state, "unet_image."))
+    given, weights = parity.inputs, parity.record["mix_weight"]
+    kinds = parity.record["condition_types"]
+    total = sum(weights[kind] for kind in kinds)
+    context = sum(weights[kind] / total * given[f"cond/{kind}"] for kind in kinds)
+    x, rows = given["x"].transpose(1, 2), len(given["x"])
+    near(network.noise(x, given["timesteps"], context[rows:]).transpose(1, 2), parity.outputs["y"])
+    near(network.noise(x[:, 0], given["timesteps"], context[rows:]), parity.outputs["image_y"])
+    uncond, cond = (network.noise(x, int(given["ddim_t"]), part) for part in context.split(rows))
+    settings = parity.record["ddim"]
+    previous, clean = ddim_step(x, uncond + settings["scale"] * (cond - uncond), parity, settings["S"])
+    near(previous.transpose(1, 2), parity.outputs["ddim/x_prev"], 1e-3)
+    near(clean.transpose(1, 2), parity.outputs["ddim/pred_x0"], 1e-3)
+
+
+def by_rule(record):
+    """Weights that the fixture describes and does not hold."""
+    state = {}
+    for key, shape in record["state_keys"].items():
+        drawn = np.random.RandomState(zlib.crc32((record["salt"] + key).encode()) & 0xFFFFFFFF)
+        n, leaf = drawn.standard_normal(size=shape).astype(np.float32), key.rpartition(".")[2]
+        if "embeds" in leaf:
+            n = 0.5 * n
+        elif len(shape) >= 2 and leaf != "g":
+            n = n / np.sqrt(np.prod(shape[1:])).astype(np.float32)
+        else:
+            n = 1 + 0.2 * n if leaf in ("weight", "g") else 0.1 * n
+        state[key] = torch.from_numpy(np.asarray(n, np.float32))
+    return state
+
+
+@pytest.mark.parity("baselines/codi_joint")
+@torch.no_grad()
+def test_several_outputs_at_once(parity):
+    state, given = by_rule(parity.record), parity.inputs
+    for stream, name in (("video", "unet_image"), ("audio", "unet_audio")):
+        network = network_of(parity.record["constructor"][name], connector=True)
+        loaded(network, below(state, f"{name}."))
+        turned = (lambda x: x.transpose(1, 2)) if stream == "video" else (lambda x: x)
+        x, (uncond, cond) = turned(given[stream]), given["cond"].split(len(given[stream]))
+        near(turned(network.noise(x, given["timesteps"], cond)), parity.outputs[f"single_{stream}"])
+        near(turned(network.noise(x, given["timesteps"], cond, connected=True)), parity.outputs[f"joint_{stream}"])
+        timestep = int(given["ddim_t"])
+        both = network.noise(x.repeat_interleave(1, 0), timestep, uncond, connected=True)
+        eps = both + parity.record["ddim"]["scale"] * (network.noise(x, timestep, cond, connected=True) - both)
+        near(turned(ddim_step(x, eps, parity)[0]), parity.outputs[f"ddim/{stream}"], 1e-3)
