@@ -6,6 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from asva_baselines.codi.contexts import (
+    audio_context,
+    clip_pixels,
+    image_context,
+    log_mel,
+    read_encoder,
+    text_context,
+)
 from asva_baselines.codi.unet import CoDiUNet, unet_table
 from asva_unet import make_scheduler
 from asva_weights.key_table import below
@@ -99,3 +107,32 @@ def test_several_outputs_at_once(parity):
         both = network.noise(x.repeat_interleave(1, 0), timestep, uncond, connected=True)
         eps = both + parity.record["ddim"]["scale"] * (network.noise(x, timestep, cond, connected=True) - both)
         near(turned(ddim_step(x, eps, parity)[0]), parity.outputs[f"ddim/{stream}"], 1e-3)
+
+
+@pytest.mark.parity("baselines/codi_clap")
+@torch.no_grad()
+def test_what_clap_hears(parity):
+    encoder, given = read_encoder("clap", parity.state), parity.inputs
+    for index in range(len(given)):
+        sound = given[f"waveform_{index}"][0]
+        near(log_mel(sound, 16000)[:, :, ::25], parity.outputs[f"log_mel_{index}"], 1e-3)
+        near(audio_context(encoder, sound, 16000), parity.outputs[f"context_{index}"], 1e-5)
+    near(audio_context(encoder, torch.zeros(1, 16000), 16000), parity.outputs["uncond_context"], 1e-5)
+
+
+@pytest.mark.parity("baselines/codi_clip_context")
+@torch.no_grad()
+def test_what_clip_sees_and_reads(parity):
+    """Not a video as a condition, for which there is no class and no use here."""
+    given, theirs = parity.inputs, parity.record["constructor"]
+    encoder = read_encoder("clip", parity.state)
+    for tower in ("text", "vision"):
+        for module in encoder.get_submodule(f"{tower}_model").modules():
+            if hasattr(module, "num_heads"):
+                module.num_heads = theirs[f"{tower}_config"]["num_attention_heads"]
+                module.head_dim = theirs[f"{tower}_config"]["hidden_size"] // module.num_heads
+                module.scale = module.head_dim**-0.5
+    near(clip_pixels(given["image"], encoder.config.vision_config.image_size), parity.outputs["pixel_values"], 1e-5)
+    near(text_context(encoder, given["input_ids"]), parity.outputs["text_context"], 1e-5)
+    near(image_context(encoder, given["image"]), parity.outputs["image_context"], 1e-5)
+    near(image_context(encoder, torch.zeros(1, 3, 40, 64)), parity.outputs["uncond_image_context"], 1e-5)

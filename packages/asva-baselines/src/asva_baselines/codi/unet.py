@@ -209,7 +209,7 @@ def unet_table(network: CoDiUNet) -> KeyTable:
     each, levels = network.config.layers_per_block, network.config.attention_levels
     rows = []
     for pattern, name in block_rows(each, levels):
-        if ".1." in name[-3:] and "attentions" in pattern or "upsamplers" in pattern:
+        if "attentions" in pattern or "upsamplers" in pattern:
             number = name.split(".")[1]
             side = "input" if name.startswith("input") else "output"
             rows.append((rf"{pattern}connector\.", f"{side}_block_connecters_in.{number}.0."))
