@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from asva_baselines.codi.contexts import (
+    CLAP_TABLE,
+    CLIP_TABLE,
     audio_context,
     clip_pixels,
     image_context,
@@ -14,8 +16,9 @@ from asva_baselines.codi.contexts import (
     read_encoder,
     text_context,
 )
-from asva_baselines.codi.unet import CoDiUNet, unet_table
-from asva_unet import make_scheduler
+from asva_baselines.codi.unet import CoDiUNet, read_unet, unet_table
+from asva_unet import make_scheduler, restore_component
+from asva_unet.latent_video import build
 from asva_weights.key_table import below
 
 
@@ -136,3 +139,34 @@ def test_what_clip_sees_and_reads(parity):
     near(text_context(encoder, given["input_ids"]), parity.outputs["text_context"], 1e-5)
     near(image_context(encoder, given["image"]), parity.outputs["image_context"], 1e-5)
     near(image_context(encoder, torch.zeros(1, 3, 40, 64)), parity.outputs["uncond_image_context"], 1e-5)
+
+
+@pytest.mark.parity("baselines/full_keys_codi_diffusers")
+def test_every_key_of_the_networks(parity):
+    """Those of words are for another output."""
+    state = {key: torch.empty(shape, device="meta") for key, shape in parity.record["keys"].items()}
+    prefix, given_back = "model.diffusion_model.", {}
+    for name in ("unet_image.", "unet_audio."):
+        mine = below(state, prefix + name)
+        network = read_unet(mine, connected=True)
+        back = unet_table(network).to_original(network.state_dict())
+        given_back |= {f"{prefix}{name}{key}": list(value.shape) for key, value in back.items()}
+        assert network.num_parameters() == parity.record["parts"][f"{prefix}{name}"[:-1]]["numbers"]
+    words = {key: shape for key, shape in parity.record["keys"].items() if key.startswith(f"{prefix}unet_text.")}
+    assert given_back | words == parity.record["keys"]
+
+
+@pytest.mark.parity("baselines/full_keys_codi_encoders")
+def test_every_key_of_the_encoders(parity):
+    """Those of AudioLDM are for another output."""
+    keys = parity.record["keys"]
+    state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+    vae = build("vae", below(state, "autokl."))
+    given_back = {f"autokl.{key}": value for key, value in restore_component("vae", vae).items()}
+    for name, prefix, table in (("clip", "clip.model.", CLIP_TABLE), ("clap", "clap.", CLAP_TABLE)):
+        network = read_encoder(name, below(state, prefix), "meta")
+        ours = {key: value for key, value in network.state_dict().items() if not key.endswith("position_index")}
+        back = table.to_original(ours) | table.rest(below(state, prefix))
+        given_back |= {prefix + key: value for key, value in back.items()}
+    other = {key: shape for key, shape in keys.items() if key.startswith("audioldm.")}
+    assert {key: list(value.shape) for key, value in given_back.items()} | other == keys

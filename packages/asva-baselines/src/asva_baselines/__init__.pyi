@@ -1,5 +1,7 @@
 """Public names of asva_baselines, loaded when first used."""
 
+from .codi.pipeline import CoDiPipeline as CoDiPipeline
+from .codi.unet import CoDiUNet as CoDiUNet
 from .mmdiffusion.pipeline import MMDiffusionPipeline as MMDiffusionPipeline
 from .mmdiffusion.super_resolution import SuperResolutionUNet as SuperResolutionUNet
 from .mmdiffusion.unet import MultimodalUNet as MultimodalUNet
@@ -12,6 +14,8 @@ from .tpos.pipeline import TPoSPipeline as TPoSPipeline
 from .videocrafter.pipeline import VideoCrafterPipeline as VideoCrafterPipeline
 
 __all__ = [
+    "CoDiPipeline",
+    "CoDiUNet",
     "MMDiffusionPipeline",
     "MultimodalUNet",
     "SeeingHearingPipeline",

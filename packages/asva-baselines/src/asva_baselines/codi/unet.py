@@ -6,7 +6,9 @@ look at. In the released code, and so here, each looks at its own: the outputs d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from diffusers import ModelMixin, UNet2DConditionModel  # noqa: F401 (diffusers looks for the former where it loads from)
@@ -18,6 +20,7 @@ from torch.nn import functional as F
 
 from asva_baselines.codi.temporal import TemporalBlock
 from asva_baselines.guided_diffusion import LAYERS, block_rows
+from asva_weights import count_of, shape_of
 from asva_weights.key_table import KeyTable
 
 
@@ -231,3 +234,37 @@ def unet_table(network: CoDiUNet) -> KeyTable:
     unused = "(?!)" if down else CONNECTORS
     named = [(rf"\.{transformer}\.", r".transformer_blocks.0.NORM\1."), *LAYERS, (r"\.NORM(\d)\.", r".norm\1.")]
     return KeyTable((*connector, *rows, sampler, *_TEMPORAL, *named), _NDIM, unused)
+
+
+def unet_config(state: Mapping[str, Tensor], *, connected: bool = False) -> dict[str, Any]:
+    """Arguments of :class:`CoDiUNet` that the shapes of its weights tell; the connectors are left out unless wanted."""
+    what = "U-Net"
+    video = "input_blocks.1.0.0.in_layers.2.weight" in state
+    res = "0.0.in_layers.2.weight" if video else "0.in_layers.2.weight"
+    each = min(int(name.split(".")[1]) for name in state if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name)) - 1
+    blocks = range(1, count_of(state, r"input_blocks\.(\d+)\."), each + 1)
+    config = {
+        "in_channels": shape_of(state, "input_blocks.0.0.weight", what)[1],
+        "block_out_channels": [shape_of(state, f"input_blocks.{block}.{res}", what)[0] for block in blocks],
+        "layers_per_block": each,
+        "attention_levels": [f"input_blocks.{block}.1.proj_in.weight" in state for block in blocks],
+        "cross_attention_dim": shape_of(state, "middle_block.1.transformer_blocks.0.attn2.to_k.weight", what)[1],
+        "video": video,
+    }
+    if video:
+        inner, width = shape_of(state, "input_blocks.1.0.1.temporal_attn.to_q.weight", what)
+        config["temporal_factor"] = 8 * width // inner
+    if connected:
+        last = count_of(state, r"connecters_out\.(\d+)\.") - 1
+        widths = [shape_of(state, f"connecters_out.{place}.{res}", what)[0] for place in range(1, last, 2)]
+        config |= {"connector_channels": widths}
+        config |= {"connector_dim": shape_of(state, f"connecters_out.{last}.2.weight", what)[0]}
+    return config
+
+
+def read_unet(state: Mapping[str, Tensor], *, connected: bool = False) -> CoDiUNet:
+    """A network from its released weights, which stay where they are."""
+    with torch.device("meta"):
+        network = CoDiUNet(**unet_config(state, connected=connected))
+    network.load_state_dict(unet_table(network).to_ours(state, network.state_dict(), "U-Net"), assign=True)
+    return network.eval()

@@ -1,0 +1,135 @@
+"""CoDi: a sound, a picture and words, each one vector, are mixed to one, of which a video is made (arXiv 2305.11846).
+
+Nothing tells the frames when something sounds: the sound is heard as a whole. The picture, too, is one vector, so the
+first frame is at best like it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from transformers import ClapAudioModelWithProjection, CLIPModel
+
+from asva_baselines.codi.contexts import audio_context, image_context, text_context
+from asva_baselines.codi.unet import CoDiUNet
+from asva_pipelines.base import Clips, VideoPipeline, registered
+from asva_pipelines.settings import OWN, Denoising
+from asva_unet import TextAudioGuidance, denoise, draw_noise
+from asva_unet.pixels import latent_shape
+
+
+@dataclass(kw_only=True)
+class CoDiSampling(Denoising):
+    """What the call takes. The weights are divided by the sum of those of what is given.
+
+    Attributes:
+        num_inference_steps: Steps.
+        audio_guidance_scale: Of everything that is given, together; 1 is none.
+        audio_weight: Of the sound in the mixture.
+        image_weight: Of the picture.
+        text_weight: Of the words.
+        latents: (b, t, c, h, w) initial noise.
+    """
+
+    num_inference_steps: int = OWN
+    audio_guidance_scale: float = OWN
+    audio_weight: float = 1.0
+    image_weight: float = 1.0
+    text_weight: float = 1.0
+    vae_sample: str = "mode"  # no picture is encoded
+    latents: Tensor | None = None
+
+
+class CoDiPipeline(VideoPipeline):
+    """A sound, a picture, words, or several of them become a video. Arguments not named: :class:`VideoPipeline`.
+
+    Args:
+        unet: Of videos.
+        scheduler: See :func:`asva_unet.make_scheduler`.
+        clip: Sees and reads.
+        clap: Hears.
+        fps: Frames per second, which the network knows no others of.
+    """
+
+    arguments = CoDiSampling
+    needs_picture = False
+    model_cpu_offload_seq = "clap->clip->unet->vae"
+
+    @registered
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        tokenizer: Any,
+        clip: CLIPModel,
+        clap: ClapAudioModelWithProjection,
+        unet: CoDiUNet,
+        scheduler: Any,
+        num_frames: int = 8,
+        fps: int | float = 4,
+        height: int = 256,
+        width: int = 256,
+        sample_rate: int = 16000,
+        num_inference_steps: int = 50,
+        audio_guidance_scale: int | float = 7.5,
+    ) -> None:
+        super().__init__()
+
+    @property
+    def _multiple(self) -> int:
+        return 2 ** (len(self.vae.config.block_out_channels) + len(self.unet.config.block_out_channels) - 2)
+
+    def make(self, clips: Clips, settings: CoDiSampling) -> dict[str, Any]:
+        """All frames at once."""
+        contexts = self._contexts(clips, settings)
+        shape = (len(clips.prompts), self.config.num_frames, *latent_shape(self.vae, (settings.height, settings.width)))
+        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
+
+        def predict(sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
+            context = torch.cat([contexts[branch == "full"] for branch in branches])
+            return self.unet.noise(sample.to(self.unet.dtype), timestep, context.to(self.unet.dtype)).float()
+
+        scale = settings.audio_guidance_scale
+        latents = denoise(
+            predict,
+            noise.to(self._execution_device),
+            self._scheduler_for(self.unet, settings.sampler),
+            settings.num_inference_steps,
+            guidance=TextAudioGuidance(text=scale, audio=scale),  # equal scales: all is given, or nothing
+            prediction_type="epsilon",
+            generator=settings.generator,
+            guidance_range=settings.guidance_range,
+            batched=settings.batched_guidance,
+            callback_on_step_end=settings.report("frames"),
+        )
+        return {"frames": self._finish(latents, settings)}
+
+    def _contexts(self, clips: Clips, settings: CoDiSampling) -> dict[bool, Tensor]:
+        """(b, 1, d) of what is given (True), and of silence, mid grey and no words in its place (False)."""
+        device, parts = self._execution_device, []
+        if settings.hears(clips.sounds[0]):
+            sounds = torch.stack([sound.mono for sound in clips.sounds]).to(device)
+            heard = [
+                audio_context(self.clap, one, self.config.sample_rate) for one in (sounds, torch.zeros_like(sounds))
+            ]
+            parts.append((settings.audio_weight, heard))
+        if clips.pixels is not None:
+            pixels = clips.pixels.to(device)
+            parts.append(
+                (settings.image_weight, [image_context(self.clip, x) for x in (pixels, torch.zeros_like(pixels))])
+            )
+        if any(prompt.strip() for prompt in clips.prompts):
+            parts.append((settings.text_weight, [self._words(clips.prompts), self._words([""] * len(clips.prompts))]))
+        total = sum(weight for weight, _ in parts)
+        if not total > 0 or any(weight < 0 for weight, _ in parts):
+            raise ValueError("`audio`, `image` or `prompt` must be given, with a weight above 0, got none of them.")
+        given, nothing = (sum(weight / total * pair[place] for weight, pair in parts) for place in (0, 1))
+        return {True: given, False: nothing}
+
+    def _words(self, prompts: list[str]) -> Tensor:
+        length = self.clip.config.text_config.max_position_embeddings
+        ids = self.tokenizer(prompts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        return text_context(self.clip, ids.input_ids.to(self._execution_device))
