@@ -89,6 +89,9 @@ from .paired import holm as holm
 from .paired import jackknife_interval as jackknife_interval
 from .paired import paired_difference as paired_difference
 from .paired import ratio_interval as ratio_interval
+from .preference import Preference as Preference
+from .preference import bradley_terry as bradley_terry
+from .preference import preference as preference
 from .psnr import moving_psnr as moving_psnr
 from .psnr import psnr as psnr
 from .relative_sync import align_sync as align_sync
