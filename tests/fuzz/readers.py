@@ -127,7 +127,8 @@ def readers() -> dict[str, Reader]:
     from asva_interp.windows.over_time import parse_strengths
     from asva_keyframe.curve_files import read_curve_file
     from asva_metrics.features import FeatureStatistics
-    from asva_pages.demo.uploads import Refused, _check_behind_tags, check_head
+    from asva_pages.demo.uploads import _check_behind_tags, check_head
+    from asva_pages.requests import Refused
     from asva_pipelines import resolve_model
     from asva_pipelines.batch.table import read_rows
     from asva_pipelines.loading.folders import component_sizes, method_of_model, model_settings

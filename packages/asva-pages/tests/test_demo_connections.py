@@ -8,8 +8,7 @@ import time
 import pytest
 import uvicorn
 
-from asva_pages import Limits, Settings
-from asva_pages.demo import connections
+from asva_pages import Limits, Settings, connections
 from asva_pages.demo.app import make_app
 from asva_pipelines import resolve_model
 

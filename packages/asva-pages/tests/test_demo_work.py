@@ -11,9 +11,10 @@ from PIL import Image
 
 from asva_pages import Limits, Settings
 from asva_pages.demo.stages import Cancelled
-from asva_pages.demo.uploads import Refused, check_head, checked_name, store
+from asva_pages.demo.uploads import check_head, checked_name, store
 from asva_pages.demo.work import Work, _answer, serve
 from asva_pages.demo.workers import Unable, Worker
+from asva_pages.requests import Refused
 from asva_pipelines import resolve_model
 
 

@@ -62,7 +62,7 @@ def decisions(curated):
 
 
 def shows(page, number):
-    return becomes(page, f"$('place').value == '{number}' && video.readyState > 1")
+    return becomes(page, f"place.value == '{number}' && video.readyState > 1")
 
 
 def test_keys_decide_trim_and_take_back(page, address, curated):
@@ -128,8 +128,8 @@ def test_what_fails_is_said_and_not_believed(page, address, curated):
     assert shows(page, 1)
     page.evaluate("void (window.fetch = () => Promise.reject(new TypeError('no connection')))")
     page.keyboard.press("k")
-    assert becomes(page, "problem.textContent == 'It is not saved: no connection'")
-    assert page.evaluate("$('place').value") == "1" and decisions(curated) == {}
+    assert becomes(page, "problem.textContent == 'It is not saved: The server does not answer: is it still running?'")
+    assert page.evaluate("place.value") == "1" and decisions(curated) == {}
     page.fill("#until", "0")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("k")
@@ -143,7 +143,7 @@ def test_what_a_clip_lacks_does_not_hide_what_is_not_saved(page, address, curate
     page.goto(address)
     assert shows(page, 1)
     page.keyboard.press("k")
-    assert becomes(page, "problem.textContent == 'It is not saved: no answer'")
+    assert becomes(page, "problem.textContent == 'It is not saved: The server does not answer: is it still running?'")
     assert becomes(page, "lacking.textContent == 'Its curves cannot be drawn: no curves'")
     assert page.evaluate("!problem.hidden && !lacking.hidden") and decisions(curated) == {}
 

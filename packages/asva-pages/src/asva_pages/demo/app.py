@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from asva_pages.demo.guard import Guard
 from asva_pages.demo.html import static
 from asva_pages.demo.server import Server
 from asva_pages.demo.sessions import Session
 from asva_pages.demo.settings import Settings
-from asva_pages.demo.uploads import Refused
 from asva_pages.demo.workers import Unable
+from asva_pages.guard import Guard
+from asva_pages.requests import Refused, answer_refused
 
 LINGER = 10.0  # seconds
 Handler = Callable[[Request, Session], Awaitable[Response]]
@@ -71,7 +71,7 @@ def _for(server: Server) -> Callable[[Handler], Callable[[Request], Awaitable[Re
 
 async def _refused(request: Request, error: Any) -> Response:
     if request.method != "PUT":
-        return JSONResponse({"error": error.line}, error.status)
+        return await answer_refused(request, error)
     most = 0 if request._stream_consumed else 2 * request.app.state.server.limits.upload
     return LastAnswer({"error": error.line}, error.status, most)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from asva_pages.demo.examples import EXAMPLES
 from asva_pages.demo.settings import Settings
-from asva_pages.demo.uploads import Refused, in_words
-
-KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+from asva_pages.demo.uploads import in_words
+from asva_pages.requests import page_file
 
 
 def page_html(settings: Settings) -> str:
@@ -36,8 +34,4 @@ def page_html(settings: Settings) -> str:
 
 async def static(request: Request) -> Response:
     """A style or a script of the page."""
-    name = request.path_params["name"]
-    file, kind = files("asva_pages.demo") / "page" / name, KINDS.get(Path(name).suffix)
-    if kind is None or name != Path(name).name or not file.is_file():
-        raise Refused(404, "There is no such file.")
-    return Response(file.read_bytes(), media_type=kind, headers={"Cache-Control": "no-cache"})
+    return page_file("demo", request.path_params["name"])

@@ -9,8 +9,8 @@ from typing import Any
 
 from asva_pages.demo.sessions import CANCELLED, DONE, FAILED, RUNNING, Job
 from asva_pages.demo.settings import Limits
-from asva_pages.demo.uploads import Refused
 from asva_pages.demo.workers import Stopped, Unable, Worker
+from asva_pages.requests import Refused
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from asva_pages.demo.sessions import Upload
 from asva_pages.demo.settings import Settings
-from asva_pages.demo.uploads import Refused
+from asva_pages.requests import Refused
 
 LARGEST_SEED = 2**32 - 1
 STRONGEST = 20.0  # guidance

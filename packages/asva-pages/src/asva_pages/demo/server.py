@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, Generator
@@ -22,15 +21,15 @@ from asva_pages.demo.queue import Queue
 from asva_pages.demo.requests import command_line, in_short, read_wish
 from asva_pages.demo.sessions import DONE, Job, Session, Sessions, Upload
 from asva_pages.demo.settings import Settings
-from asva_pages.demo.uploads import Refused, check_size, checked_name, store
+from asva_pages.demo.uploads import check_size, checked_name, store
 from asva_pages.demo.workers import Worker
+from asva_pages.requests import Refused, read_json
 
 SWEEP = 30.0  # seconds between two looks for those who are gone
 KINDS = {"sound": "listen", "picture": "look", "mask": "look_at_mask"}
 LONGEST_WISH = 100_000  # bytes of JSON
 AT_ONCE = 2  # uploads of one browser
 READERS = 2  # processes that read uploads, while others make videos
-ASKING = 10.0  # seconds that a request without a file may take
 
 
 class Server:
@@ -156,7 +155,7 @@ class Server:
 
     async def make(self, request: Request, session: Session) -> Response:
         """A new video in the queue."""
-        body = await _json(request)
+        body = await read_json(request, LONGEST_WISH)
         sound, picture = (session.uploads.get(str(body.get(kind))) for kind in ("sound", "picture"))
         if sound is None or picture is None or (sound.kind, picture.kind) != ("sound", "picture"):
             raise Refused(422, "A sound and a picture must be chosen: they may have been removed, give them again.")
@@ -228,22 +227,3 @@ def _of(things: dict[str, Any], request: Request) -> Any:
     if found is None:
         raise Refused(404, "There is no such thing of yours.")
     return found
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    text = b""
-    try:
-        async with asyncio.timeout(ASKING):
-            async for chunk in request.stream():
-                text += chunk
-                if len(text) > LONGEST_WISH:
-                    raise Refused(413, "That is too much.")
-    except TimeoutError:
-        raise Refused(408, "The request took too long to come.") from None
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused(400, "The request must be JSON.") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "The request must be a JSON object.")
-    return body

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pages.demo.settings import Limits
-from asva_pages.demo.uploads import Refused
+from asva_pages.requests import Refused
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 

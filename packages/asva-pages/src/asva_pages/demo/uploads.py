@@ -7,25 +7,14 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from asva_pages.requests import Refused
+
 HEAD = 4096  # bytes that are looked at
 FREE = 1_000_000_000  # bytes of the disk that stay free
 LONGEST = 120  # letters of a name
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]')
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _SOUNDS = (b"fLaC", b"OggS", b"caff", b".snd", b"#!AMR", b"\x1aE\xdf\xa3")
-
-
-class Refused(Exception):
-    """What somebody sent cannot be taken.
-
-    Args:
-        status: Of the answer.
-        line: What to tell him.
-    """
-
-    def __init__(self, status: int, line: str) -> None:
-        super().__init__(line)
-        self.status, self.line = status, line
 
 
 def checked_name(name: str) -> str:

@@ -6,7 +6,6 @@ import math
 import os
 import tempfile
 import threading
-from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from asva_curate import (
 from asva_curate.review.decisions import KINDS
 from asva_data import MediaError
 from asva_data.preview import write_preview
+from asva_pages.copies import Copies
 
 COPIES = 64
 """Small copies that are held at a time."""
@@ -61,8 +61,7 @@ class Session:
             what = "a clip on which reviewers disagree" if only_disputed else "a clip that was kept"
             raise MediaError(f"`folder` must hold {what}, got none in {folder}.")
         self._home = tempfile.TemporaryDirectory(prefix="asva-review-")
-        self._copies: OrderedDict[str, Path] = OrderedDict()
-        self._copying, self._saving = threading.Lock(), threading.Lock()
+        self._copies, self._saving = Copies(Path(self._home.name), COPIES), threading.Lock()
         self._block = lru_cache(maxsize=2)(self._read_block)
 
     def close(self) -> None:
@@ -119,14 +118,8 @@ class Session:
             MediaError: If its file cannot be read.
         """
         _, path, _, clip = self.clips[key]
-        with self._copying:
-            if key not in self._copies:
-                target = Path(self._home.name) / f"{key}.mp4"
-                self._copies[key] = write_preview(path, target, start=clip.start, seconds=clip.end - clip.start)
-            self._copies.move_to_end(key)
-            while len(self._copies) > COPIES:
-                self._copies.popitem(last=False)[1].unlink(missing_ok=True)
-            return self._copies[key]
+        seconds = clip.end - clip.start
+        return self._copies.get(key, lambda target: write_preview(path, target, start=clip.start, seconds=seconds))
 
     def curves(self, key: str) -> dict[str, list[list[float]]]:
         """Loudness and change of the picture along a clip: pairs of seconds from its start and value.

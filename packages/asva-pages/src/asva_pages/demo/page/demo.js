@@ -1,13 +1,13 @@
 // The page: what is chosen, what is asked for, what comes of it.
 
-import { ask, send } from "./api.js";
+import { ask, find } from "./ask.js";
 import { Brush } from "./brush.js";
 import { Recorder } from "./recorder.js";
 import { Results } from "./results.js";
 import { Timeline } from "./timeline.js";
+import { send } from "./upload.js";
 
 const OFTEN = 400, SELDOM = 15000; // milliseconds between looks, while something is in work and else
-const find = (id) => document.getElementById(id);
 const told = document.body.dataset;
 const chosen = { sound: null, picture: null };
 

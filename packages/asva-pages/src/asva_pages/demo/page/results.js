@@ -1,6 +1,6 @@
 // Videos that wait, are made, and are done: one card each, the newest first.
 
-import { ask } from "./api.js";
+import { ask } from "./ask.js";
 
 const stamp = (seconds) => seconds < 60 ? `${Math.max(Math.round(seconds), 1)} s` : `${Math.round(seconds / 60)} min`;
 

@@ -1,8 +1,10 @@
-"use strict";
 // One clip at a time: what is decided goes to the server first, and the page goes on once it is saved.
-const $ = (id) => document.getElementById(id);
-const video = $("video"), from = $("from"), until = $("until");
-const WIDTH = 600, HEIGHT = 60, STEP = 0.04, LEAST = 0.1, PATIENCE = 20000;
+
+import { PATIENCE, ask, complain, find } from "./ask.js";
+import { bind, prepare, reason } from "./player.js";
+
+const video = find("video"), from = find("from"), until = find("until");
+const WIDTH = 600, HEIGHT = 60, STEP = 0.04, LEAST = 0.1;
 let clips = [], place = 0, saving = false;
 
 const now = () => clips[place];
@@ -10,32 +12,20 @@ const length = (clip) => clip.end - clip.start;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const round = (seconds) => Math.round(seconds * 1000) / 1000;
 
-function complain(text, where = "problem") { // what a clip lacks has a place of its own: it must not hide what is not saved
-  $(where).hidden = !text;
-  $(where).textContent = text;
-}
-
-async function ask(address, options) {
-  const answer = await fetch(address, options);
-  const found = await answer.json().catch(() => ({ error: `the server says ${answer.status}` }));
-  if (!answer.ok) throw new Error(found.error);
-  return found;
-}
-
 function counted() {
   const kept = clips.filter((clip) => clip.decision?.kind === "keep").length;
   const dropped = clips.filter((clip) => clip.decision?.kind === "drop").length;
-  $("progress").textContent = `${kept + dropped} of ${clips.length} decided: ${kept} kept, ${dropped} dropped`;
-  $("bar").max = clips.length;
-  $("bar").value = kept + dropped;
+  find("progress").textContent = `${kept + dropped} of ${clips.length} decided: ${kept} kept, ${dropped} dropped`;
+  find("bar").max = clips.length;
+  find("bar").value = kept + dropped;
 }
 
 function marked() {
   const { decision, start, end } = now();
   const trimmed = decision?.kind === "keep" && (decision.start > start || decision.end < end);
-  $("mark").textContent = decision ? (decision.kind === "drop" ? "dropped" : trimmed ? "kept, trimmed" : "kept") : "";
-  $("mark").className = decision?.kind ?? "";
-  $("undo").disabled = !decision;
+  find("mark").textContent = decision ? (decision.kind === "drop" ? "dropped" : trimmed ? "kept, trimmed" : "kept") : "";
+  find("mark").className = decision?.kind ?? "";
+  find("undo").disabled = !decision;
 }
 
 function bounds() { // in seconds of the small copy, which begins with the clip
@@ -49,24 +39,24 @@ function setBounds(start, end) {
   from.value = first;
   until.value = last;
   const [a, b] = bounds();
-  $("part").setAttribute("x", (WIDTH * a) / length(clip));
-  $("part").setAttribute("width", Math.max(0, (WIDTH * (b - a)) / length(clip)));
+  find("part").setAttribute("x", (WIDTH * a) / length(clip));
+  find("part").setAttribute("width", Math.max(0, (WIDTH * (b - a)) / length(clip)));
 }
 
 function follow() {
   const [a, b] = bounds();
   if (!video.paused && b > a && (video.currentTime >= b || video.currentTime < a - STEP)) video.currentTime = a;
   const x = (WIDTH * video.currentTime) / length(now());
-  $("head").setAttribute("x1", x);
-  $("head").setAttribute("x2", x);
-  $("time").textContent = `${(now().start + video.currentTime).toFixed(2)} s`;
+  find("head").setAttribute("x1", x);
+  find("head").setAttribute("x2", x);
+  find("time").textContent = `${(now().start + video.currentTime).toFixed(2)} s`;
   if (!video.paused) requestAnimationFrame(follow);
 }
 
 function draw(id, points, low, high, seconds) {
   const places = (points ?? []).map(([time, value]) =>
     `${((WIDTH * time) / seconds).toFixed(1)},${(HEIGHT - 2 - (HEIGHT - 4) * clamp((value - low) / (high - low || 1), 0, 1)).toFixed(1)}`);
-  $(id).setAttribute("points", places.join(" "));
+  find(id).setAttribute("points", places.join(" "));
 }
 
 async function curves(clip) {
@@ -80,20 +70,20 @@ async function curves(clip) {
 function show(wanted) {
   place = clamp(wanted, 0, clips.length - 1);
   const clip = now();
-  $("name").textContent = clip.name;
-  $("label").textContent = clip.label;
-  $("path").textContent = `${clip.path}, ${clip.start.toFixed(2)} to ${clip.end.toFixed(2)} s`;
-  $("place").value = place + 1;
-  $("place").max = clips.length;
-  $("previous").disabled = place === 0;
-  $("next").disabled = place === clips.length - 1;
+  find("name").textContent = clip.name;
+  find("label").textContent = clip.label;
+  find("path").textContent = `${clip.path}, ${clip.start.toFixed(2)} to ${clip.end.toFixed(2)} s`;
+  find("place").value = place + 1;
+  find("place").max = clips.length;
+  find("previous").disabled = place === 0;
+  find("next").disabled = place === clips.length - 1;
   setBounds(clip.decision?.start ?? clip.start, clip.decision?.end ?? clip.end);
   marked();
   complain("");
   complain("", "lacking");
   video.src = `clips/${clip.key}`;
   video.play().catch(() => { // browsers ask for a key before there is sound
-    if (clip === now() && !clip.decision) $("mark").textContent = "space plays it";
+    if (clip === now() && !clip.decision) find("mark").textContent = "space plays it";
   });
   curves(clip).catch((error) => clip === now() && complain(`Its curves cannot be drawn: ${error.message}`, "lacking"));
 }
@@ -117,15 +107,13 @@ async function decide(kind) {
   if (end - start < LEAST) return complain(`A clip must last ${LEAST} s: move its beginning or its end.`);
   saving = true;
   try {
-    const body = JSON.stringify({ key: clip.key, kind, start, end });
-    const headers = { "Content-Type": "application/json" }, signal = AbortSignal.timeout(PATIENCE);
-    const found = await ask("decisions", { method: "POST", body, headers, signal });
+    const found = await ask("decisions", "POST", { key: clip.key, kind, start, end }, PATIENCE);
     clip.decision = found.decision;
     counted();
     marked();
     complain("");
     if (kind === "open") setBounds(clip.start, clip.end);
-    else if (clip === now() && !nextOpen()) $("mark").textContent += "; every clip is decided";
+    else if (clip === now() && !nextOpen()) find("mark").textContent += "; every clip is decided";
   } catch (error) {
     complain(`It is not saved: ${error.message}`);
   } finally {
@@ -151,39 +139,29 @@ const acts = {
 const keys = { k: "keep", d: "drop", u: "undo", " ": "play", i: "begin", o: "end", w: "whole", ArrowLeft: "previous",
   ArrowRight: "next", n: "open", ",": "back", ".": "forth", m: "mute" };
 
-for (const [name, act] of Object.entries(acts)) $(name)?.addEventListener("click", act);
-document.addEventListener("keydown", (event) => {
-  const inField = event.target instanceof HTMLInputElement;
-  const pressed = event.target instanceof HTMLButtonElement && event.key === " ";
-  if (event.ctrlKey || event.metaKey || event.altKey || inField || pressed || !(event.key in keys)) return;
-  event.preventDefault();
-  if (!(event.repeat && ["keep", "drop", "undo"].includes(keys[event.key]))) acts[keys[event.key]]();
-});
+bind(acts, keys, ["keep", "drop", "undo"]);
 for (const field of [from, until]) field.addEventListener("change", () => setBounds(Number(from.value), Number(until.value)));
-$("place").addEventListener("change", () => show(Number($("place").value) - 1));
-$("line").addEventListener("pointerdown", (event) => {
-  const box = $("line").getBoundingClientRect();
+find("place").addEventListener("change", () => show(Number(find("place").value) - 1));
+find("line").addEventListener("pointerdown", (event) => {
+  const box = find("line").getBoundingClientRect();
   seek((length(now()) * (event.clientX - box.left)) / box.width);
 });
 video.addEventListener("play", marked);
 for (const name of ["play", "seeked", "timeupdate"]) video.addEventListener(name, follow);
 video.addEventListener("error", async () => {
-  const clip = now();
-  const text = await ask(`clips/${clip.key}`).then(() => "the browser cannot play it", (error) => error.message);
-  if (clip === now()) complain(`No video: ${text}`, "lacking");
+  const clip = now(), text = await reason(`clips/${clip.key}`);
+  if (clip === now()) complain(`No video: ${text}`, "lacking"); // in a place of its own: it must not hide what is not saved
 });
-video.addEventListener("canplaythrough", () => { // make the copy of the next clip meanwhile
+video.addEventListener("canplaythrough", () => {
   const following = clips[place + 1];
-  if (following && !following.ready) {
-    following.ready = true;
-    fetch(`clips/${following.key}`, { headers: { Range: "bytes=0-0" } }).catch(() => {});
-  }
+  if (following && !following.ready) prepare(`clips/${following.key}`);
+  if (following) following.ready = true;
 });
 
 ask("state").then((found) => {
   clips = found.clips;
   document.title = `Review by ${found.reviewer}`;
-  $("total").textContent = clips.length;
+  find("total").textContent = clips.length;
   counted();
   place = -1;
   if (!nextOpen()) show(0);

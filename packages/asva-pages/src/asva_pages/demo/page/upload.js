@@ -1,15 +1,4 @@
-// What the page asks its server for. Every answer is JSON; a refusal is an Error with the server's words.
-
-async function answer(response) {
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error || `The server answered ${response.status}.`);
-  return body;
-}
-
-const unreachable = () => { throw new Error("The server does not answer: is it still running?"); };
-
-export const ask = async (path, method = "GET", body = undefined) =>
-  answer(await fetch(path, { method, body: body && JSON.stringify(body) }).catch(unreachable));
+// A file on its way to the server.
 
 /** Send a file as it is; `told` takes the share that is on its way. */
 export function send(kind, file, name, told) {
