@@ -1,4 +1,4 @@
-"""Pages that people open in a browser: the demo, and the review of curated clips."""
+"""Pages that people open in a browser: the demo, the review of curated clips, and studies with raters."""
 
 import lazy_loader as lazy
 

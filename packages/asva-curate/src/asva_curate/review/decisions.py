@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from asva_curate.review.log import append_row, read_rows
 from asva_data import MediaError
 
 FOLDER = "review"
@@ -58,19 +57,8 @@ class DecisionLog:
         if decision.kind not in KINDS:
             raise MediaError(f"`decision` must be one of {', '.join(KINDS)}, got {decision.kind!r}.")
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self.path.parent.mkdir(exist_ok=True)
-        with self.path.open("ab+") as file:
-            torn = file.tell() and not _ends_with_a_line(file)  # of a process that was killed while it wrote
-            line = json.dumps({"key": key, **decision._asdict(), "at": at}) + "\n"
-            file.write(("\n" if torn else "").encode() + line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        append_row(self.path, {"key": key, **decision._asdict(), "at": at})
         _take(self.decisions, key, decision)
-
-
-def _ends_with_a_line(file) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
 
 
 def read_decisions(path: str | os.PathLike) -> dict[str, Decision]:
@@ -80,7 +68,7 @@ def read_decisions(path: str | os.PathLike) -> dict[str, Decision]:
         MediaError: If a line is JSON and yet no decision.
     """
     found: dict[str, Decision] = {}
-    for row in _rows(Path(path)):
+    for row in read_rows(Path(path)):
         try:
             decision = Decision(row["kind"], float(row["start"]), float(row["end"]))
             key = str(row["key"])
@@ -88,14 +76,6 @@ def read_decisions(path: str | os.PathLike) -> dict[str, Decision]:
             raise MediaError(f"`path` must be a log of decisions, got {path} with {row!r}.") from error
         _take(found, key, decision)
     return found
-
-
-def _rows(path: Path) -> Iterator[Mapping]:
-    for line in path.read_bytes().splitlines():
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):  # torn
-            continue
 
 
 def _take(found: dict[str, Decision], key: str, decision: Decision) -> None:

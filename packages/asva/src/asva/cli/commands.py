@@ -19,6 +19,7 @@ from asva.cli.keyframes import keyframes
 from asva.cli.models import models_app
 from asva.cli.offset import offset
 from asva.cli.sample import sample
+from asva.cli.study import study
 from asva.cli.train import train_app
 from asva.cli.validate import validate
 
@@ -27,6 +28,7 @@ app.command(no_args_is_help=True)(sample)
 app.command(no_args_is_help=True)(keyframes)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(validate)
+app.command(no_args_is_help=True)(study)
 app.command(no_args_is_help=True)(offset)
 app.command(no_args_is_help=True)(bench)
 app.command(no_args_is_help=True)(demix)

@@ -79,7 +79,7 @@ def evaluate(
     from asva_eval import load_protocol, write_report
 
     resolved = load_protocol(protocol)
-    systems = _systems(generated)
+    systems = named_folders(generated)
     with Stages() as stages:
         result = measure(
             systems,
@@ -124,7 +124,7 @@ def _print(report: dict) -> None:
         note(f"Not measured without weights: {', '.join(missing)}.", quiet=True)
 
 
-def _systems(items: list[str]) -> dict[str, Path]:
+def named_folders(items: list[str]) -> dict[str, Path]:
     """Folders by name; a bare folder has its own name."""
     systems: dict[str, Path] = {}
     for item in items:
