@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -101,8 +102,8 @@ class Study:
 
 
 def begin_study(
-    folder: Path,
-    systems: Mapping[str, Path],
+    folder: str | os.PathLike,
+    systems: Mapping[str, str | os.PathLike],
     *,
     questions: Mapping[str, str] | None = None,
     trials: int = 30,
@@ -123,14 +124,14 @@ def begin_study(
         MediaError: If there is a study already, fewer than two systems share a clip, a video lacks sound, or a question
             cannot be asked.
     """
-    asked = dict(questions or QUESTIONS)
+    folder, asked = Path(folder), dict(questions or QUESTIONS)
     if (folder / FILE).exists():
         raise MediaError(f"`folder` must hold no study yet, got {folder}; go on with it without naming systems.")
     if bad := [name for name, text in asked.items() if not NAME.fullmatch(name) or not text.strip()]:
         raise MediaError(f"`questions` must have names of letters, digits, '.', '_' or '-' and a text, got {bad[0]!r}.")
     videos: dict[str, dict[str, str]] = {}
     for system, home in systems.items():
-        for path in video_files(home):
+        for path in video_files(home := Path(home)):
             videos.setdefault(path.relative_to(home).with_suffix("").as_posix(), {})[system] = str(path.resolve())
     shared = {clip: found for clip, found in sorted(videos.items()) if len(found) > 1}
     if not shared:
@@ -146,11 +147,12 @@ def begin_study(
     return study
 
 
-def open_study(folder: Path) -> Study:
+def open_study(folder: str | os.PathLike) -> Study:
     """A study that was begun.
 
     Raises:
         MediaError: If there is none, or its file is damaged.
     """
-    with reading(folder / FILE, "`folder` must hold a study", MediaError):
-        return Study(**json.loads(read_text(folder / FILE)))
+    path = Path(folder, FILE)
+    with reading(path, "`folder` must hold a study", MediaError):
+        return Study(**json.loads(read_text(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -37,11 +38,11 @@ class Raters:
         MediaError: If there is no study.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike) -> None:
         self.study: Study = open_study(folder)
-        self.folder, self._writing = folder, threading.Lock()
-        (folder / "videos").mkdir(exist_ok=True)
-        self._copies = Copies(folder / "videos")
+        self.folder, self._writing = Path(folder), threading.Lock()
+        (self.folder / "videos").mkdir(exist_ok=True)
+        self._copies = Copies(self.folder / "videos")
 
     def enter(self, rater: str) -> dict[str, Any]:
         """Begin to rate, or go on under the same name.
@@ -136,6 +137,8 @@ def _spoil(path: str, target: Path) -> None:
     """Noise, frames in any order and a late sound: worse whatever is asked."""
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         clip = read_video(write_preview(path, Path(folder) / "whole.mp4", side=SIDE, crf=CRF))
+    if clip.waveform is None or clip.sample_rate is None:  # the file is another one by now
+        raise MediaError(f"`path` must be a video with sound, got {path} without.")
     fps = (len(clip.times) - 1) / (clip.times[-1] - clip.times[0]) if len(clip.times) > 1 else 1.0
     generator = np.random.default_rng(0)
     frames = faults.add_noise(generator.permutation(clip.frames), NOISE, generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ ATTENTION = 2 / 3
 HEAD = ("rater", "trial", "clip", "left", "right", "spoilt", "question", "answer", "at")
 
 
-def write_study_results(folder: Path, *, seed: int = 0) -> dict[str, Any]:
+def write_study_results(folder: str | os.PathLike, *, seed: int = 0) -> dict[str, Any]:
     """Write ``answers.csv``, ``results.json`` and ``ratings-<question>.csv``, which `asva validate` reads.
 
     Answers of raters who failed more than a third of their checks stand in the table and count for nothing else. A
@@ -36,7 +37,7 @@ def write_study_results(folder: Path, *, seed: int = 0) -> dict[str, Any]:
     Raises:
         MediaError: If there is no study.
     """
-    raters = Raters(folder)
+    raters, folder = Raters(folder), Path(folder)
     rows = [row for rater in raters.names() for row in _rows(raters, rater)]
     people = [_attention(raters, rater) for rater in raters.names()]
     counted = {one["rater"] for one in people if one["counts"]}

@@ -137,12 +137,12 @@ def named_folders(items: list[str]) -> dict[str, Path]:
     return systems
 
 
-def named_paths(items: list[str], option: str) -> list[tuple[str, str]]:
-    """Names and paths of NAME=PATH."""
+def named_paths(items: list[str], option: str, what: str = "PATH") -> list[tuple[str, str]]:
+    """Names and values of NAME=PATH and the like."""
     pairs = [item.partition("=")[::2] for item in items]
     for pair, item in zip(pairs, items, strict=True):
         if not all(pair):
-            raise RequestError(f"`{option}` must be NAME=PATH, got '{item}'.")
+            raise RequestError(f"`{option}` must be NAME={what}, got '{item}'.")
     return pairs
 
 

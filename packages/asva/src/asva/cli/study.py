@@ -55,7 +55,7 @@ def study(
     from asva_pages import Raters, begin_study, listen, serve_study, write_study_results
 
     if generated:
-        asked = dict(named_paths(question or [], "--question"))
+        asked = dict(named_paths(question or [], "--question", "TEXT"))
         begin_study(folder, named_folders(generated), questions=asked, trials=trials, checks=checks, seed=seed)
     if not results:
         raters = Raters(folder)

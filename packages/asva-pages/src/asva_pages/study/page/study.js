@@ -3,7 +3,7 @@
 import { PATIENCE, ask, complain, find } from "./ask.js";
 import { bind, prepare, reason } from "./player.js";
 
-const SIDES = ["left", "right"], NAMES = { left: "A is better", same: "no difference", right: "B is better" };
+const SIDES = ["left", "right"], NAMES = { left: "A", same: "equal", right: "B" };
 const KEPT = `asva-study-${location.pathname}`; // the rater's name, kept by the browser
 const videos = Object.fromEntries(SIDES.map((side) => [side, find(side)]));
 let state, place = 0, marked = 0, given = {}, seen = new Set(), broken = false, inTurn = false, saving = false;
@@ -20,7 +20,9 @@ function settle() { // whatever follows from what is answered and seen
   find("bar").value = done;
   const watched = seen.size === 2;
   find("next").disabled = saving || !watched || !answered();
-  find("hint").textContent = broken ? "" : !watched ? "Play both to their ends first." : !answered() ? "Answer every question." : "";
+  const loading = SIDES.some((side) => videos[side].readyState < HTMLMediaElement.HAVE_FUTURE_DATA);
+  find("hint").textContent = broken ? "" : !watched && loading ? "The videos are on their way." :
+    !watched ? "Play both to their ends first." : !answered() ? "Answer every question." : "";
   find("skip").hidden = !broken;
   find("previous").disabled = place === 0;
   for (const box of find("questions").children) {
@@ -141,6 +143,7 @@ for (const [side, other] of [["left", "right"], ["right", "left"]]) {
     complain(`Video ${side === "left" ? "A" : "B"} does not play: ${text}`, "lacking");
     settle();
   });
+  for (const name of ["loadstart", "canplay"]) video.addEventListener(name, settle);
   video.addEventListener("canplaythrough", () => {
     const following = state.trials[place + 1];
     if (following && !following.ready) SIDES.forEach((one) => prepare(address(one, following)));
