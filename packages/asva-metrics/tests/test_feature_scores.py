@@ -11,6 +11,7 @@ from asva_metrics import (
     javis_score,
     kernel_distance,
     kernel_distance_of_subsets,
+    kernel_jackknife,
     paired_divergence,
     temporal_consistency,
 )
@@ -28,6 +29,19 @@ def test_kernel_distance_against_loops():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(7, 3)), rng.normal(0.5, 1.0, size=(5, 3))
     assert kernel_distance(x, y) == pytest.approx(naive_kernel_distance(x, y))
+
+
+def test_kernel_distances_without_each_group():
+    rng = np.random.default_rng(4)
+    x, y, groups = rng.normal(size=(30, 6)), rng.normal(0.3, 1.2, size=(30, 6)), rng.integers(0, 4, 30)
+    whole, without = kernel_jackknife(x, y, groups)
+    assert whole == pytest.approx(kernel_distance(x, y), rel=1e-12)
+    expected = [kernel_distance(x[groups != one], y[groups != one]) for one in range(4)]
+    np.testing.assert_allclose(without, expected, rtol=1e-11)
+    with pytest.raises(ValueError, match="30 features on both sides, got 29"):
+        kernel_jackknife(x, y, groups[1:])
+    with pytest.raises(ValueError, match="leave at least 2 features, got 0"):
+        kernel_jackknife(x, y, np.zeros(30, int))
 
 
 def test_kernel_distance_of_subsets():

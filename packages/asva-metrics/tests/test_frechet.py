@@ -86,6 +86,26 @@ def test_what_is_left_out_need_not_be_seen_again(features):
         whole.without(whole)
 
 
+@pytest.mark.parametrize("count", [400, 60])  # more and fewer than dimensions
+def test_leaving_blocks_out_equals_plain_eigenvalues(count):
+    """Of statistics that are added and taken off, against float64 `eigh` of covariances computed anew."""
+    rng = np.random.default_rng(6)
+    mix = rng.normal(size=(100, 100)) / np.arange(1, 101)
+    first, second = rng.normal(size=(count, 100)) @ mix, rng.normal(0.1, 1.1, size=(count, 100)) @ mix
+    whole = FeatureStatistics(first), FeatureStatistics(second)
+    for block in np.array_split(np.arange(count), 5):
+        rest = [np.delete(x, block, axis=0) for x in (first, second)]
+        covariances = [np.cov(x.T) for x in rest]
+        values, vectors = np.linalg.eigh(covariances[0])
+        root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+        trace = np.sqrt(np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)).sum()
+        expected = ((rest[0].mean(0) - rest[1].mean(0)) ** 2).sum() + sum(map(np.trace, covariances)) - 2 * trace
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SmallSampleWarning)
+            parts = (one.without(FeatureStatistics(x[block])) for one, x in zip(whole, (first, second), strict=True))
+            assert frechet_distance(*parts) == pytest.approx(expected, rel=1e-9 if count > 100 else 1e-7)
+
+
 def test_far_from_the_origin_nothing_cancels():
     rows = np.random.default_rng(0).normal(1e6, 1e-2, size=(1000, 3))
     parts = FeatureStatistics(rows[:1])

@@ -19,7 +19,7 @@ from asva_eval.conventions import Conventions
 from asva_eval.observations import Observation
 from asva_eval.records import REFERENCE, MeasuredClip, Undefined
 from asva_eval.score import Score, scaled
-from asva_metrics import FeatureStatistics, frechet_distance, jackknife_interval, kernel_distance
+from asva_metrics import FeatureStatistics, frechet_distance, jackknife_interval, kernel_distance, kernel_jackknife
 
 BLOCKS = 20
 """Blocks of videos that are left out in turn."""
@@ -130,11 +130,10 @@ def _kernel(score: Score, blocks: Blocks, observation: Observation) -> Measured:
     generated, reference = _features([clip for block in blocks for clip in block], observation)
     of_clip = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     of_row = np.repeat(of_clip, len(generated) // len(of_clip))
-    value, *left_out = (
-        kernel_distance(generated[of_row != out], reference[of_row != out])
-        for out in (-1, *(range(len(blocks)) if len(blocks) > 2 else ()))
-    )
-    return value, left_out, *generated.shape
+    if len(blocks) < 3:
+        return kernel_distance(generated, reference), [], *generated.shape
+    value, left_out = kernel_jackknife(generated, reference, of_row)
+    return value, left_out.tolist(), *generated.shape
 
 
 def _features(clips: Sequence[MeasuredClip], observation: Observation) -> tuple[np.ndarray, ...]:

@@ -40,6 +40,7 @@ from .intervals import MeanStd as MeanStd
 from .intervals import bootstrap_interval as bootstrap_interval
 from .kernel import kernel_distance as kernel_distance
 from .kernel import kernel_distance_of_subsets as kernel_distance_of_subsets
+from .kernel import kernel_jackknife as kernel_jackknife
 from .lip_sync import LipSync as LipSync
 from .lip_sync import lip_sync as lip_sync
 from .lip_sync import shifted_lip_sync as shifted_lip_sync

@@ -6,6 +6,8 @@ import warnings
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
+from scipy.linalg import lapack
 
 from asva_metrics.features import Covariance, FeatureStatistics
 
@@ -63,22 +65,23 @@ def frechet_distance(generated: Any, reference: Any, *, variant: Variant = "styl
 
 def trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
     """``tr (C1 C2)^(1/2)`` of two symmetric (d, d) matrices without negative eigenvalues."""
-    root = _root(first)
-    product = np.linalg.eigvalsh(root.T @ second @ root)
-    return float(np.sqrt(product.clip(min=0.0)).sum())
+    # torch's LAPACK finds eigenvalues in half the time of numpy's; it reads the lower triangle alone.
+    values = torch.linalg.eigvalsh(torch.from_numpy(_product(first, second))).numpy()
+    return float(np.sqrt(values.clip(min=0.0)).sum())
 
 
-def _root(matrix: np.ndarray) -> np.ndarray:
-    """R with R R' = C: triangular, a tenth of the work, where C is far from singular; else within its range."""
+def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """``R' C2 R`` with ``R R' = C1``, below its diagonal at least: by a triangular R where C1 is far from singular."""
     try:
-        root = np.linalg.cholesky(matrix)
+        root = np.linalg.cholesky(first)
         if np.diag(root).min() > 1e-5 * np.diag(root).max():
-            return root
+            return lapack.dsygst(second, root, itype=2, lower=1)[0]  # half the work of two products
     except np.linalg.LinAlgError:
         pass
-    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = np.linalg.eigh(first)
     inside = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
-    return vectors[:, inside] * np.sqrt(values[inside])
+    root = vectors[:, inside] * np.sqrt(values[inside])
+    return root.T @ second @ root
 
 
 def _statistics(features: Any, name: str) -> FeatureStatistics:
