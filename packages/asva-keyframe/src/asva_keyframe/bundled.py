@@ -45,6 +45,7 @@ def sound_curve(
     Raises:
         ValueError: If the rule is unknown, or asks for another frame rate than the localizer has.
 
+    >>> import torch
     >>> click = torch.zeros(1, 16000)
     >>> click[:, 8000:8100] = torch.linspace(0.9, 0, 100)
     >>> sound_curve(Audio(click, 16000), rule="onsets", fps=4).round().tolist()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import find_peaks
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,8 @@ def find_keypoints(curve: ArrayLike, *, taps: int = 1, distance: int = 5, promin
         >>> find_keypoints([0, 1, 0, 0, 0, 0, 2, 0]).peaks.tolist()
         [1, 6]
     """
+    from scipy.signal import find_peaks  # not imported where no keyframe is chosen
+
     smoothed = smooth_curve(check_curve(curve), taps)
     peaks, _ = find_peaks(smoothed, distance=distance, prominence=prominence)
     valleys, _ = find_peaks(-smoothed, distance=distance, prominence=prominence)

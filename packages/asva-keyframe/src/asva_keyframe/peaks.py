@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import find_peaks, peak_prominences
 
 
 def prominent_times(
@@ -27,6 +26,8 @@ def prominent_times(
     """
     if len(curve) < 3 or np.ptp(curve) == 0:
         return np.empty(0)
+    from scipy.signal import find_peaks, peak_prominences  # takes as long to import as most of what this is used in
+
     padded = np.pad(curve, 1)
     places, _ = find_peaks(padded, distance=max(1, round(min_gap * rate)))
     heights = peak_prominences(padded, places)[0]

@@ -283,14 +283,16 @@ class VideoPipeline(DiffusionPipeline):
         made = type(self.scheduler) if sampler == "own" else SCHEDULERS[sampler]
         return made.from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
 
-    def _finish(self, latents: Tensor, settings: Denoising, *, quiet: bool = False) -> Any:
-        """Latents (b, t, c, h, w) as frames of the wanted type."""
+    def _finish(
+        self, latents: Tensor, settings: Denoising, *, picture: Tensor | None = None, quiet: bool = False
+    ) -> Any:
+        """Latents (b, t, c, h, w) as frames of the wanted type; `picture` (b, 3, H, W) where texture can be carried."""
         if settings.output_type == "latent":
             return latents.cpu()
         report = None if quiet else settings.callback_on_step_end
-        return self.as_frames(
-            decode_latents(self.vae, latents, settings.decode_chunk_size, report), settings.output_type
-        )
+        carry = getattr(self, "texture_carry", None)
+        pixels = decode_latents(self.vae, latents, settings.decode_chunk_size, report, carry=carry, picture=picture)
+        return self.as_frames(pixels, settings.output_type)
 
     @staticmethod
     def as_frames(pixels: Tensor, output_type: str) -> Any:

@@ -23,7 +23,8 @@ _SETTINGS: SettingsReader[dict[str, Any]] = SettingsReader(
     dict[str, Any], RECIPES / "pipelines", word="settings", error=RecipeError
 )
 _TOWERS = ("vae", "text_encoder", "image_encoder", "image_projector")
-_OF_KEYVID = ("interp_image_projector", "audio_encoder", "keyframe_unet", "interp_unet", "localizer")
+_OF_KEYVID = ("interp_image_projector", "audio_encoder", "keyframe_unet", "interp_unet", "localizer", "texture_carry")
+_OPTIONAL = ("interp_image_projector", "texture_carry")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _place(
         return found
     if name in elsewhere:
         return elsewhere[name]
-    optional = name == "interp_image_projector" or (name == "localizer" and config.get("selection") == "uniform")
+    optional = name in _OPTIONAL or (name == "localizer" and config.get("selection") == "uniform")
     return find_named(name, folders) if optional else find_component(name, folders)
 
 

@@ -29,6 +29,7 @@ _CLASSES = {
     "beats": ("asva_audio", "BEATsEncoder"),
     "taps": ("asva_audio", "MultiFeatureEncoder"),
     "mtv_transformer": ("asva_dit", "MTVTransformer3DModel"),
+    "texture_carry": ("asva_unet", "TextureCarry"),
     "sync": ("asva_metrics", "AVSyncClassifier"),
     "small_sync": ("asva_metrics", "SmallSyncClassifier"),
 }

@@ -8,6 +8,7 @@ from asva_train.loop import Task
 from asva_train.recipe import Recipe
 from asva_train.tasks.audio_window import AudioWindowTask
 from asva_train.tasks.avsyncd import AVSyncDTask
+from asva_train.tasks.carry import CarryTask
 from asva_train.tasks.keyvid import KeyVIDTask
 from asva_train.tasks.localizer import LocalizerTask
 from asva_train.tasks.mtv import MTVTask
@@ -17,6 +18,7 @@ from asva_train.token_sets import tokens_of_recipe
 
 _TASKS: dict[str, Callable[..., Task]] = {
     "vae": VAETask,
+    "carry": CarryTask,
     "localizer": LocalizerTask,
     "keyframe": KeyVIDTask,
     "interp": KeyVIDTask,

@@ -10,6 +10,7 @@ from asva_data.settings import SettingsReader, plain_values
 from asva_train.task_recipes import (
     AudioWindowRecipe,
     AVSyncDRecipe,
+    CarryRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
     MTVRecipe,
@@ -24,7 +25,16 @@ class RecipeError(ValueError):
     """A recipe that does not exist, does not parse or has a field that it may not have."""
 
 
-Recipe = VAERecipe | LocalizerRecipe | DiffusionRecipe | AVSyncDRecipe | AudioWindowRecipe | MTVRecipe | SyncRecipe
+Recipe = (
+    VAERecipe
+    | CarryRecipe
+    | LocalizerRecipe
+    | DiffusionRecipe
+    | AVSyncDRecipe
+    | AudioWindowRecipe
+    | MTVRecipe
+    | SyncRecipe
+)
 READER: SettingsReader[Recipe] = SettingsReader(
     Annotated[Recipe, Field(discriminator="task")], RECIPES, word="recipe", error=RecipeError
 )

@@ -35,6 +35,28 @@ class VAERecipe:
 
 
 @strict
+class CarryRecipe:
+    """Recipe of the head that carries texture, ours: what a model makes of a clip to what the clip shows.
+
+    Attributes:
+        model: Config of ``asva_unet.TextureCarry``.
+        pipeline: Model that makes the clips, by name or folder.
+        frames_per_clip: Frames drawn from each clip.
+        motion_weight: Extra weight of the pixels of moving objects.
+        init: Folder of a head to start from; random if none.
+    """
+
+    task: Literal["carry"]
+    data: DataRecipe = field(default_factory=DataRecipe)
+    loop: LoopRecipe
+    model: dict[str, Any] = field(default_factory=dict)
+    pipeline: str = "tiny"
+    frames_per_clip: int = 2
+    motion_weight: float = 8.0
+    init: Path | None = None
+
+
+@strict
 class LocalizerRecipe:
     """Recipe of the localizer, sound to motion curve (KeyVID, section 3.1).
 

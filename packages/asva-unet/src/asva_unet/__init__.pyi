@@ -31,6 +31,7 @@ from .openclip import OPENCLIP_VISION_CONFIG as OPENCLIP_VISION_CONFIG
 from .openclip import clip_image_pixels as clip_image_pixels
 from .schedulers import make_scheduler as make_scheduler
 from .text_audio import TextAudioGuidance as TextAudioGuidance
+from .texture_carry import TextureCarry as TextureCarry
 from .unet import KeyVIDUNet as KeyVIDUNet
 from .unet import KeyVIDUNetOutput as KeyVIDUNetOutput
 
@@ -48,6 +49,7 @@ __all__ = [
     "KeyVIDUNetOutput",
     "LayerConditions",
     "TextAudioGuidance",
+    "TextureCarry",
     "UNetConditions",
     "audio_window_parameters",
     "checkpoint_family",

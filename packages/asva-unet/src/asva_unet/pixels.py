@@ -32,15 +32,23 @@ def latent_shape(vae: Any, size: Sequence[int]) -> tuple[int, int, int]:
     return vae.config.latent_channels, size[0] // factor, size[1] // factor
 
 
-def decode_latents(vae: Any, latents: Tensor, chunk_size: int, report: Any = None) -> Tensor:
-    """Pixels (b, t, 3, H, W), about [-1, 1], of latents (b, t, c, h, w), `chunk_size` frames at a time."""
+def decode_latents(
+    vae: Any, latents: Tensor, chunk_size: int, report: Any = None, *, carry: Any = None, picture: Tensor | None = None
+) -> Tensor:
+    """Pixels (b, t, 3, H, W), about [-1, 1], of latents (b, t, c, h, w), `chunk_size` frames at a time.
+
+    `carry`, an :class:`asva_unet.TextureCarry`, sharpens them by the first frame, `picture` (b, 3, H, W).
+    """
     chunks: Sequence[Tensor] = (latents.flatten(0, 1) / vae.config.scaling_factor).split(chunk_size)
     pixels = []
     for number, chunk in enumerate(chunks):
         pixels.append(vae.decode(chunk.to(vae.dtype), return_dict=False)[0].float())
         if report is not None:
             report("decode", number, len(chunks), chunk)
-    return torch.cat(pixels).unflatten(0, latents.shape[:2])
+    decoded = torch.cat(pixels).unflatten(0, latents.shape[:2])
+    if carry is None or picture is None:
+        return decoded
+    return torch.cat([carry(chunk, picture.to(chunk)) for chunk in decoded.split(chunk_size, dim=1)], dim=1)
 
 
 def quantise(pixels: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from asva_pipelines.keyvid.tokens import ClipTokens
 from asva_pipelines.loading.folders import shared_parts
 from asva_pipelines.output import KeyVIDOutput
 from asva_pipelines.settings import OWN, ImageGuidedSampling
-from asva_unet import Guidance, ImageResampler, KeyVIDUNet, denoise, draw_noise
+from asva_unet import Guidance, ImageResampler, KeyVIDUNet, TextureCarry, denoise, draw_noise
 from asva_unet.pixels import decode_latents, quantise
 from asva_unet.schedulers import KeyVIDDDIMScheduler, KeyVIDDPMSolverScheduler, KeyVIDUniPCScheduler
 from asva_unet.stage import StageNetwork
@@ -62,6 +62,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         localizer: Mel spectrogram to motion curve; None where keyframes are always given.
         scheduler: See :func:`asva_unet.make_scheduler`.
         interp_image_projector: The second stage's projector, where it has its own (the released weights do).
+        texture_carry: Sharpens the decoded frames by the first one, ours.
         num_keyframes: Keyframes chosen.
         keyframe_fps: Frame rate that the first stage is told.
         alignment: `"aligned"`, or `"official"` for the released weights; see :func:`asva_audio.frame_audio_tokens`.
@@ -76,9 +77,9 @@ class KeyVIDPipeline(InterpolatingPipeline):
     output = KeyVIDOutput
     model_cpu_offload_seq = (
         "text_encoder->image_encoder->image_projector->interp_image_projector->audio_encoder->localizer->"
-        "keyframe_unet->interp_unet->vae"
+        "keyframe_unet->interp_unet->vae->texture_carry"
     )
-    _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector"]
+    _optional_components: ClassVar[list[str]] = ["localizer", "interp_image_projector", "texture_carry"]
 
     @registered
     def __init__(
@@ -94,6 +95,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         localizer: MotionLocalizer | None,
         scheduler: KeyVIDDDIMScheduler | KeyVIDUniPCScheduler | KeyVIDDPMSolverScheduler,
         interp_image_projector: ImageResampler | None = None,
+        texture_carry: TextureCarry | None = None,
         num_frames: int = 48,
         fps: int | float = 24,
         num_keyframes: int = 12,
@@ -158,8 +160,8 @@ class KeyVIDPipeline(InterpolatingPipeline):
         frame_latents = self._between(handed, tokens["interp"], indices, guidance["interp"], settings)
         # 5. pixels
         return {
-            "frames": self._finish(frame_latents, settings),
-            "keyframe_frames": self._finish(keyframe_latents, settings, quiet=True),
+            "frames": self._finish(frame_latents, settings, picture=clips.pixels),
+            "keyframe_frames": self._finish(keyframe_latents, settings, picture=clips.pixels, quiet=True),
             "keyframe_indices": indices.numpy(),
             "motion_curve": curve,
         }

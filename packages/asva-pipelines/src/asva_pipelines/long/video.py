@@ -121,14 +121,22 @@ class LongVideo:
         following = self.plan.windows[index + 1]
         return come_back(kept, self._picture_latents(*kept.shape[-2:]), calm=following.calm)
 
+    def _picture_pixels(self, height: int, width: int) -> Tensor:
+        """(1, 3, h, w) of the picture at the beginning, for latents of a height and a width."""
+        factor = 2 ** (len(self.pipeline.vae.config.block_out_channels) - 1)
+        pixels = read_picture(self.picture, (height * factor, width * factor))
+        return pixels[None].to(self.pipeline._execution_device)
+
+    def _carrying(self, latents: Tensor) -> dict[str, Any]:
+        """What sharpens decoded frames by the picture, where the pipeline has it."""
+        carry = getattr(self.pipeline, "texture_carry", None)
+        return {} if carry is None else {"carry": carry, "picture": self._picture_pixels(*latents.shape[-2:])}
+
     def _picture_latents(self, height: int, width: int) -> Tensor:
         """(c, h, w) of the picture at the beginning, found once."""
         if self._beginning is None:
-            vae = self.pipeline.vae
-            factor = 2 ** (len(vae.config.block_out_channels) - 1)
-            pixels = read_picture(self.picture, (height * factor, width * factor))
             with torch.no_grad():
-                latents = encode_pixels(vae, pixels[None].to(self.pipeline._execution_device), None)[0]
+                latents = encode_pixels(self.pipeline.vae, self._picture_pixels(height, width), None)[0]
             self._beginning = latents.cpu()
         return self._beginning
 
@@ -158,7 +166,8 @@ class LongVideo:
         for number, chunk in enumerate(chunks):
             with torch.no_grad():
                 latents = chunk[None].to(self.pipeline._execution_device)
-                pixels = quantise(decode_latents(self.pipeline.vae, latents, len(chunk))[0]).permute(0, 2, 3, 1)
+                decoded = decode_latents(self.pipeline.vae, latents, len(chunk), **self._carrying(latents))
+                pixels = quantise(decoded[0]).permute(0, 2, 3, 1)
             if self.callback is not None:
                 self.callback("decode", number, len(chunks), chunk)
             yield from pixels.cpu().numpy()

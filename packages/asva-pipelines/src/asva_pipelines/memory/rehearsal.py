@@ -60,7 +60,9 @@ def rehearse(
         made = pipeline(image=picture, prompt="a", generator=torch.Generator("cpu").manual_seed(0), **call)
         if not whole and hasattr(pipeline, "vae"):
             latents = made.frames[:chunk][None].to(pipeline._execution_device)
-            quantise(decode_latents(pipeline.vae, latents, chunk)).cpu()
+            pixels = torch.zeros(1, 3, height, width, device=latents.device)
+            carry = getattr(pipeline, "texture_carry", None)
+            quantise(decode_latents(pipeline.vae, latents, chunk, carry=carry, picture=pixels)).cpu()
     if whole and wanted is not None and wanted > num_frames:
         _keep(ledger, pixels=3 * height * width, rest=wanted - num_frames, wanted=wanted)
     return ledger

@@ -11,3 +11,4 @@ from asva_unet.losses.keyvid import KeyVIDLoss as KeyVIDLoss
 from asva_unet.losses.parts import LearningParts as LearningParts
 from asva_unet.losses.settings import KeyVIDSettings as KeyVIDSettings
 from asva_unet.losses.settings import LossSettings as LossSettings
+from asva_unet.losses.texture_carry import TextureCarryLoss as TextureCarryLoss

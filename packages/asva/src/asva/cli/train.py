@@ -151,6 +151,13 @@ for _task, _recipe, _help in (
         "The interpolator from keyframes to every frame (published: --recipe keyvid-interp, keyvid-uniform-interp).",
     ),
     (
+        "carry",
+        "tiny-carry",
+        """The head that carries the first frame's texture to where things have moved, ours; for KeyVID models.
+
+    First the model (--set pipeline=FOLDER) makes data.shots clips of each class, which stay beside the training.""",
+    ),
+    (
         "avsyncd",
         "tiny-avsyncd",
         """AVSyncD: a clip around its clean first frame, each frame hearing its piece of the sound.
