@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.testing import assert_close
 
 from asva_baselines import TempoTokensMapper
 from asva_baselines.tempotokens.mapper import convert_mapper, invert_mapper
@@ -27,9 +26,9 @@ def test_words_equal_the_originals(parity):
     mapper = convert_mapper(parity.state, num_frames=parity.config["seq_target_length"])
     features, mask = parity.inputs["audio_features"], parity.inputs["dropout_mask"]
     with torch.no_grad():
-        assert_close(mapper(features), words_of(parity.outputs), atol=1e-5, rtol=0)
+        torch.testing.assert_close(mapper(features), words_of(parity.outputs), atol=1e-5, rtol=0)
         dropped = words_of(parity.outputs, "class_dropped")
-        assert_close(mapper(features, mask.mT), dropped, atol=1e-5, rtol=0)
+        torch.testing.assert_close(mapper(features, mask.mT), dropped, atol=1e-5, rtol=0)
     assert (words_of(parity.outputs) - dropped).abs().max() > 1e-3, "the mask matters"
 
 
@@ -48,11 +47,11 @@ def test_words_at_the_ends_are_averages_of_what_is_there():
     with torch.no_grad():
         words = mapper(torch.randn(1, 12, 4))[0]
     own = words[:, 0]
-    assert_close(words[0, 1], own[0])
-    assert_close(words[3, 1], own[2:4].mean(0))
-    assert_close(words[5, 2], own[3:6].mean(0))
-    assert_close(words[2, 4], own.mean(0))
-    assert_close(words[0, 5], words[5, 5])
+    torch.testing.assert_close(words[0, 1], own[0])
+    torch.testing.assert_close(words[3, 1], own[2:4].mean(0))
+    torch.testing.assert_close(words[5, 2], own[3:6].mean(0))
+    torch.testing.assert_close(words[2, 4], own.mean(0))
+    torch.testing.assert_close(words[0, 5], words[5, 5])
 
 
 def test_tokens_that_do_not_divide_are_refused():

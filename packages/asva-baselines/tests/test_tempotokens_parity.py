@@ -3,7 +3,6 @@
 import pytest
 import torch
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet3DConditionModel
-from torch.testing import assert_close
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from asva_audio.weights import read_beats
@@ -50,9 +49,9 @@ def test_ears_equal_the_originals(parity):
         fbank = beats.spectrogram(parity.inputs["waveform"])
         features = all_layers(beats, parity.outputs["fbank"])
         words = mapper(all_layers(beats, fbank))
-    assert_close(fbank, parity.outputs["fbank"], atol=1e-4, rtol=0)
-    assert_close(features, parity.outputs["layers_cat"], atol=2e-5, rtol=0)
-    assert_close(words, words_of(parity.outputs, words.shape[1]), atol=2e-5, rtol=0)
+    torch.testing.assert_close(fbank, parity.outputs["fbank"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(features, parity.outputs["layers_cat"], atol=2e-5, rtol=0)
+    torch.testing.assert_close(words, words_of(parity.outputs, words.shape[1]), atol=2e-5, rtol=0)
 
 
 @pytest.mark.parity("baselines/tt_text")
@@ -62,7 +61,7 @@ def test_contexts_equal_the_originals(parity):
     with torch.no_grad():
         given = frame_contexts(encoder, parity.inputs["input_ids"][0], words).flatten(0, 1)
         nothing = encoder(parity.inputs["uncond_ids"]).last_hidden_state.expand_as(given)
-    assert_close(torch.cat([nothing, given]), parity.outputs["prompt_embeds"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat([nothing, given]), parity.outputs["prompt_embeds"], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parity("baselines/tt_unet")
@@ -72,7 +71,7 @@ def test_network_equals_the_originals(parity):
     with torch.no_grad():
         answer = predict_noise(unet, sample, parity.inputs["timestep"], contexts)
         others = predict_noise(unet, sample, parity.inputs["timestep"], contexts.roll(1, dims=1))
-    assert_close(answer, in_our_order(parity.outputs["sample"]), atol=2e-5, rtol=0)
+    torch.testing.assert_close(answer, in_our_order(parity.outputs["sample"]), atol=2e-5, rtol=0)
     assert (answer - others).abs().max() > 1e-3, "each frame has words of its own"
 
 
@@ -99,10 +98,10 @@ def test_trajectory_equals_the_originals(parity):
         callback_on_step_end=lambda step, total, now: trajectory.append(now),
     )
     assert scheduler.timesteps.tolist() == parity.outputs["timesteps"].tolist()
-    assert_close(scheduler.sigmas, parity.outputs["sigmas"], atol=0, rtol=1e-6)
+    torch.testing.assert_close(scheduler.sigmas, parity.outputs["sigmas"], atol=0, rtol=1e-6)
     close = 1e-4 * max(1.0, float(parity.outputs["trajectory"].abs().max()))
-    assert_close(torch.stack(trajectory), in_our_order(parity.outputs["trajectory"]), atol=close, rtol=0)
-    assert_close(latents, in_our_order(parity.outputs["latents"]), atol=close, rtol=0)
+    torch.testing.assert_close(torch.stack(trajectory), in_our_order(parity.outputs["trajectory"]), atol=close, rtol=0)
+    torch.testing.assert_close(latents, in_our_order(parity.outputs["latents"]), atol=close, rtol=0)
 
 
 @pytest.mark.parity("baselines/tt_train_loss")
@@ -118,8 +117,8 @@ def test_loss_and_gradients_equal_the_originals(parity):
     latents, noise = in_our_order(inputs["latents"]), in_our_order(inputs["noise"])
     losses = loss(latents, inputs["audio_features"], inputs["timesteps"], noise, inputs["dropout_mask"].mT)
     losses["loss"].backward()
-    assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
-    assert_close(losses["size"].detach(), parity.outputs["temporal_abs_mean"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(losses["size"].detach(), parity.outputs["temporal_abs_mean"], atol=1e-5, rtol=0)
     gradients = TABLE.to_original({name: one.grad for name, one in parts["mapper"].named_parameters()})
     expected = {name.removeprefix("grad/"): one for name, one in parity.outputs.items() if name.startswith("grad/")}
     assert gradients.keys() == expected.keys()

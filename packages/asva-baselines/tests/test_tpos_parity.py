@@ -3,7 +3,6 @@
 import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from torch.testing import assert_close
 
 from asva_baselines.tpos.contexts import sound_contexts
 from asva_baselines.tpos.encoder import MAPPER_TABLE, TABLE, convert_encoder, convert_mapper
@@ -36,9 +35,9 @@ def network(config, state):
 def test_segments_equal_the_originals(parity):
     sound = spectrogram(parity.inputs["pcm"].float() / 32768)
     head = parity.outputs["log_spectrogram_head"]
-    assert_close(sound[:, : head.shape[1]], head, atol=1e-4, rtol=0)
+    torch.testing.assert_close(sound[:, : head.shape[1]], head, atol=1e-4, rtol=0)
     segments = placed_segments(sound, parity.inputs["offsets"].tolist())
-    assert_close(segments, parity.outputs["segments"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(segments, parity.outputs["segments"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parity("baselines/tpos_encoder")
@@ -63,7 +62,9 @@ def test_ears_and_words_equal_the_originals(parity):
         }
     assert seen.keys() == expected.keys()
     for name, one in seen.items():
-        assert_close(one, expected[name], atol=2e-5, rtol=0, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            one, expected[name], atol=2e-5, rtol=0, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @pytest.mark.parity("baselines/tpos_unet")
@@ -71,7 +72,7 @@ def test_network_equals_the_originals(parity):
     unet, inputs = network(parity.config, parity.state), parity.inputs
     with torch.no_grad():
         answer = unet(inputs["sample"], inputs["timestep"], inputs["context"]).sample
-    assert_close(answer, parity.outputs["sample"], atol=2e-5, rtol=0)
+    torch.testing.assert_close(answer, parity.outputs["sample"], atol=2e-5, rtol=0)
 
 
 @pytest.mark.parity("baselines/tpos_sampling")
@@ -82,8 +83,8 @@ def test_steps_equal_the_originals(parity):
     scheduler = DDIMScheduler(config["timesteps"], **schedule, beta_schedule="scaled_linear")
     grid = Grid(scheduler.alphas_cumprod, config["steps"])
     assert grid.timesteps.flip(0).tolist() == outputs["timesteps"].tolist()
-    assert_close(grid.alphas.float(), outputs["alphas"])
-    assert_close(grid.alphas_prev.float(), outputs["alphas_prev"])
+    torch.testing.assert_close(grid.alphas.float(), outputs["alphas"])
+    torch.testing.assert_close(grid.alphas_prev.float(), outputs["alphas_prev"])
     common = {
         "text_guidance_scale": config["scale"],
         "threshold": config["threshold_value"],
@@ -101,7 +102,7 @@ def test_steps_equal_the_originals(parity):
 
     def compare(found, expected):
         close = 1e-4 * max(1.0, float(expected.abs().max()))
-        assert_close(torch.stack(found), expected, atol=close, rtol=0)
+        torch.testing.assert_close(torch.stack(found), expected, atol=close, rtol=0)
 
     for case, names in {"plain": (), "audio": ("audio",), "audio_text": ("audio", "text")}.items():
         trail = [inputs["x_T"]]
@@ -110,7 +111,7 @@ def test_steps_equal_the_originals(parity):
         compare(trail, outputs[f"plms_{case}/x"])
     steps = config["t_enc"]
     start = start_from_picture(inputs["x0"], inputs["encode_noise"], grid, steps)
-    assert_close(start, outputs["img2img/encoded"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(start, outputs["img2img/encoded"], atol=1e-5, rtol=0)
     trail = [start]
     edits = Edits(edit_scale=config["se_value"] / 2, **common)
     sample_ddim(asked("audio"), start, grid, edits, steps, lambda i, n, now: trail.append(now))
@@ -125,10 +126,10 @@ def test_loss_and_gradients_equal_the_originals(parity):
     label = (inputs["clip_text_feature"], inputs["text_tokens_embedding"])
     losses = TPoSLoss(encoder, mapper).eval()(inputs["audio"], inputs["audio_aug"], *label)
     losses["loss"].backward()
-    assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
     last, whole, copy, _, error = parity.outputs["parts"]
     for name, one in {"meaning": last + whole, "copies": 2 * copy, "error": error}.items():
-        assert_close(losses[name].detach(), one, atol=1e-5, rtol=0)
+        torch.testing.assert_close(losses[name].detach(), one, atol=1e-5, rtol=0)
     corrected = TPoSLoss(encoder, mapper, copies="corrected").eval()
     with torch.no_grad():
         same, changed = (corrected(inputs["audio"], inputs[name], *label) for name in ("audio", "audio_aug"))

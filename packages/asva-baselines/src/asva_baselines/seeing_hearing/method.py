@@ -29,7 +29,7 @@ _FILES = (
 
 METHOD = Method(
     name="seeing-hearing",
-    summary="AnimateDiff, held to the sound by ImageBind at each step; our reading of Xing et al., whose code is not out",
+    summary="AnimateDiff, held to a sound by ImageBind at each step; our reading of Xing et al., whose code is missing",
     pipeline="asva_baselines.seeing_hearing.pipeline:SeeingHearingPipeline",
     stages=ONE_STAGE,
     options=options("--steps", "--guidance", "--text-guidance"),

@@ -1,8 +1,8 @@
 """Words become a video, and ImageBind says at each step whether it looks as the sound sounds.
 
 Xing et al., "Seeing and Hearing", CVPR 2024, section 3. Their code for this direction was never released: what is here
-is our reading, the loop of their video-to-audio code around AnimateDiff, which their paper names. No figure of theirs can
-be made again with it.
+is our reading, the loop of their video-to-audio code around AnimateDiff, which their paper names. No figure of theirs
+can be made again with it.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def _read(files: Files, say: Say) -> Release:
     state = read_checkpoint(files[IMAGEBIND])
     with blame(files[IMAGEBIND], "ImageBind checkpoint"):
         bound = convert_imagebind(state)
-    networks = {
+    networks: dict[str, Any] = {
         "vision": bound.vision,
         "words": bound.text,
         "audio_encoder": bound.audio,

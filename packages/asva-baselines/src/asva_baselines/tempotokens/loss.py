@@ -40,7 +40,7 @@ class TempoTokensLoss(LearningParts):
             dropout: See :class:`asva_baselines.TempoTokensMapper`; the original always drops half.
         """
         words = self.part("mapper")(features, dropout)
-        contexts = frame_contexts(self.part("text_encoder"), self.ids, words)
+        contexts = frame_contexts(self.part("text_encoder"), self.get_buffer("ids"), words)
         noisy = self.scheduler.add_noise(latents, noise, step)
         error = F.mse_loss(predict_noise(self.part("unet"), noisy, step, contexts).float(), noise.float())
         size = words[:, :, 0].abs().mean()

@@ -71,8 +71,8 @@ def _scheduler(files: Files) -> Any:
     """The solver as the original comes by it: what the base leaves to a default is the solver's own default."""
     from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 
-    config = read_json(files[f"{ZEROSCOPE}/scheduler/scheduler_config.json"])
-    return DPMSolverMultistepScheduler.from_config(DDPMScheduler.from_config(config).config)
+    base: Any = DDPMScheduler.from_config(read_json(files[f"{ZEROSCOPE}/scheduler/scheduler_config.json"]))
+    return DPMSolverMultistepScheduler.from_config(base.config)
 
 
 def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

@@ -67,15 +67,10 @@ class TPoSAudioEncoder(ModelMixin, ConfigMixin):
     def __init__(self, width: int = 768, hidden_sizes: Sequence[int] = (64, 128, 256, 512)) -> None:
         super().__init__()
         self.widen = nn.Conv2d(1, 3, 3)
-        self.backbone = ResNetForImageClassification(
-            ResNetConfig(
-                embedding_size=64,
-                hidden_sizes=list(hidden_sizes),
-                depths=[2] * len(hidden_sizes),
-                layer_type="basic",
-                num_labels=width,
-            )
-        )
+        depths = [2] * len(hidden_sizes)
+        resnet18 = ResNetConfig(embedding_size=64, hidden_sizes=list(hidden_sizes), depths=depths, layer_type="basic")
+        resnet18.num_labels = width
+        self.backbone = ResNetForImageClassification(resnet18)
         self.order = nn.LSTM(width, width, batch_first=True)
         self.importance = nn.Linear(width, 1)
 

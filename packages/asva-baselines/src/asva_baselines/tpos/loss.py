@@ -43,7 +43,7 @@ class TPoSLoss(nn.Module):
         meaning = (alike(last, label) + alike(whole, label)) / 4
         error = F.mse_loss(self.mapper(whole), words[:, 1:])
         pairs = ((copy, copy), (copy, copy)) if self.copies == "official" else ((copy, last), (copied, whole))
-        copies = sum(alike(*pair) for pair in pairs) / 6
+        copies = torch.stack([alike(*pair) for pair in pairs]).sum() / 6
         return {"loss": meaning + copies + error, "meaning": meaning, "copies": copies, "error": error}
 
     def _said(self, segments: Tensor) -> tuple[Tensor, Tensor]:
