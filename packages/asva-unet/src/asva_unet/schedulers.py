@@ -87,11 +87,11 @@ class KeyVIDDDIMScheduler(DDIMScheduler):
     ) -> None:
         """Lay the grid of `num_inference_steps` timesteps, 1 to 1000 of them, or of the falling ones given."""
         config = self.config
-        grid = np.array(timesteps)
         if timesteps is None:
-            grid = timestep_grid(
-                num_inference_steps, config.timestep_spacing, config.num_train_timesteps, config.steps_offset
-            )
+            of_the_schedule = config.timestep_spacing, config.num_train_timesteps, config.steps_offset
+            grid = timestep_grid(num_inference_steps or 0, *of_the_schedule)
+        else:
+            grid = np.array(timesteps)
         self.num_inference_steps = len(grid)
         self.timesteps = torch.from_numpy(grid).to(device)
         self.grid_alphas = self.alphas_cumprod[grid].double()

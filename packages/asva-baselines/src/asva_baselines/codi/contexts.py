@@ -55,7 +55,8 @@ def clip_pixels(pixels: Tensor, size: int) -> Tensor:
 
 def image_context(encoder: CLIPModel, pixels: Tensor) -> Tensor:
     """(b, 1, d) of pictures (b, 3, h, w) in [-1, 1]."""
-    squares = clip_pixels(pixels, encoder.config.vision_config.image_size).to(pixels.device, encoder.dtype)
+    towers: Any = encoder.config
+    squares = clip_pixels(pixels, towers.vision_config.image_size).to(pixels.device, encoder.dtype)
     return F.normalize(encoder.get_image_features(squares).pooler_output, dim=-1)[:, None]
 
 
@@ -137,6 +138,7 @@ def read_encoder(name: str, state: Mapping[str, Tensor], device: str = "cpu") ->
             network, table = CLIPModel(CLIPConfig(**clip_config(state))), CLIP_TABLE
         else:
             network, table = ClapAudioModelWithProjection(ClapAudioConfig(**clap_config(state))), CLAP_TABLE
-    like = {key: x for key, x in network.state_dict().items() if not key.endswith(_COMPUTED)}
-    network.load_state_dict(table.to_ours(state, like, name), assign=True, strict=False)
+    own = network.state_dict()
+    like = {key: x for key, x in own.items() if not key.endswith(_COMPUTED)}
+    network.load_state_dict(own | table.to_ours(state, like, name), assign=True)
     return network.eval()

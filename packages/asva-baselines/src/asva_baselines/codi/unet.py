@@ -7,7 +7,8 @@ look at. In the released code, and so here, each looks at its own: the outputs d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from asva_baselines.codi.temporal import TemporalBlock
 from asva_baselines.guided_diffusion import LAYERS, block_rows
 from asva_weights import count_of, shape_of
 from asva_weights.key_table import KeyTable
+
+Wrap = Callable[[ResnetBlock2D], nn.Module]
 
 
 class Clip:
@@ -71,13 +74,12 @@ class Connected(nn.Module):
 class Connector(nn.Module):
     """Noisy latents as one vector."""
 
-    def __init__(self, channels: int, widths: Sequence[int], out_channels: int, embedding_dim: int, wrap) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], out_channels: int, embedding_dim: int, wrap: Wrap) -> None:
         super().__init__()
         self.conv_in = nn.Conv2d(channels, widths[0] // 2, 3, padding=1)
-        before = (widths[0] // 2, *widths)
-        options = {"temb_channels": embedding_dim, "eps": 1e-5}
         self.resnets = nn.ModuleList(
-            wrap(ResnetBlock2D(in_channels=a, out_channels=b, **options)) for a, b in zip(before, widths, strict=False)
+            wrap(ResnetBlock2D(in_channels=a, out_channels=b, temb_channels=embedding_dim, eps=1e-5))
+            for a, b in pairwise((widths[0] // 2, *widths))
         )
         self.downsamplers = nn.ModuleList(Downsample2D(width, use_conv=True, name="op") for width in widths[:-1])
         self.norm, self.conv_out = nn.GroupNorm(32, widths[-1]), nn.Conv2d(widths[-1], out_channels, 3, padding=1)
@@ -151,7 +153,7 @@ class CoDiUNet(UNet2DConditionModel):
 
     def _connect(self, block: nn.Module, heads: int, dim: int) -> None:
         """Connectors behind the attentions of a block; the last one on the way up stands behind the upsampling."""
-        attentions = getattr(block, "attentions", ())
+        attentions: Any = getattr(block, "attentions", ())
         for index, attention in enumerate(attentions):
             width = attention.in_channels
             connector = Transformer2DModel(heads, width // heads, width, cross_attention_dim=dim)

@@ -96,7 +96,7 @@ class CoupledBlock(nn.Module):
         scale, shift = self.time(emb).chunk(2, dim=1)
         video = self.video(video, scale, shift, (1, self.growth, self.growth))
         audio = self.audio(audio, scale, shift, (self.growth**2,))
-        if self.spatial_attention is not None:
+        if self.spatial_attention is not None and self.temporal_attention is not None:
             b, _, t, h, _ = video.shape
             frames = self.spatial_attention(video.transpose(1, 2).flatten(0, 1).flatten(2))
             video = frames.unflatten(0, (b, t)).unflatten(3, (h, -1)).transpose(1, 2)
@@ -117,8 +117,9 @@ class SelfAttention(nn.Module):
         self.qkv, self.proj_out = nn.Conv1d(channels, 3 * channels, 1), nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = heads_of(self.qkv(self.norm(x)), self.heads)
-        return x + self.proj_out(join_heads(F.scaled_dot_product_attention(*tokens)).transpose(1, 2))
+        query, key, value = heads_of(self.qkv(self.norm(x)), self.heads)
+        out = F.scaled_dot_product_attention(query, key, value)
+        return x + self.proj_out(join_heads(out).transpose(1, 2))
 
 
 class WindowedCrossAttention(nn.Module):
@@ -138,10 +139,9 @@ class WindowedCrossAttention(nn.Module):
     def __init__(self, channels: int, heads: int, groups: int, window: int | None, *, shifted: bool) -> None:
         super().__init__()
         self.heads, self.window, self.shifted = heads, window, shifted
-        for name, conv in (("video", nn.Conv3d), ("audio", nn.Conv1d)):
-            self.add_module(f"{name}_norm", nn.GroupNorm(groups, channels))
-            self.add_module(f"{name}_qkv", nn.Conv1d(channels, 3 * channels, 1))
-            self.add_module(f"{name}_out", conv(channels, channels, 1))
+        self.video_norm, self.audio_norm = (nn.GroupNorm(groups, channels) for _ in range(2))
+        self.video_qkv, self.audio_qkv = (nn.Conv1d(channels, 3 * channels, 1) for _ in range(2))
+        self.video_out, self.audio_out = nn.Conv3d(channels, channels, 1), nn.Conv1d(channels, channels, 1)
 
     def forward(self, video: Tensor, audio: Tensor, shift: int = 0) -> Pair:
         t, pixels, length = video.shape[2], video.shape[3] * video.shape[4], audio.shape[2]

@@ -37,7 +37,7 @@ def _read(files: Files, say: Say) -> Release:
     kinds = [("unet", MultimodalUNet, unet_config, unet_table)]
     kinds.append(("upsampler", SuperResolutionUNet, upsampler_config, upsampler_table))
     networks: dict[str, Any] = {}
-    for (name, kind, config, table), path in zip(kinds, files.values(), strict=False):
+    for (name, kind, config, table), path in zip(kinds[: len(files)], files.values(), strict=True):
         state = read_checkpoint(path)
         with blame(path, "network of MM-Diffusion"):
             with torch.device("meta"):
@@ -73,7 +73,7 @@ def unet_config(state: State) -> dict[str, Any]:
         "layers_per_block": layers,
         "video_attention_levels": has("0.spatial_attention_block.qkv.weight"),
         "audio_attention_levels": has("0.audio_attention_block.qkv.weight"),
-        "cross_attention_windows": [window * there for window, there in zip(_WINDOWS, crossed, strict=False)],
+        "cross_attention_windows": [_WINDOWS[level] * there for level, there in enumerate(crossed)],
         "middle_cross_attention": "middle_blocks.1.v_qkv.weight" in state,
     }
 

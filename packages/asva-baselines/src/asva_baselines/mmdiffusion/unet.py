@@ -28,13 +28,14 @@ class Layer(nn.Module):
 
     def forward(self, video: Tensor, audio: Tensor, emb: Tensor, draw: Draw, redraw: bool) -> Pair:
         video, audio = self.block(video, audio, emb)
-        if self.cross is not None:
-            most = video.shape[2] - (self.cross.window or video.shape[2])
-            if redraw:
-                run = lambda v, a: self.cross(v, a, draw(most) if self.cross.shifted else 0)  # noqa: E731
-                video, audio = checkpoint(run, video, audio, use_reentrant=False)
-            else:
-                video, audio = self.cross(video, audio, draw(most) if self.cross.shifted else 0)
+        cross = self.cross
+        if cross is not None:
+            most = video.shape[2] - (cross.window or video.shape[2])
+
+            def run(video: Tensor, audio: Tensor) -> Pair:
+                return cross(video, audio, draw(most) if cross.shifted else 0)
+
+            video, audio = checkpoint(run, video, audio, use_reentrant=False) if redraw else run(video, audio)
         return (video, audio) if self.grow is None else self.grow(video, audio, emb)
 
 

@@ -58,7 +58,7 @@ def _finish(
     from asva_baselines.videocrafter.pipeline import VideoCrafterPipeline
     from asva_unet import make_scheduler
 
-    rescaled = {} if base_scale is None else {"dynamic_rescale": True, "base_scale": base_scale}
+    rescaled: dict[str, Any] = {} if base_scale is None else {"dynamic_rescale": True, "base_scale": base_scale}
     parts = {
         "tokenizer": openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings),
         "scheduler": make_scheduler(
