@@ -66,7 +66,7 @@ class TemporalBlock(nn.Module):
 
 def normalized(x: Tensor, dim: int) -> Tensor:
     """Mean 0 and variance 1 along an axis; a small variance counts as 1e-5, in half precision as 1e-3."""
-    least = 1e-5 if x.dtype is torch.float32 else 1e-3
+    least = 1e-3 if x.dtype in (torch.float16, torch.bfloat16) else 1e-5
     centred = x - x.mean(dim, keepdim=True)
     return centred * x.var(dim, unbiased=False, keepdim=True).clamp(min=least).rsqrt()
 
