@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from asva_metrics.features import FeatureStatistics
 from asva_metrics.frechet import Variant, frechet_distance
+from asva_metrics.inception_score import inception_score
 from asva_metrics.kernel import kernel_distance
 from asva_metrics.networks.preprocessing import ImageResize, VideoResize, fid_images, fvd_video
 
@@ -157,6 +158,61 @@ class KernelDistance(Features):
             if not getattr(self, side):
                 setattr(self, side, [torch.zeros(0, self.num_features, dtype=torch.float64, device=self.device)])
         super().sync(*args, **options)
+
+
+class KID(KernelDistance):
+    """Kernel distance of images; ``update`` takes (n, 3, h, w) uint8 or [0, 1].
+
+    Args:
+        network: `FIDInception` with its weights.
+        resize: See `fid_images`.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    def __init__(self, network: nn.Module, *, resize: ImageResize = "pytorch-fid", **options: Any) -> None:
+        super().__init__(2048, network=network, prepare=partial(fid_images, resize=resize), **options)
+
+
+class KVD(KernelDistance):
+    """Kernel distance of clips; ``update`` takes (b, t, 3, h, w) uint8 or [0, 1].
+
+    Args:
+        network: `I3D` with its weights.
+        resize: See `fvd_video`.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    def __init__(self, network: nn.Module, *, resize: VideoResize = "avsync", **options: Any) -> None:
+        super().__init__(400, network=network, prepare=partial(fvd_video, resize=resize), **options)
+
+
+class InceptionScore(Metric):
+    """`inception_score` of all logits seen, with its standard deviation over parts.
+
+    Args:
+        num_classes: Width of the logits.
+        num_splits: Parts.
+        **options: Of ``torchmetrics.Metric``.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    logits: list[Tensor] | Tensor
+
+    def __init__(self, num_classes: int, *, num_splits: int = 10, **options: Any) -> None:
+        super().__init__(**options)
+        self.num_classes, self.num_splits = num_classes, num_splits
+        self.add_state("logits", [], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor) -> None:
+        """Add (n, num_classes) logits."""
+        self.logits.append(logits.double())
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, float64."""
+        found = inception_score(joined(self.logits, self.num_classes), num_splits=self.num_splits)
+        return tuple(torch.tensor(x, dtype=torch.float64, device=self.device) for x in (found.mean, found.std))
 
 
 def packed(statistics: FeatureStatistics, like: Tensor) -> Tensor:

@@ -31,10 +31,12 @@ class ClipMean(Metric):
 
     is_differentiable = False
     full_state_update = False
+    score: Callable[..., Any] | None = None
 
     def __init__(self, score: Callable[..., Any] | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.score = score
+        if score is not None:
+            self.score = score
         self.add_state("per_clip", [], dist_reduce_fx="cat")
 
     def update(self, *args: Any, **options: Any) -> None:
