@@ -19,8 +19,7 @@ class _Block(nn.Module):
         super().__init__()
         self.norm1, self.conv1 = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, channels, 3, padding=1)
         self.norm2, self.conv2 = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _zero(self.conv2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         return hidden + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(hidden))))))
@@ -55,9 +54,8 @@ class TextureCarry(ModelMixin, ConfigMixin):
         self.join = nn.Conv2d(3 * channels, channels, 1)
         self.fine = nn.Sequential(_Block(channels), _Block(channels))
         self.norm_out, self.conv_out = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, 24, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
-        nn.init.constant_(self.conv_out.bias[8:12], -3.0)
+        _zero(self.conv_out)
+        self.conv_out.get_parameter("bias").data[8:12] = -3.0  # of the mask
 
     def forward(self, pixels: Tensor, picture: Tensor) -> Tensor:
         """Sharpen frames.
@@ -110,6 +108,13 @@ class TextureCarry(ModelMixin, ConfigMixin):
         shift = weights @ places - places
         seen = weights @ picture.float().flatten(2).transpose(1, 2)[:, None]
         return tuple(x.flatten(0, 1).transpose(1, 2).unflatten(2, (h, w)) for x in (shift, seen))
+
+
+@torch.no_grad()
+def _zero(layer: nn.Module) -> None:
+    """Set weights and biases to zero."""
+    for parameter in layer.parameters():
+        parameter.zero_()
 
 
 def _each(picture: Tensor, num_frames: int) -> Tensor:

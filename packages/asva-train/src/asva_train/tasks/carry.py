@@ -1,6 +1,7 @@
 """Training of the head that carries texture: clips as a whole model makes them, beside the true ones."""
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class CarryTask:
         self.module = TextureCarryLoss(self.carry, motion_weight=recipe.motion_weight)
         self.made = folder / "training" / "carry" / "made"
         self._make_clips()
-        self.view = partial(pair_view, folder=self.made, num_frames=recipe.frames_per_clip)
+        self.view: Callable = partial(pair_view, folder=self.made, num_frames=recipe.frames_per_clip)
 
     def _make_clips(self) -> None:
         """What the model makes of every clip, without the head, unless an earlier run has made it."""
