@@ -221,6 +221,22 @@ def test_read_only_disks(name, undisturbed, fresh):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_leftovers_cut_short(name, undisturbed, fresh):
+    """What a killed run has left under names of its own, halved, as a crash of the machine would."""
+    words, whole, seconds = undisturbed
+    folder = fresh(name)
+    process = start(words, folder)
+    time.sleep(0.7 * seconds)
+    process.kill()
+    process.join()
+    for path in (folder / "out").rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in whole[0]:
+            os.truncate(path, path.stat().st_size // 2)
+    finish(words, folder)
+    assert made(folder) == whole
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_clock_set_back(name, undisturbed, fresh):
     """What a killed run has left seems to be made a year from now."""
     words, whole, seconds = undisturbed

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -149,6 +150,7 @@ def test_released_models_hear_stereo_as_they_did(dataset, tmp_path):
     from asva_audio import load_audio
     from asva_data import read_benchmark
     from asva_pipelines import Request, make_benchmark
+    from asva_pipelines.make.prepare_audio import read_tracks
 
     root = tmp_path / "two"
     (root / "videos/bell").mkdir(parents=True)
@@ -157,22 +159,20 @@ def test_released_models_hear_stereo_as_they_did(dataset, tmp_path):
     write_video(root / "videos/bell/a.mp4", frames, fps=24, waveform=sound, sample_rate=16000)
     (root / "test.txt").write_text("bell/a.mp4\n", encoding="utf-8")
     benchmark = read_benchmark(root, num_clips=2)
-    request = Request(method="static", size=(16, 16))
-    assert make_benchmark(benchmark, request, tmp_path / "made", tmp_path / "inputs", stereo="official") == 0
+    request = Request(method="static", size=(16, 16), stereo="official")
+    assert make_benchmark(benchmark, request, tmp_path / "made", tmp_path / "inputs") == 0
     clip = benchmark.clips[1]
     assert clip.start == pytest.approx(1.0, abs=1e-3)
     record = read(tmp_path / f"made/{clip.name}.json")["inputs"]["audio"]
-    assert record["name"] == "a.mp4" and record["control"]["name"] == "a_clip-01.wav"
-    heard, scrambled, correct = (
-        load_audio(path, start=clip.start, duration=2.0, **rule).waveform.numpy()
-        for path, rule in (
-            (tmp_path / f"inputs/{clip.name}.wav", {}),
-            (clip.video, {"stereo": "official"}),
-            (clip.video, {}),
-        )
+    assert record["name"] == "a.mp4" and record["stereo"] == "official"
+    given, steers = read_tracks(replace(request, audio=clip.video, start=clip.start, duration=2.0))
+    scrambled, correct = (
+        load_audio(clip.video, start=clip.start, duration=2.0, sample_rate=None, **rule).waveform[:, :32000].numpy()
+        for rule in ({"stereo": "official"}, {"mono": False})
     )
-    np.testing.assert_allclose(heard, scrambled[:, : heard.shape[1]], atol=1e-6)
-    assert np.abs(heard - correct[:, : heard.shape[1]]).max() > 0.1
+    np.testing.assert_allclose(steers.waveform[:, : scrambled.shape[1]], scrambled, atol=1e-6)
+    np.testing.assert_allclose(given.waveform, correct, atol=1e-6)
+    assert np.abs(scrambled - correct[:1, : scrambled.shape[1]]).max() > 0.1
 
 
 @pytest.mark.parametrize(

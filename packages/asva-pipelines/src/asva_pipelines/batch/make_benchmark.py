@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from PIL import Image
 
-from asva_audio import Audio, load_audio, write_sound
 from asva_data import Benchmark, BenchmarkClip, first_frame
 from asva_pipelines.batch.make_batch import make_rows
 from asva_pipelines.batch.table import Row
@@ -26,8 +24,6 @@ def make_benchmark(
     folder: Path,
     inputs: Path,
     on_made: Callable[[Path], None] = lambda path: None,
-    *,
-    stereo: Literal["correct", "official"] = "correct",
     **options: Any,
 ) -> int:
     """Make every clip of a benchmark that is not made yet.
@@ -41,7 +37,6 @@ def make_benchmark(
         folder: For the videos, ``CLASS/VIDEO_clip-KK.mp4``.
         inputs: For the first frames, which all systems share.
         on_made: Told of each video that was made.
-        stereo: How the sound that steers is read; "official" scrambles two channels, as released AVSyncD heard them.
         options: Of :func:`asva_data.many.run_many`, such as ``workers``.
 
     Returns:
@@ -62,7 +57,6 @@ def make_benchmark(
         seen = {"image": _first_frame(clip, inputs), "prompt": clip.prompt}
         mine = replace(
             request,
-            control_audio=_as_released(clip, benchmark.seconds, inputs) if stereo == "official" else None,
             audio=clip.video,
             start=clip.start,
             duration=benchmark.seconds,
@@ -74,27 +68,10 @@ def make_benchmark(
 
 
 def _first_frame(clip: BenchmarkClip, folder: Path) -> Path:
-    def write(path: Path) -> None:
-        with staged(path) as (draft,):
-            Image.fromarray(first_frame(clip.video, clip.start)).save(draft, format="png")
-
-    return _beside(clip, folder / f"{clip.name}.png", write)
-
-
-def _as_released(clip: BenchmarkClip, seconds: float, folder: Path) -> Path:
-    """The sound as the released loader scrambles it, behind silence, so that it begins at the clip's moment."""
-
-    def write(path: Path) -> None:
-        heard = load_audio(clip.video, start=clip.start, duration=seconds, stereo="official")
-        before = round(clip.start * heard.sample_rate)
-        write_sound(path, Audio(torch.nn.functional.pad(heard.waveform, (before, 0)), heard.sample_rate))
-
-    return _beside(clip, folder / f"{clip.name}.wav", write)
-
-
-def _beside(clip: BenchmarkClip, path: Path, write: Callable[[Path], None]) -> Path:
-    """A file that is made of a clip's video, once."""
+    """The picture with which a clip begins, made once."""
+    path = folder / f"{clip.name}.png"
     if not path.is_file() or path.stat().st_mtime < clip.video.stat().st_mtime:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
+        with staged(path) as (draft,):
+            Image.fromarray(first_frame(clip.video, clip.start)).save(draft, format="png")
     return path

@@ -54,11 +54,13 @@ def read_tracks(request: Request) -> tuple[Track, Track]:
         what = "it begins again" if request.loop else f"the last {missing:.2f} s of the video are silent"
         note(f"Note: '{request.audio}' gives {float(sound.duration):.2f} s of sound: {what}.")
     sound = sound.fit(wanted, loop=request.loop)
-    if request.control_audio is None:
+    steering, official = request.control_audio, request.stereo is not None
+    if steering is None and not official:
         return sound, sound
-    control = Track.of(read_sound(request.control_audio, request.start, float(wanted), "--control-audio"))
+    option, path = ("--audio", request.audio) if steering is None else ("--control-audio", steering)
+    control = Track.of(read_sound(path, request.start, float(wanted), option, as_released=official))
     if abs(missing := float(wanted - control.duration)) > 0.05 and not request.loop:
-        note(f"Note: '{request.control_audio}' ends {missing:.2f} s before the video, in which nothing is heard then.")
+        note(f"Note: '{path}' ends {missing:.2f} s before the video, in which nothing is heard then.")
     return sound, control.fit(wanted, loop=request.loop)
 
 

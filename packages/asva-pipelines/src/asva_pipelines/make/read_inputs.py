@@ -79,7 +79,9 @@ def has_pictures(path: Path) -> bool:
         return False
 
 
-def read_sound(path: Path, start: float, duration: float | None, option: str = "--audio") -> Audio:
+def read_sound(
+    path: Path, start: float, duration: float | None, option: str = "--audio", *, as_released: bool = False
+) -> Audio:
     """Read a sound from ``start``, at a rate that a video can carry.
 
     Args:
@@ -87,6 +89,7 @@ def read_sound(path: Path, start: float, duration: float | None, option: str = "
         start: Seconds.
         duration: Seconds at most; None is all.
         option: Which option gave the path, for messages.
+        as_released: Whether two channels are scrambled, as the released AVSyncD heard them; it hears one.
 
     Raises:
         AudioError: If there is no sound to read.
@@ -94,7 +97,8 @@ def read_sound(path: Path, start: float, duration: float | None, option: str = "
     from asva_audio import load_audio, resample
 
     with naming(option):
-        audio = load_audio(path, sample_rate=None, mono=False, start=start, duration=duration)
+        stereo = "official" if as_released else "correct"
+        audio = load_audio(path, sample_rate=None, mono=as_released, start=start, duration=duration, stereo=stereo)
     if audio.sample_rate not in SOUND_RATES:
         waveform = resample(audio.waveform, audio.sample_rate, SOUND_RATES[-1])
         audio = type(audio)(waveform=waveform, sample_rate=SOUND_RATES[-1])

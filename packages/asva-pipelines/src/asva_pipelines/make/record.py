@@ -87,6 +87,7 @@ def _audio(request: Request) -> dict[str, Any] | None:
     told |= {"loop": True} if request.loop else {}
     if request.control_audio is not None:
         told["control"] = named_file(request.control_audio)
+    told |= {"stereo": request.stereo} if request.stereo else {}
     return told
 
 

@@ -23,6 +23,7 @@ class Request:
         demix: Checkpoint of the network that takes the mix apart; masks without it (MTV).
         frames: Pictures by their seconds (MTV).
         control_audio: A sound that moves the picture in place of the one that is heard.
+        stereo: ``official`` scrambles two channels of what steers, see :func:`asva_audio.load_audio`.
         options: Values of the options that not every method has, by their names; only those that were given.
         confirm: Asked before anything is downloaded; without it nothing ever is.
     """
@@ -43,6 +44,7 @@ class Request:
     duration: float | None = None
     loop: bool = False
     control_audio: Path | None = None
+    stereo: str | None = None
     anchor: bool = True
     resampling: str = "nearest"
     resume: bool = True

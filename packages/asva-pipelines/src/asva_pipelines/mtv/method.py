@@ -69,6 +69,6 @@ METHOD = Method(
         ),
     ),
     needs_picture=False,
-    without=("loop", "control_audio", "image_model"),
+    without=("loop", "control_audio", "stereo", "image_model"),
     make="asva_pipelines.mtv.frames_of_request",
 )

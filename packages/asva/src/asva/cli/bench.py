@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,13 +18,6 @@ from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.read_inputs import naming
 from asva_pipelines.notes import note
-
-
-class Stereo(StrEnum):
-    """Ways to hear two channels."""
-
-    correct = "correct"
-    official = "official"
 
 
 def bench(
@@ -54,9 +46,7 @@ def bench(
     seed: Annotated[int, typer.Option(min=0, help="Of every clip, as published, and of the intervals.")] = 0,
     guidance: Annotated[float | None, typer.Option(help="How much the sound steers; by default the model's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; by default the model's.")] = None,
-    stereo: Annotated[
-        Stereo, typer.Option(help="How two channels are heard; official: scrambled, as by the released AVSyncD.")
-    ] = Stereo.correct,
+    stereo: options.StereoOption = options.Stereo.correct,
     workers: options.Workers = 1,
     ray_address: options.RayAddress = None,
     gpus: options.Gpus = 1.0,
@@ -102,13 +92,14 @@ def bench(
             model=model,
             interpolator=interpolator,
             seed=seed,
+            stereo=None if stereo is options.Stereo.correct else str(stereo),
             options={option: value for option, value in given.items() if value is not None},
             device=device,
             dtype=str(dtype),
             offload=str(offload),
             confirm=partial(agree, yes=yes),
         )
-        place: dict[str, Any] = {"workers": workers, "ray_address": ray_address, "gpus": gpus, "stereo": str(stereo)}
+        place = {"workers": workers, "ray_address": ray_address, "gpus": gpus}
         if make_benchmark(benchmark, request, output / ours, output / "inputs", **place):
             raise typer.Exit(1)
         systems = {ours: output / ours, **systems}

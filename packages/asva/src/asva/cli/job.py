@@ -32,6 +32,7 @@ def read_job(given: SampleOptions) -> Job:
         image_model=given.image_model,
         audio=given.audio,
         control_audio=given.control_audio,
+        stereo=None if given.stereo is options.Stereo.correct else str(given.stereo),
         tracks={name: path for name, path in tracks.items() if path is not None},
         demix=given.demix,
         frames=parse_frames(given.frame or []),

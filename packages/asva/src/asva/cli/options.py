@@ -32,6 +32,13 @@ class Localizer(StrEnum):
     onsets = "onsets"
 
 
+class Stereo(StrEnum):
+    """Ways to hear two channels."""
+
+    correct = "correct"
+    official = "official"
+
+
 class Resampling(StrEnum):
     """Ways from the model's frame rate to another."""
 
@@ -74,6 +81,12 @@ Keyframes = Annotated[
         "--keyframes",
         help="Seconds of the keyframes, ascending, such as 0.2,0.9,1.4; or a .json or .csv.",
         rich_help_panel=TIMING,
+    ),
+]
+StereoOption = Annotated[
+    Stereo,
+    typer.Option(
+        help="How two channels are heard; official: scrambled, as by the released AVSyncD.", rich_help_panel=TIMING
     ),
 ]
 CurvePath = Annotated[

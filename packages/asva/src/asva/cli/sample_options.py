@@ -68,6 +68,7 @@ class SampleOptions:
     control_audio: Annotated[
         Path | None, _TIMING(help="A sound that moves the picture in place of the one that is heard.")
     ] = None
+    stereo: options.StereoOption = options.Stereo.correct
     keyframes: options.Keyframes = None
     uniform: Annotated[bool, _TIMING("--uniform", help="Keyframes at equal distances.")] = False
     rule: Annotated[options.Rule | None, _TIMING(help="How keyframes are chosen from the motion curve.")] = None
