@@ -48,6 +48,25 @@ def parity(parity_path):
     return Fixture(parity_path)
 
 
+@pytest.fixture
+def bench_row(asva, write_ball, tmp_path):
+    """``bench_row(method, size)`` of the model in the folder ``model``: the record of a clip that the bench scored."""
+
+    def bench(method, size, *more):
+        index = tmp_path / "model/model_index.json"
+        small = json.loads(index.read_text(encoding="utf-8")) | {"height": size, "width": size}
+        index.write_text(json.dumps(small), encoding="utf-8")
+        write_ball(tmp_path / "hits/videos/a_denoised_thumb.mp4", 0.25, 0.5)
+        (tmp_path / "hits/mine.txt").write_text("a_denoised_thumb.mp4\n", encoding="utf-8")
+        words = ["hits", "--list", "hits/mine.txt", "--layout", "greatest-hits", "--model", "model", "--steps", 1]
+        ran = asva("bench", *words, "-o", "bench", "--name", method, "--json", *more)
+        assert ran.code == 0, ran.err
+        assert method in {row["system"] for row in json.loads(ran.out)["rows"]}
+        return json.loads(next((tmp_path / "bench" / method).rglob("*clip*.json")).read_text(encoding="utf-8"))
+
+    return bench
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "parity(name): run on every stored result of the original code")
     config.addinivalue_line("markers", "slow: needs real weights, a stored loss curve or minutes of time")

@@ -107,3 +107,9 @@ def test_a_weight_that_is_missing_is_told(released, tmp_path):
     torch.save(state, broken / ENCODERS)
     with pytest.raises(ConversionError, match=r"clap must hold every weight .* model.audio_projection.0.bias"):
         convert_model(broken, tmp_path / "converted")
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(released, bench_row, tmp_path):
+    convert_model(released, tmp_path / "model")
+    assert bench_row("codi", 16)["inputs"]["image"]

@@ -12,7 +12,7 @@ from asva_baselines.mmdiffusion.layers import WindowedCrossAttention
 from asva_baselines.mmdiffusion.super_resolution import SuperResolutionUNet, upsampler_table
 from asva_baselines.mmdiffusion.unet import MultimodalUNet
 from asva_data import read_video
-from asva_pipelines import load_pipeline
+from asva_pipelines import convert_model, load_pipeline
 from asva_weights import ModelError
 
 
@@ -36,8 +36,6 @@ def released(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pipeline(released, tmp_path_factory):
-    from asva_pipelines import convert_model
-
     home = tmp_path_factory.mktemp("converted") / "model"
     convert_model(released / "Landscape.pt", home)
     return load_pipeline(home, device="cpu")
@@ -102,3 +100,9 @@ def test_what_cannot_be(pipeline, released, tmp_path, knocks):
     with pytest.raises(ModelError, match="pass one of the files"):
         find_family(tmp_path)
     assert find_family(released / "Landscape.pt")[0].name == "mmdiffusion"
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(released, bench_row, tmp_path):
+    convert_model(released / "Landscape.pt", tmp_path / "model")
+    assert bench_row("mmdiffusion", 16)["prompt"] == ""

@@ -86,19 +86,9 @@ def test_what_it_can_be_told(released, inputs, tmp_path):
 
 
 @pytest.mark.slow
-def test_to_a_row_of_the_bench(asva, sample, write_ball, tmp_path):
+def test_to_a_row_of_the_bench(sample, bench_row):
     """Of the true video it is given the sound alone."""
-    index = tmp_path / "model/model_index.json"
-    small = json.loads(index.read_text(encoding="utf-8")) | {"height": 16, "width": 16}
-    index.write_text(json.dumps(small), encoding="utf-8")
-    write_ball(tmp_path / "hits/videos/a_denoised_thumb.mp4", 0.25, 0.5)
-    (tmp_path / "hits/mine.txt").write_text("a_denoised_thumb.mp4\n", encoding="utf-8")
-    words = ["hits", "--list", "hits/mine.txt", "--layout", "greatest-hits", "--model", "model", "--steps", 1]
-    ran = asva("bench", *words, "-o", "bench", "--name", "tempotokens", "--json")
-    assert ran.code == 0, ran.err
-    assert "tempotokens" in {row["system"] for row in json.loads(ran.out)["rows"]}
-    record = next((tmp_path / "bench/tempotokens").rglob("*clip*.json"))
-    assert json.loads(record.read_text(encoding="utf-8"))["prompt"] == ""
+    assert bench_row("tempotokens", 16)["prompt"] == ""
 
 
 def test_what_it_has_no_use_for_is_refused(sample, inputs):

@@ -69,3 +69,9 @@ def test_what_each_model_sees_and_that_none_hears(released, tmp_path, knocks, na
     if name == "Image2Video-512":
         with pytest.raises(ValueError, match="`image` must be given to this model"):
             pipeline(prompt="a nail", **SMALL)
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(released, bench_row, tmp_path):
+    convert_model(released("Image2Video-512"), tmp_path / "model")
+    assert bench_row("videocrafter", 32)["inputs"]["image"]
