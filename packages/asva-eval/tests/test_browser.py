@@ -64,6 +64,8 @@ def test_figures_change_their_colours_on_a_dark_screen(page):
 def test_nothing_is_asked_for_and_it_is_as_wide_as_a_phone(page):
     assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    tables = "[...document.querySelectorAll('.wide')]"
+    assert page.evaluate(f"{tables}.length > 2 && {tables}.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_keys_reach_links_tables_classes_and_videos(page):

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -225,6 +226,24 @@ def test_mixed_sizes_and_rates_are_measured_and_said(protocol, tmp_path, write_b
     assert scores(report)["event_f1"]["systems"]["it"]["num_clips"] == 3
     assert report["files"]["it"]["fps"] == {"24": 1, "12": 1, "30": 1}
     assert "Frame rates differ" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_frames_of_other_sizes_are_compared_after_the_crop(protocol, tmp_path, write_ball):
+    """The middle of each picture at one size: a larger true picture of the same scene has a figure, and a high one."""
+    write_ball(tmp_path / "true/a.mp4", 0.3, 0.6, side=96)
+    write_ball(tmp_path / "made/a.mp4", 0.3, 0.6, side=48)
+    report = run(tmp_path / "made", tmp_path / "true", tmp_path, replace(protocol, size=(48, 48)))
+    figures = scores(report)["psnr"]["systems"]["it"]
+    assert figures["undefined"] == {} and figures["value"] > 20
+
+
+def test_every_table_can_be_copied_into_a_paper(report):
+    report, output = report
+    latex = (output / "tables" / "scores.tex").read_text(encoding="utf-8")
+    assert r"events seen when heard, F1 & higher & " in latex
+    for name in ("scores", "chance", "comparisons", "inputs"):
+        assert ElementTree.parse(output / "tables" / f"{name}.svg").getroot().tag.endswith("svg")
+    assert len(list((output / "tables").glob("*.tex"))) == len(list((output / "tables").glob("*.svg")))
 
 
 def test_nothing_usable_is_an_error(protocol, tmp_path, write_ball):

@@ -35,7 +35,7 @@ def test_the_share_of_frozen_videos(scores):
 
 
 def test_equal_frames_are_equal(scores):
-    assert scores["ssim"]["same"]["value"] == pytest.approx(1, abs=1e-4) and scores["lpips"]["same"]["value"] == 0
+    assert scores["ssim"]["same"]["value"] == pytest.approx(1, abs=1e-9) and scores["lpips"]["same"]["value"] == 0
     assert scores["ssim"]["still"]["value"] < 0.99 and scores["lpips"]["still"]["value"] > 0
 
 

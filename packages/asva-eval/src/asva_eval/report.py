@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_data.report.markdown import to_markdown
+from asva_data.report.paper import table_latex, table_svg, tables_of
 from asva_eval.engine import Evaluation
 from asva_eval.page import report_page
 from asva_eval.protocol import protocol_record
@@ -32,7 +33,7 @@ def write_report(
     page: bool = True,
     examples: int = 3,
 ) -> dict[str, Any]:
-    """Write ``report.json``, ``report.md`` and ``report.html``, all or none.
+    """Write ``report.json``, ``report.md`` and ``report.html``, and in ``tables/`` every table as LaTeX and SVG.
 
     Args:
         evaluation: What `evaluate` returned.
@@ -53,15 +54,20 @@ def write_report(
         raise ValueError(f"`examples` must be at least 0, got {examples}.")
     output = Path(output)
     report = make_report(evaluation, command=command, name=name, seed=seed)
-    names = ["report.json", "report.md", *(["report.html"] if page else [])]
-    with staged(*(output / name for name in names)) as drafts:
+    sections = sections_of(report)
+    texts = {"report.md": to_markdown("Evaluation", sections)}
+    texts |= {"report.html": report_page(report, output, examples=examples)} if page else {}
+    for name, table in tables_of(sections):
+        texts |= {f"tables/{name}.tex": table_latex(table), f"tables/{name}.svg": table_svg(table)}
+    (output / "tables").mkdir(exist_ok=True)
+    with staged(output / "report.json", *(output / name for name in texts)) as drafts:
         write_json(drafts[0], report)
-        words = [to_markdown("Evaluation", sections_of(report))]
-        words += [report_page(report, output, examples=examples)] if page else []
-        for draft, text in zip(drafts[1:], words, strict=True):
+        for draft, text in zip(drafts[1:], texts.values(), strict=True):
             draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
-    if not page:
-        (output / "report.html").unlink(missing_ok=True)
+    kept = {output / name for name in texts}
+    for path in (output / "report.html", *(output / "tables").iterdir()):
+        if path not in kept:  # of an earlier report
+            path.unlink(missing_ok=True)
     return report
 
 

@@ -246,6 +246,7 @@ def _how(report: dict[str, Any]) -> Section:
         items.append([f"weights {name}: ", Code(one["path"]), f", sha256 {one['sha256']}"])
     kept = ["every setting, file hash and per-clip score: ", Code("report.json")]
     items.append([*kept, "; what was seen in each clip: ", Code("clips/")])
+    items.append(["every table as LaTeX and SVG: ", Code("tables/")])
     return Section("how", "How this was made", [Items(items)])
 
 

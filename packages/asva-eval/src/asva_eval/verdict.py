@@ -9,10 +9,10 @@ from asva_eval.records import REFERENCE
 from asva_eval.wording import interval, number, probability
 
 LEADING: tuple[str, ...] = ()
-"""Scores that may lead, best first. None has passed the rule of docs/scores.md on all the clips that it asks for."""
+"""Scores that may lead, best first. None passes the rule of docs/scores.md: noise raises one, a larger shift the rest."""
 NONE_LEADS = (
-    ": each is moved by stutter, frame rate or noise, does not fall steadily with a fault, or is not yet measured on "
-    "enough clips to say (docs/scores.md). Believe what several agree on."
+    ": each is raised by noise, or scores a large shift above a smaller one (docs/scores.md). Believe what several "
+    "agree on."
 )
 SURE = 0.05
 """p below which a difference is called one."""
