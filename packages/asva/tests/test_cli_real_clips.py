@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from fixtures.methods import METHODS
 
 from asva_audio import load_audio
 from asva_data import read_video
-from asva_pipelines import METHODS
 
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR") or Path(__file__).parents[3].parent / "shared" / "clips")
 TEN = sorted((CLIPS / "real").glob("*.mp4"))[::13][:10]

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from fixtures.methods import METHODS
 from torch import nn
 
-from asva_pipelines import METHODS, Ledger, Prediction, choose, free_memory, predict, skeleton
+from asva_pipelines import Ledger, Prediction, choose, free_memory, predict, skeleton
 from asva_pipelines.memory.numbers import Numbers
 from asva_pipelines.memory.workspace import fused_attention
 from asva_weights import ModelError

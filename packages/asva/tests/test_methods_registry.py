@@ -1,10 +1,11 @@
 """The registry of methods agrees with the pipelines and with the command."""
 
 import pytest
+from fixtures.methods import METHODS
 from typer.main import get_command
 
 from asva.cli import app
-from asva_pipelines import METHODS, StaticPipeline, load_pipeline, method_of
+from asva_pipelines import StaticPipeline, load_pipeline, method_of
 from asva_pipelines.settings import call_arguments
 from asva_weights import ModelError
 

@@ -6,8 +6,9 @@ import shutil
 import pytest
 import torch
 import yaml
+from fixtures.methods import METHODS
 
-from asva_pipelines import METHODS
+from asva_pipelines import METHODS as ALL
 from asva_pipelines.loading import citations
 from asva_pipelines.loading.cards import card_of, model_card
 from asva_pipelines.loading.citations import credit_of, say_credit
@@ -81,7 +82,7 @@ def test_the_bundled_model_keeps_its_card():
 
 def test_every_family_has_its_licence_and_papers():
     for family in method_families():
-        credit = METHODS[family.name].credit
+        credit = ALL[family.name].credit
         assert credit.papers and (credit.title, credit.licence) == (family.title, family.licence), family.name
     assert all(family.licence for family in ENCODERS)
 
