@@ -9,8 +9,9 @@ from fixtures.released import randomised, vae, write_tokenizer
 from transformers import ClapAudioConfig, ClapAudioModelWithProjection, CLIPConfig, CLIPModel
 
 from asva_baselines.codi.contexts import CLAP_TABLE, CLIP_TABLE
+from asva_baselines.codi.convert import unet_table
 from asva_baselines.codi.method import DIFFUSER, ENCODERS
-from asva_baselines.codi.unet import CoDiUNet, unet_table
+from asva_baselines.codi.unet import CoDiUNet
 from asva_data import read_video
 from asva_pipelines import convert_model, load_pipeline
 from asva_unet import restore_component

@@ -16,7 +16,8 @@ from asva_baselines.codi.contexts import (
     read_encoder,
     text_context,
 )
-from asva_baselines.codi.unet import CoDiUNet, read_unet, unet_table
+from asva_baselines.codi.convert import read_unet, unet_table
+from asva_baselines.codi.unet import CoDiUNet
 from asva_unet import make_scheduler, restore_component
 from asva_unet.latent_video import build
 from asva_weights.key_table import below

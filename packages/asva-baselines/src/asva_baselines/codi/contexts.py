@@ -29,21 +29,23 @@ _COMPUTED = "relative_position_index"
 
 def log_mel(waveform: Tensor, sample_rate: int) -> Tensor:
     """(b, 1, 1001, 64) of sounds (b, s) of up to ten seconds, which are repeated as often as they fit whole."""
-    sounds = resample(waveform.cpu().float(), sample_rate, CLAP_RATE).numpy()
+    sounds = resample(waveform, sample_rate, CLAP_RATE).numpy()
     extractor = ClapFeatureExtractor(truncation="rand_trunc", frequency_min=50)
     return extractor(list(sounds), sampling_rate=CLAP_RATE, return_tensors="pt")["input_features"]
 
 
-def audio_context(encoder: ClapAudioModelWithProjection, waveform: Tensor, sample_rate: int) -> Tensor:
-    """(b, 1, d) of sounds (b, s)."""
-    features = log_mel(waveform, sample_rate).to(waveform.device, encoder.dtype)
+def audio_context(
+    encoder: ClapAudioModelWithProjection, waveform: Tensor, sample_rate: int, device: Any = None
+) -> Tensor:
+    """(b, 1, d) of sounds (b, s) on the CPU; an offloaded encoder runs on the ``device``."""
+    features = log_mel(waveform, sample_rate).to(device or encoder.device, encoder.dtype)
     return F.normalize(encoder(features).audio_embeds, dim=-1)[:, None]
 
 
 def clip_pixels(pixels: Tensor, size: int) -> Tensor:
     """Pictures (b, 3, h, w) in [-1, 1] as the image tower sees them: 256 values, the middle square, bicubic."""
     squares = []
-    for picture in ((pixels.cpu().float() + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy():
+    for picture in ((pixels + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy():
         height, width = picture.shape[:2]
         scale = size / min(height, width)
         whole = Image.fromarray(picture).resize((int(width * scale), int(height * scale)), Image.Resampling.BICUBIC)
@@ -53,10 +55,10 @@ def clip_pixels(pixels: Tensor, size: int) -> Tensor:
     return (torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2) / 255 - mean) / std
 
 
-def image_context(encoder: CLIPModel, pixels: Tensor) -> Tensor:
-    """(b, 1, d) of pictures (b, 3, h, w) in [-1, 1]."""
+def image_context(encoder: CLIPModel, pixels: Tensor, device: Any = None) -> Tensor:
+    """(b, 1, d) of pictures (b, 3, h, w) in [-1, 1] on the CPU."""
     towers: Any = encoder.config
-    squares = clip_pixels(pixels, towers.vision_config.image_size).to(pixels.device, encoder.dtype)
+    squares = clip_pixels(pixels, towers.vision_config.image_size).to(device or encoder.device, encoder.dtype)
     return F.normalize(encoder.get_image_features(squares).pooler_output, dim=-1)[:, None]
 
 

@@ -6,8 +6,8 @@ from asva_weights import RemoteFile
 
 ENCODERS, DIFFUSER = "CoDi_encoders.pth", "CoDi_video_diffuser_8frames.pth"
 LICENCE = (
-    "MIT (CoDi), on Stable Diffusion 1.x (CreativeML OpenRAIL-M), CLIP (MIT) and CLAP (CC0); the file of encoders also "
-    "holds AudioLDM's (CC BY-NC-SA: no commercial use), which are not taken"
+    "MIT (CoDi), on Stable Diffusion 1.x (CreativeML OpenRAIL-M), CLIP and CLAP, each under its own; the file of "
+    "encoders also holds AudioLDM's (unclear: treat as no commercial use), which are not taken"
 )
 _FILES = tuple(
     RemoteFile(repo="ZinengTang/CoDi", path=path, gigabytes=gigabytes, licence=LICENCE)

@@ -109,18 +109,15 @@ class CoDiPipeline(VideoPipeline):
 
     def _contexts(self, clips: Clips, settings: CoDiSampling) -> dict[bool, Tensor]:
         """(b, 1, d) of what is given (True), and of silence, mid grey and no words in its place (False)."""
-        device, parts = self._execution_device, []
+        device, rate, parts = self._execution_device, self.config.sample_rate, []
         if settings.hears(clips.sounds[0]):
-            sounds = torch.stack([sound.mono for sound in clips.sounds]).to(device)
-            heard = [
-                audio_context(self.clap, one, self.config.sample_rate) for one in (sounds, torch.zeros_like(sounds))
-            ]
+            sounds = torch.stack([sound.mono for sound in clips.sounds])
+            heard = [audio_context(self.clap, one, rate, device) for one in (sounds, torch.zeros_like(sounds))]
             parts.append((settings.audio_weight, heard))
         if clips.pixels is not None:
-            pixels = clips.pixels.to(device)
-            parts.append(
-                (settings.image_weight, [image_context(self.clip, x) for x in (pixels, torch.zeros_like(pixels))])
-            )
+            pictures = clips.pixels, torch.zeros_like(clips.pixels)
+            seen = [image_context(self.clip, one, device) for one in pictures]
+            parts.append((settings.image_weight, seen))
         if any(prompt.strip() for prompt in clips.prompts):
             parts.append((settings.text_weight, [self._words(clips.prompts), self._words([""] * len(clips.prompts))]))
         total = sum(weight for weight, _ in parts)

@@ -34,7 +34,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 def _read(files: Files, say: Say) -> Release:
     from asva_baselines.codi.contexts import read_encoder
-    from asva_baselines.codi.unet import read_unet
+    from asva_baselines.codi.convert import read_unet
     from asva_unet.latent_video import build
 
     state = read_checkpoint(files[ENCODERS])

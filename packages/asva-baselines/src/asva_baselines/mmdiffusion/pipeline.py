@@ -72,6 +72,7 @@ class MMDiffusionPipeline(VideoPipeline):
     output = MMDiffusionOutput
     needs_picture = takes_picture = False
     model_cpu_offload_seq = "unet->upsampler"
+    rehearsed_steps = 2  # the last one takes no gradient
     _optional_components: ClassVar[list[str]] = ["upsampler"]
 
     @registered
@@ -118,7 +119,6 @@ class MMDiffusionPipeline(VideoPipeline):
         length = round(t / self.config.fps * self.config.sample_rate)
         audio = draw_noise((b, 1, length), settings.generator, device=device)
         waveform = None
-        self.unet.requires_grad_(False)  # a gradient is taken of the video alone
         if clips.sounds[0] is None:
             video, audio = self._both(video, audio, settings)
             waveform = audio.float().cpu().numpy()

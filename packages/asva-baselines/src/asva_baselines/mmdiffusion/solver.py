@@ -118,10 +118,12 @@ class Solver:
             bound = torch.maximum(torch.full_like(x, atol), rtol * torch.maximum(lower.abs(), previous.abs()))
             parts = ((higher - lower) / bound).split(self.streams, dim=1)
             error = max(float(part.square().mean(1).sqrt().max()) for part in parts)
+            if not np.isfinite(error):
+                raise ValueError("`predict` must answer finite noise, got NaN or infinity.")
             if error <= 1:
                 x, previous, time = higher, lower, end
                 clock = levels.half_log_snr(end)
-            h = min(0.9 * h * error**-0.5, stop - clock)
+            h = min(0.9 * h * max(error, 1e-9) ** -0.5, stop - clock)
         return x
 
     def _lower_and_higher(self, x: Tensor, start: float, end: float) -> tuple[Tensor, Tensor]:

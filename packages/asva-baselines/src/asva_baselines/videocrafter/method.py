@@ -11,7 +11,14 @@ LICENCE = "Apache-2.0 with a clause: research, no commercial use (VideoCrafter);
 def _model(name: str, summary: str, repo: str, gigabytes: float) -> NamedModel:
     file = RemoteFile(repo=f"VideoCrafter/{repo}", path=CHECKPOINT, gigabytes=gigabytes, licence=LICENCE)
     text = f"{summary}; {gigabytes:.0f} GB to download"
-    return NamedModel(name=name, summary=text, licence=LICENCE, files=(file, *TOKENIZER_FILES), converted=gigabytes)
+    return NamedModel(
+        name=name,
+        summary=text,
+        licence=LICENCE,
+        files=(file, *TOKENIZER_FILES),
+        converted=gigabytes,
+        remark="Sizes are reckoned from numbers of parameters, and no released file was seen by us.",
+    )
 
 
 METHOD = Method(
