@@ -106,3 +106,21 @@ def test_files_are_told_apart(asva, released, tmp_path):
     assert ran.code == 1 and "TempoTokens needs BEATs" in ran.complaint
     ran = asva("models", "info", "tempotokens")
     assert ran.code == 0 and "to fetch by hand: Google Drive folder" in ran.out and "CC BY-NC 4.0" in ran.out
+
+
+@pytest.mark.slow
+def test_the_mapper_alone_is_trained(asva, released, tmp_path):
+    base = tmp_path / "base"
+    convert_model(released, base)
+    words = ("train", "tempotokens", "--folder", "out", "--steps", 2, "--device", "cpu", "--set", f"base={base}")
+    world = "data={{kind: synthetic, height: 32, width: 32, num_frames: {}, fps: 24, workers: 0}}"
+    ran = asva(*words, "--set", world.format(24), "--set", "loop.learning_rate=0.001", "--set", "start=base", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["losses"].keys() >= {"loss", "error", "size"}
+    before, after = (load_pipeline(folder, device="cpu") for folder in (base, "out"))
+    for name in ("mapper", "unet", "text_encoder", "audio_encoder"):
+        weights = (getattr(pipeline, name).state_dict() for pipeline in (before, after))
+        same = [torch.equal(old, new) for old, new in zip(*(one.values() for one in weights), strict=True)]
+        assert not any(same) if name == "mapper" else all(same), name
+    ran = asva(*words, "--set", world.format(12))
+    assert ran.code == 1 and "`data.num_frames` must be 24, as the mapper's, got 12" in ran.complaint

@@ -8,8 +8,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from asva_audio.weights import read_beats
 from asva_baselines.tempotokens.loss import TempoTokensLoss
 from asva_baselines.tempotokens.mapper import TABLE, WORDS, convert_mapper
-from asva_baselines.tempotokens.network import FrameWordsNetwork, frame_contexts, predict_noise
-from asva_baselines.tempotokens.pipeline import all_layers
+from asva_baselines.tempotokens.network import FrameWordsNetwork, all_layers, frame_contexts, predict_noise
 from asva_unet import TextAudioGuidance, denoise
 
 NAMES = ("temporal", "local1", "local2", "local3", "local4")
@@ -115,7 +114,7 @@ def test_loss_and_gradients_equal_the_originals(parity):
     scheduler = DDPMScheduler.from_config(config["base_scheduler"])
     loss = TempoTokensLoss(parts, scheduler, inputs["input_ids"][0])
     latents, noise = in_our_order(inputs["latents"]), in_our_order(inputs["noise"])
-    losses = loss(latents, inputs["audio_features"], inputs["timesteps"], noise, inputs["dropout_mask"].mT)
+    losses = loss.losses(latents, inputs["audio_features"], inputs["timesteps"], noise, inputs["dropout_mask"].mT)
     losses["loss"].backward()
     torch.testing.assert_close(losses["loss"].detach(), parity.outputs["loss"], atol=1e-5, rtol=0)
     torch.testing.assert_close(losses["size"].detach(), parity.outputs["temporal_abs_mean"], atol=1e-5, rtol=0)

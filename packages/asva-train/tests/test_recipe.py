@@ -55,3 +55,10 @@ def test_a_record_is_a_recipe_again(tmp_path):
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(recipe_record(recipe)), encoding="utf-8")
     assert load_recipe(path) == recipe
+
+
+def test_other_packages_may_not_take_our_names():
+    from asva_train.added import TASKS
+    from asva_train.make_task import _TASKS
+
+    assert set(TASKS) == set(_TASKS)

@@ -74,11 +74,11 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", "pulse", *{tests!r}]
 def test_a_method_that_cannot_be_loaded_leaves_the_others(monkeypatch):
     from importlib.metadata import EntryPoint
 
-    from asva_pipelines import methods
+    from asva_pipelines import Method, entry_points
 
     broken = [EntryPoint(name, value, "asva.methods") for name, value in (("a", "nowhere:METHOD"), ("b", "json:dumps"))]
     told = []
-    monkeypatch.setattr(methods, "entry_points", lambda group: broken)
-    monkeypatch.setattr(methods, "note", told.append)
-    assert list(methods._of_other_packages()) == []
+    monkeypatch.setattr(entry_points, "entry_points", lambda group: broken)
+    monkeypatch.setattr(entry_points, "note", told.append)
+    assert list(entry_points.of_other_packages("asva.methods", Method, ())) == []
     assert "'a' (nowhere:METHOD) could not be loaded" in told[0] and "'json:dumps' must be a `Method`" in told[1]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
+from asva_pipelines.entry_points import of_other_packages
 from asva_pipelines.method import Method, NamedModel
-from asva_pipelines.notes import note
 
 _FOLDERS = (
     "keyvid",
@@ -23,25 +22,11 @@ _FOLDERS = (
 )
 
 
-def _of_other_packages() -> Iterator[Method]:
-    """A method that cannot be loaded leaves the others usable."""
-    for entry in entry_points(group="asva.methods"):
-        try:
-            method = entry.load()
-        except Exception as error:  # whatever a foreign module raises
-            note(f"Note: method '{entry.name}' ({entry.value}) could not be loaded: {error}")
-            continue
-        if isinstance(method, Method) and method.name not in _FOLDERS:
-            yield method
-        else:
-            note(f"Note: '{entry.value}' must be a `Method` with a name of its own, got {method!r:.80}.")
-
-
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         *(import_module(f"asva_pipelines.{folder}.method").METHOD for folder in _FOLDERS),
-        *_of_other_packages(),
+        *of_other_packages("asva.methods", Method, _FOLDERS),
     )
 }
 MODELS: dict[str, NamedModel] = {model.name: model for method in METHODS.values() for model in method.models}

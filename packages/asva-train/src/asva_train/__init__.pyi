@@ -1,5 +1,6 @@
 """Public names of asva_train, loaded when first used."""
 
+from .added import AddedTraining as AddedTraining
 from .errors import RunError as RunError
 from .fields import DataRecipe as DataRecipe
 from .fields import LoopRecipe as LoopRecipe
@@ -20,6 +21,7 @@ from .task_recipes import VAERecipe as VAERecipe
 
 __all__ = [
     "AVSyncDRecipe",
+    "AddedTraining",
     "AudioWindowRecipe",
     "DataRecipe",
     "DiffusionRecipe",

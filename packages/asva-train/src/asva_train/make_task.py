@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from asva_train.added import ADDED
 from asva_train.errors import RunError
 from asva_train.loop import Task
 from asva_train.recipe import Recipe
@@ -39,4 +40,5 @@ def make_task(recipe: Recipe, folder: Path) -> Task:
     """
     if recipe.data.kind == "latents" and tokens_of_recipe(recipe) is None:
         raise RunError(f"`data.kind` must not be latents to train {recipe.task}, which needs the videos themselves.")
-    return _TASKS[recipe.task](recipe, Path(folder))
+    make = ADDED[recipe.task].task_class if recipe.task in ADDED else _TASKS[recipe.task]
+    return make(recipe, Path(folder))

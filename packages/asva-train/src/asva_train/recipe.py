@@ -1,12 +1,15 @@
 """Training recipes: YAML files checked against frozen dataclasses."""
 
+from functools import reduce
 from importlib.resources import files
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from asva_data.settings import SettingsReader, plain_values
+from asva_train.added import ADDED
 from asva_train.task_recipes import (
     AudioWindowRecipe,
     AVSyncDRecipe,
@@ -35,8 +38,9 @@ Recipe = (
     | MTVRecipe
     | SyncRecipe
 )
+_EVERY = reduce(or_, (one.recipe_class for one in ADDED.values()), Recipe)
 READER: SettingsReader[Recipe] = SettingsReader(
-    Annotated[Recipe, Field(discriminator="task")], RECIPES, word="recipe", error=RecipeError
+    Annotated[_EVERY, Field(discriminator="task")], RECIPES, word="recipe", error=RecipeError
 )
 recipe_names = READER.names
 recipe_record = plain_values

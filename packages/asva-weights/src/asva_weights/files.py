@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 _PACKAGES = (
-    "asva-kit asva-audio asva-baselines asva-curate asva-data asva-dit asva-eval asva-interp asva-keyframe asva-metrics "
-    "asva-pages asva-pipelines asva-train asva-unet asva-weights "
+    "asva-kit asva-audio asva-baselines asva-curate asva-data asva-dit asva-eval asva-interp asva-keyframe "
+    "asva-metrics asva-pages asva-pipelines asva-train asva-unet asva-weights "
     "accelerate av diffusers huggingface-hub matplotlib numpy opencv-python-headless pillow safetensors "
     "tokenizers torch torchaudio torchvision transformers"
 ).split()

@@ -8,8 +8,15 @@ import torch
 from diffusers import UNet3DConditionModel
 from torch import Tensor
 
+from asva_audio import BEATsEncoder
 from asva_baselines.tempotokens.mapper import WORDS
 from asva_unet.text_audio import BRANCHES
+
+
+def all_layers(audio_encoder: BEATsEncoder, fbank: Tensor) -> Tensor:
+    """(b, n, layers * d) what each layer of BEATs answers, beside each other."""
+    states = audio_encoder(fbank.to(audio_encoder.dtype), output_hidden_states=True).hidden_states
+    return torch.cat(states[1:], dim=-1)
 
 
 def word_ids(tokenizer: Any, length: int) -> Tensor:

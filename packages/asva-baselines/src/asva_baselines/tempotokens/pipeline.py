@@ -15,7 +15,7 @@ from transformers import CLIPTextModel
 
 from asva_audio import BEATsEncoder
 from asva_baselines.tempotokens.mapper import TempoTokensMapper
-from asva_baselines.tempotokens.network import FrameWordsNetwork, frame_contexts, word_ids
+from asva_baselines.tempotokens.network import FrameWordsNetwork, all_layers, frame_contexts, word_ids
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
 from asva_unet import TextAudioGuidance, denoise, draw_noise
@@ -124,9 +124,3 @@ class TempoTokensPipeline(VideoPipeline):
         shape = (size, self.config.num_frames, self.mapper.config.output_size)
         kept = draw_noise(shape, settings.generator, device=self._execution_device) > 0
         return 2 * kept.to(self.mapper.dtype)
-
-
-def all_layers(audio_encoder: BEATsEncoder, fbank: Tensor) -> Tensor:
-    """(b, n, layers * d) what each layer of BEATs answers, beside each other."""
-    states = audio_encoder(fbank.to(audio_encoder.dtype), output_hidden_states=True).hidden_states
-    return torch.cat(states[1:], dim=-1)

@@ -7,6 +7,7 @@ import typer
 
 from asva.cli.options import Json, Yes, parse_fields
 from asva.cli.terminal import print_json
+from asva_train.added import ADDED
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -198,6 +199,7 @@ for _task, _recipe, _help in (
     AVSyncD's own, behind RelSync and AlignSync, is --recipe sync-avsync --data VIDEOS (six seconds or more); it starts
     from AVID-CMA with --set init=FILE. The default is the small one that comes with asva-metrics.""",
     ),
+    *((one.name, str(one.default), one.summary) for one in ADDED.values()),
 ):
     _add_command(_task, _recipe, _help)
 
