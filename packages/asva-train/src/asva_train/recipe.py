@@ -38,9 +38,10 @@ Recipe = (
     | MTVRecipe
     | SyncRecipe
 )
-_EVERY = reduce(or_, (one.recipe_class for one in ADDED.values()), Recipe)
+_annotated: Any = Annotated  # what a type is of is known at run time alone
+_every = reduce(or_, (one.recipe_class for one in ADDED.values()), Recipe)
 READER: SettingsReader[Recipe] = SettingsReader(
-    Annotated[_EVERY, Field(discriminator="task")], RECIPES, word="recipe", error=RecipeError
+    _annotated[_every, Field(discriminator="task")], RECIPES, word="recipe", error=RecipeError
 )
 recipe_names = READER.names
 recipe_record = plain_values

@@ -30,8 +30,9 @@ class TempoTokensTask:
         if recipe.loop.gradient_checkpointing:
             raise RunError("`loop.gradient_checkpointing` must be false: diffusers' text-to-video network has none.")
         self.recipe, self.source = recipe, clip_source(recipe.data)
-        base = base_folder(recipe.base)
-        self.pipeline = load_pipeline(base, method="tempotokens", device="cpu", dtype="float32")
+        self.pipeline = load_pipeline(
+            base_folder(recipe.base) or "", method="tempotokens", device="cpu", dtype="float32"
+        )
         self.pipeline.mapper = self._mapper(self.pipeline.mapper)
         parts = {
             name: getattr(self.pipeline, name) for name in ("mapper", "text_encoder", "unet", "vae", "audio_encoder")
