@@ -47,6 +47,8 @@ def read_tracks(request: Request) -> tuple[Track, Track]:
     """The sound of the file, as long as the video, and the one that steers."""
     from asva_audio import Track
 
+    if request.audio is None:
+        raise RequestError("`--audio` must be given: a sound, or a video with sound.")
     sound = Track.of(read_sound(request.audio, request.start, request.duration))
     wanted = sound.duration if request.duration is None else _exact(request.duration)
     missing = float(wanted - sound.duration)

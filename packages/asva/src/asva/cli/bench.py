@@ -99,7 +99,7 @@ def bench(
             offload=str(offload),
             confirm=partial(agree, yes=yes),
         )
-        place = {"workers": workers, "ray_address": ray_address, "gpus": gpus}
+        place: dict[str, Any] = {"workers": workers, "ray_address": ray_address, "gpus": gpus}
         if make_benchmark(benchmark, request, output / ours, output / "inputs", **place):
             raise typer.Exit(1)
         systems = {ours: output / ours, **systems}
