@@ -11,6 +11,7 @@ import numpy as np
 
 from asva_interp.windows.over_time import check_inside, strengths_at, window_prompts
 from asva_pipelines.localizers import described_localizer, hears_onsets
+from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.plan import Plan, Request
 from asva_pipelines.make.read_inputs import naming, read_sound
 from asva_pipelines.notes import note
