@@ -128,7 +128,8 @@ def test_a_phone_is_wide_enough_and_fingers_do(visit, raters):
     page.tap("#next")
     assert becomes(page, "progress.textContent.startsWith('1 of')")
     assert set(raters.answers("ann")[1][0]["answers"].values()) == {"same"}
-    assert page.locator("#next").bounding_box()["y"] < PHONE["height"]
+    box = page.locator("#next").bounding_box()
+    assert box["y"] < PHONE["height"] and box["width"] > 120
 
 
 def test_what_fails_is_said_and_not_believed(visit, raters):
