@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import av
 import numpy as np
 import pytest
 import yaml
@@ -235,6 +236,30 @@ def test_frames_of_other_sizes_are_compared_after_the_crop(protocol, tmp_path, w
     report = run(tmp_path / "made", tmp_path / "true", tmp_path, replace(protocol, size=(48, 48)))
     figures = scores(report)["psnr"]["systems"]["it"]
     assert figures["undefined"] == {} and figures["value"] > 20
+
+
+def cut_track(source, target, kind, seconds):
+    """A copy of a file of which one track ends early."""
+    with av.open(str(source)) as taken, av.open(str(target), "w") as made:
+        tracks = {one.index: made.add_stream_from_template(one) for one in taken.streams}
+        for packet in taken.demux():
+            if packet.dts is None or (packet.stream.type == kind and packet.pts * packet.time_base >= seconds):
+                continue
+            packet.stream = tracks[packet.stream.index]
+            made.mux(packet)
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_a_sound_of_another_length_than_its_picture(kind, protocol, tmp_path, write_ball):
+    """A clip of which either ends early is left out, and that is said."""
+    for name in ("a", "b"):
+        write_ball(tmp_path / f"true/{name}.mp4", 0.3, 0.6)
+        write_ball(tmp_path / f"made/{name}.mp4", 0.3, 0.6)
+    cut_track(tmp_path / "true/a.mp4", tmp_path / "made/a.mp4", kind, 1.0)
+    report = run(tmp_path / "made", tmp_path / "true", tmp_path / "out", protocol)
+    (left_out,) = report["broken"]
+    assert scores(report)["event_f1"]["systems"]["it"]["num_clips"] == 1
+    assert left_out["clip"].endswith("a.mp4") and "shorter than" in left_out["reason"]
 
 
 def test_every_table_can_be_copied_into_a_paper(report):

@@ -9,7 +9,7 @@ from asva_eval.records import REFERENCE
 from asva_eval.wording import interval, number, probability
 
 LEADING: tuple[str, ...] = ()
-"""Scores that may lead, best first. None passes the rule of docs/scores.md: noise raises one, a larger shift others."""
+"""Scores that may lead, best first: by the rule of docs/scores.md none."""
 NONE_LEADS = (
     ": each is raised by noise, or scores a large shift above a smaller one (docs/scores.md). Believe what several "
     "agree on."
