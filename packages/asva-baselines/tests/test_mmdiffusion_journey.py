@@ -41,6 +41,7 @@ def pipeline(released, tmp_path_factory):
     return load_pipeline(home, device="cpu")
 
 
+QUICK = ("dpm-solver", "ddpm", "ddim")  # the other takes hundreds of steps where weights are random
 SMALL = {"height": 16, "width": 16, "num_inference_steps": 2}
 
 
@@ -77,7 +78,7 @@ def test_another_sound_changes_the_video(pipeline, knocks):
     assert not torch.equal(plain, own)
 
 
-@pytest.mark.parametrize("sampler", ["dpm-solver", "ddpm", "ddim"])
+@pytest.mark.parametrize("sampler", [*QUICK, pytest.param("dpm-solver++", marks=pytest.mark.slow)])
 def test_both_are_made_of_noise(pipeline, sampler):
     both = made(pipeline, joint_sampler=sampler, joint_num_inference_steps=3)
     assert both.made_waveform.shape == (1, 25600) and np.isfinite(both.made_waveform).all()
