@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from asva_baselines.seeing_hearing.aligner import Alignment, denoise_aligned
 from asva_baselines.seeing_hearing.method import ADAPTER, STABLE_DIFFUSION
 from asva_data import read_video
-from asva_pipelines import load_pipeline
+from asva_pipelines import convert_model, load_pipeline
 from asva_unet import TextAudioGuidance
 
 
@@ -125,3 +125,9 @@ def test_from_public_parts_to_a_video_that_hears(asva, released, inputs, tmp_pat
         latents(align_after=2.0)
     with pytest.raises(ValueError, match="`guidance_start` and `guidance_stop` must be left out"):
         latents(guidance_stop=0.5)
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(released, bench_row, tmp_path):
+    convert_model(released, tmp_path / "model")
+    assert bench_row("seeing-hearing", 16)["prompt"]

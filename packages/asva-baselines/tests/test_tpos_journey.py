@@ -110,3 +110,9 @@ def test_between_moments_lie_arcs():
     torch.testing.assert_close(found[:, ::2], contexts)
     torch.testing.assert_close(found[0, 1], (contexts[0, 0] + contexts[0, 1]) / np.sqrt(2), check_dtype=False)
     torch.testing.assert_close(between_moments(contexts[:, :1].repeat(1, 2, 1, 1), 3)[:, 1], contexts[:, 0])
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(released, bench_row, tmp_path):
+    convert_model(released, tmp_path / "model")
+    assert bench_row("tpos", 16)["inputs"]["image"]

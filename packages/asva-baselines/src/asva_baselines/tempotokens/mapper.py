@@ -56,7 +56,8 @@ class TempoTokensMapper(ModelMixin, ConfigMixin):
         """Words (b, t, 6, d) of each frame: its own, the local ones from narrow to wide, the clip's.
 
         Args:
-            features: (b, n, input_size) all layers of BEATs, see :func:`heard`; n is a multiple of t.
+            features: (b, n, input_size) all layers of BEATs, see :func:`asva_baselines.tempotokens.network.all_layers`;
+                n is a multiple of t.
             dropout: (b, t, d) factors, 0 or 2, of what the original drops from the clip's word, in use as in training.
 
         Raises:

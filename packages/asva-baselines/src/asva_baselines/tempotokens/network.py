@@ -20,11 +20,7 @@ def all_layers(audio_encoder: BEATsEncoder, fbank: Tensor) -> Tensor:
 
 
 def word_ids(tokenizer: Any, length: int) -> Tensor:
-    """(n,) ids of a prompt of six words, which :func:`frame_contexts` puts others in place of, and of none.
-
-    Returns:
-        (2, n): with the six words, and without.
-    """
+    """Ids (2, n) of a prompt of six words, which :func:`frame_contexts` puts others in place of, and of one of none."""
     first, last, *rest = tokenizer("", padding="max_length", max_length=length).input_ids
     return torch.tensor([[first, *[last] * WORDS, last, *rest[: length - WORDS - 2]], [first, last, *rest]])
 
