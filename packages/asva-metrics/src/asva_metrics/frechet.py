@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 
 from asva_metrics.features import Covariance, FeatureStatistics
 
@@ -75,7 +75,8 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     try:
         root = np.linalg.cholesky(first)
         if np.diag(root).min() > 1e-5 * np.diag(root).max():
-            return lapack.dsygst(second, root, itype=2, lower=1)[0]  # half the work of two products
+            (product,) = get_lapack_funcs(("sygst",), (second, root))
+            return product(second, root, itype=2, lower=1)[0]  # half the work of two products
     except np.linalg.LinAlgError:
         pass
     values, vectors = np.linalg.eigh(first)

@@ -198,7 +198,7 @@ class InceptionScore(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    logits: list[Tensor] | Tensor
+    logits: Any
 
     def __init__(self, num_classes: int, *, num_splits: int = 10, **options: Any) -> None:
         super().__init__(**options)
@@ -212,7 +212,8 @@ class InceptionScore(Metric):
     def compute(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, float64."""
         found = inception_score(joined(self.logits, self.num_classes), num_splits=self.num_splits)
-        return tuple(torch.tensor(x, dtype=torch.float64, device=self.device) for x in (found.mean, found.std))
+        mean, std = (torch.tensor(x, dtype=torch.float64, device=self.device) for x in (found.mean, found.std))
+        return mean, std
 
 
 def packed(statistics: FeatureStatistics, like: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class ClipMean(Metric):
 
     is_differentiable = False
     full_state_update = False
-    score: Callable[..., Any] | None = None
+    score: Any = None  # a function, or a method of a subclass
 
     def __init__(self, score: Callable[..., Any] | None = None, **options: Any) -> None:
         super().__init__(**options)

@@ -27,8 +27,9 @@ from asva_metrics.video_events import motion_change, video_events
 class EventsHeardF1(EventF1):
     """F1 of seen events against heard ones, those of all clips counted together; see `video_events`, `audio_events`."""
 
-    def update(self, frames: Any, fps: float, waveform: Any, sample_rate: int) -> None:
-        """Add a clip: (t, h, w, 3) uint8 frames and (s,) sound."""
+    def update(self, *clip: Any) -> None:
+        """Add a clip: (t, h, w, 3) uint8 frames, their rate, (s,) sound, its rate."""
+        frames, fps, waveform, sample_rate = clip
         super().update([video_events(motion_change(frames), fps)], [audio_events(waveform, sample_rate)])
 
 

@@ -91,8 +91,8 @@ def _tables(blocks: Sequence[Block]) -> Iterator[Table]:
 def _cells(table: Table) -> list[list[str]]:
     """Head and rows as plain words on one line."""
 
-    def plain(cell: object) -> str:
-        words = f"{cell.share:.0%}" if isinstance(cell, Bar) else "".join(pieces(cell))  # type: ignore[arg-type]
+    def plain(cell: str | Bar) -> str:
+        words = f"{cell.share:.0%}" if isinstance(cell, Bar) else "".join(pieces(cell))
         return " ".join(words.split())
 
     return [[plain(cell) for cell in row] for row in (table.head, *table.rows)]
