@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES, RESULTS = (
-    [ROOT / "docs" / f"{name}.md" for name in ("benchmarks", "costs", "methods", "reliability")],
+    [ROOT / "docs" / f"{name}.md" for name in ("benchmarks", "costs", "methods", "reliability", "score-figures")],
     ROOT / "benchmarks" / "results",
 )
 MARKS = re.compile(r"(<!-- table ([\w-]+)/([\w-]+) -->\n).*?(<!-- end of table -->)", flags=re.S)

@@ -17,7 +17,7 @@ OPENING = """# Every score
 
 What each measures, what it cannot see, its chance level, what it needs and costs, and where it comes from.
 `python docs/score_pages.py` writes this page from the descriptions that reports print, `docs/score_notes.yaml` and
-[the measured cost](benchmarks.md#what-a-score-costs). [Which to believe](scores.md) is another question.
+[the measured cost](costs.md#what-a-score-costs). [Which to believe](scores.md) is another question.
 """
 
 

@@ -68,8 +68,10 @@ def test_tables_are_those_of_the_results(monkeypatch):
     kept = {(file, name): one for file, tables in files.items() for name, one in tables.items()}
     marks = [(found[2], found[3]) for page in pages for found in MARKS.finditer(page)]
     assert list(map(written, pages)) == pages and sorted(marks) == sorted(kept)
-    pasted = len(re.findall(r"^\|[ -]*-+[ -]*\|", pages[0], flags=re.M)) - len(MARKS.findall(pages[0]))
-    assert not pasted, f"{PAGES[0].name} has {pasted} tables that were pasted"
+    for path, page in zip(PAGES, pages, strict=True):
+        if path.stem not in ("methods", "reliability"):  # which hold words, too, in tables
+            pasted = len(re.findall(r"^\|[ -]*-+[ -]*\|", page, flags=re.M)) - len(MARKS.findall(page))
+            assert not pasted, f"{path.name} has {pasted} tables that were pasted"
     for one in kept.values():
         assert one.keys() == {"command", "commit", "versions", "machine", "rows"} and one["commit"]
 
