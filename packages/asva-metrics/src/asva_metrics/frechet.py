@@ -6,11 +6,11 @@ import warnings
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from scipy.linalg import get_lapack_funcs
 
 from asva_metrics.features import Covariance, FeatureStatistics
 
+LARGE = 256  # dimensions from which torch is worth its import
 Variant = Literal["stylegan-v", "videogpt", "common-metrics", "cd-fvd", "pytorch-fid", "clean-fid", "avsync"]
 
 # On given features the published codes differ in one thing only: what the scatter is divided by.
@@ -65,9 +65,16 @@ def frechet_distance(generated: Any, reference: Any, *, variant: Variant = "styl
 
 def trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
     """``tr (C1 C2)^(1/2)`` of two symmetric (d, d) matrices without negative eigenvalues."""
-    # torch's LAPACK finds eigenvalues in half the time of numpy's; it reads the lower triangle alone.
-    values = torch.linalg.eigvalsh(torch.from_numpy(_product(first, second))).numpy()
-    return float(np.sqrt(values.clip(min=0.0)).sum())
+    return float(np.sqrt(_eigenvalues(_product(first, second)).clip(min=0.0)).sum())
+
+
+def _eigenvalues(symmetric: np.ndarray) -> np.ndarray:
+    """Eigenvalues of a matrix by its lower triangle."""
+    if len(symmetric) < LARGE:
+        return np.linalg.eigvalsh(symmetric)
+    import torch  # whose LAPACK takes half the time of numpy's, but seconds to be imported
+
+    return torch.linalg.eigvalsh(torch.from_numpy(symmetric)).numpy()
 
 
 def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
