@@ -220,9 +220,20 @@ def test_read_only_disks(name, undisturbed, fresh):
     assert made(folder) == whole
 
 
+def halve(path, wanted):
+    """As a crash of the machine would; what stands under its final name was whole."""
+    if path.is_file() and not wanted:
+        os.truncate(path, path.stat().st_size // 2)
+
+
+def date_ahead(path, wanted):
+    """As a clock that is set back shows it."""
+    os.utime(path, (time.time() + YEAR,) * 2)
+
+
+@pytest.mark.parametrize("harm", [halve, date_ahead])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_leftovers_cut_short(name, undisturbed, fresh):
-    """What a killed run has left under names of its own, halved, as a crash of the machine would."""
+def test_harmed_leftovers(name, harm, undisturbed, fresh):
     words, whole, seconds = undisturbed
     folder = fresh(name)
     process = start(words, folder)
@@ -230,23 +241,7 @@ def test_leftovers_cut_short(name, undisturbed, fresh):
     process.kill()
     process.join()
     for path in (folder / "out").rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in whole[0]:
-            os.truncate(path, path.stat().st_size // 2)
-    finish(words, folder)
-    assert made(folder) == whole
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_clock_set_back(name, undisturbed, fresh):
-    """What a killed run has left seems to be made a year from now."""
-    words, whole, seconds = undisturbed
-    folder = fresh(name)
-    process = start(words, folder)
-    time.sleep(0.7 * seconds)
-    process.kill()
-    process.join()
-    for path in (folder / "out").rglob("*"):
-        os.utime(path, (time.time() + YEAR,) * 2)
+        harm(path, path.relative_to(folder).as_posix() in whole[0])
     finish(words, folder)
     assert made(folder) == whole
 
