@@ -1,4 +1,4 @@
-"""The head that carries texture: shapes, its start, and that it finds where a thing has gone."""
+"""The head that carries texture: shapes, its start, where its pixels come from, and that it learns."""
 
 import pytest
 import torch
@@ -29,7 +29,21 @@ def test_it_begins_near_what_was_decoded_in_any_size():
         carry(pixels, picture[..., :-1])
 
 
-def test_it_learns_where_texture_has_gone():
+def test_pixels_come_from_where_they_are_looked_up():
+    """Weights by hand: cells stay where they are, half a cell finer to the right and one row up, and all is carried."""
+    carry, draw = TextureCarry(8, 8).eval(), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for part in (carry.to_query.weight, carry.to_query.bias):
+            part.zero_()
+        carry.nearness.fill_(30.0)
+        carry.conv_out.bias[:4], carry.conv_out.bias[4:8], carry.conv_out.bias[8:12] = 0.5, -0.25, 30.0
+        picture = torch.rand(1, 3, 16, 24, generator=draw)
+        made = carry(torch.zeros(1, 2, 3, 16, 24), picture)
+    expected = picture.roll((-2, 1), dims=(-1, -2))[..., 1:, :-2].expand(2, -1, -1, -1)
+    torch.testing.assert_close(made[0, ..., 1:, :-2], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_learns_to_sharpen():
     draw = torch.Generator().manual_seed(0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
