@@ -162,11 +162,11 @@ class LongVideo:
         if not self._in_latents:
             yield from kept.numpy()
             return
-        chunks = kept.split(self.arguments.get("decode_chunk_size", 8))
+        chunks, carrying = kept.split(self.arguments.get("decode_chunk_size", 8)), self._carrying(kept)
         for number, chunk in enumerate(chunks):
             with torch.no_grad():
                 latents = chunk[None].to(self.pipeline._execution_device)
-                decoded = decode_latents(self.pipeline.vae, latents, len(chunk), **self._carrying(latents))
+                decoded = decode_latents(self.pipeline.vae, latents, len(chunk), **carrying)
                 pixels = quantise(decoded[0]).permute(0, 2, 3, 1)
             if self.callback is not None:
                 self.callback("decode", number, len(chunks), chunk)
