@@ -183,8 +183,7 @@ def _check(generated: Mapping[str, Path], output: Path, workers: int, shard: tup
 def _measure(tasks: list[ClipTask], measurer: Measurer, workers: int, on_clip: Callable[[int], None]) -> None:
     if workers == 1 or len(tasks) < 2:
         with _one_thread():
-            for done, task in enumerate(tasks, start=1):
-                measurer.measure(task)
+            for done, _ in enumerate(measurer.measure(tasks), start=1):
                 on_clip(done)
         return
     spawn = multiprocessing.get_context("spawn")  # decoders and devices do not survive a fork
@@ -228,4 +227,4 @@ def _begin(measurer: Measurer, workers: int) -> None:
 
 
 def _measure_one(task: ClipTask) -> None:
-    _MEASURER[0].measure(task)
+    list(_MEASURER[0].measure([task]))

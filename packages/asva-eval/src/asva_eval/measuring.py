@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +28,16 @@ def observations_of(protocol: Protocol, networks: Networks) -> list[Observation]
     return [o for o in asked.values() if not networks.missing(o.needs)]
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One side of a clip: its record, what that lacks, the clip if it can be read, and the true one."""
+
+    record: Record
+    missing: list[Observation]
+    cut: Cut | None
+    reference: Cut | None
+
+
 @dataclass
 class Measurer:
     """Fills the store with the records of clips.
@@ -42,8 +55,22 @@ class Measurer:
     networks: Networks
     _digests: dict[Path, str] = field(default_factory=dict)
 
-    def measure(self, task: ClipTask) -> None:
-        """Bring the records of a clip up to date."""
+    def measure(self, tasks: Iterable[ClipTask]) -> Iterator[ClipTask]:
+        """Bring the records of clips up to date, each of which is given back when that is done.
+
+        The next file is decoded while networks look at the last one.
+        """
+        for task, side in _one_ahead(chain.from_iterable(map(self._sides, tasks))):
+            if side is None:
+                yield task
+            elif side.cut is None:
+                side.record.write({})
+            elif side.missing:
+                found = {o.key: self._observe(o, side.cut, side.reference) for o in side.missing}
+                side.record.write(found)
+
+    def _sides(self, task: ClipTask) -> Iterator[tuple[ClipTask, _Side | None]]:
+        """What has to be looked at in a clip, read from its file; None behind the last side."""
         sides = {REFERENCE: task.reference, **task.generated}
         records = {side: self._record(side, task.key, place) for side, place in sides.items()}
         missing = {side: self._missing(side, record) for side, record in records.items()}
@@ -56,12 +83,10 @@ class Measurer:
             if not missing[side] and not (side == REFERENCE and across):
                 continue
             cut = self._cut(records[side], place, reference)
-            if cut is None:
-                records[side].write({})
-            elif missing[side]:
-                records[side].write({o.key: self._observe(o, cut, reference) for o in missing[side]})
+            yield task, _Side(records[side], missing[side], cut, reference)
             if side == REFERENCE:
                 reference = cut
+        yield task, None
 
     def _record(self, side: str, key: str, place: ClipPlace) -> Record:
         """The record that is there, if it is of the same file, clip and protocol; else a new one."""
@@ -142,3 +167,13 @@ class Measurer:
         if not all(map(math.isfinite, numbers)) or not all(np.isfinite(x).all() for x in found.tensors.values()):
             raise ValueError("the network or the measurement gave NaN or infinity")
         return found
+
+
+def _one_ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """The same items; while one is used, a thread makes the next."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
