@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from asva_pipelines.settings import call_arguments
 
-METHODS = ["keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "aadiff", "mtv", "mtv-as-released"]
+METHODS = ["keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "mtv", "mtv-as-released"]
 CALLED = ("forward", "encode", "decode")
 
 
@@ -76,7 +76,7 @@ def calls(pipeline):
         for way in CALLED:
             if hasattr(part, way):
                 record(name, part, way)
-    side = min(pipeline.config.height, 32)  # AADiff's folder is Stable Diffusion's, which says 512
+    side = pipeline.config.height
     picture = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
     sound = 0.3 * torch.randn(1, 32000, generator=torch.Generator().manual_seed(0))
     steps = {name: 1 for name in call_arguments(pipeline) if name.endswith("num_inference_steps")}

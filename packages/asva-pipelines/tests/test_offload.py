@@ -6,7 +6,7 @@ import torch
 
 from asva_pipelines.settings import call_arguments
 
-METHODS = ["keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "aadiff", "mtv", "mtv-as-released"]
+METHODS = ["keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "mtv", "mtv-as-released"]
 CPU = torch.device("cpu")
 KEYFRAMES = [0, 4, 9, 14, 20, 24, 28, 31, 35, 40, 43, 47]  # else a random localizer's peaks move with the precision
 
@@ -46,7 +46,7 @@ def make(folder):
     def frames(prepare=lambda pipeline: None, dtype="float32", **more):
         pipeline = load_pipeline(folder, device="cpu", dtype=dtype)
         prepare(pipeline)
-        side = min(pipeline.config.height, 32)  # AADiff's folder is Stable Diffusion's, which says 512
+        side = pipeline.config.height
         picture = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
         sound = 0.3 * torch.randn(1, 32000, generator=torch.Generator().manual_seed(0))
         call = {"height": side, "width": side, "generator": torch.Generator().manual_seed(0)}

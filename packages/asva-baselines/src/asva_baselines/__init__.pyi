@@ -1,5 +1,6 @@
 """Public names of asva_baselines, loaded when first used."""
 
+from .aadiff.pipeline import AADiffPipeline as AADiffPipeline
 from .codi.pipeline import CoDiPipeline as CoDiPipeline
 from .codi.unet import CoDiUNet as CoDiUNet
 from .mmdiffusion.pipeline import MMDiffusionPipeline as MMDiffusionPipeline
@@ -14,6 +15,7 @@ from .tpos.pipeline import TPoSPipeline as TPoSPipeline
 from .videocrafter.pipeline import VideoCrafterPipeline as VideoCrafterPipeline
 
 __all__ = [
+    "AADiffPipeline",
     "CoDiPipeline",
     "CoDiUNet",
     "MMDiffusionPipeline",

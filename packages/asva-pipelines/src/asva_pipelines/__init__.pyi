@@ -1,6 +1,6 @@
 """Public names of asva_pipelines, loaded when first used."""
 
-from .aadiff.pipeline import AADiffPipeline as AADiffPipeline
+from .amplitude import frame_amplitude as frame_amplitude
 from .audio_window.pipeline import AudioWindowPipeline as AudioWindowPipeline
 from .avsyncd.pipeline import AVSyncDPipeline as AVSyncDPipeline
 from .batch.make_batch import make_batch as make_batch

@@ -15,7 +15,6 @@ _FOLDERS = (
     "i2vd",
     "audio_window",
     "dynamicrafter",
-    "aadiff",
     "mtv",
     "static",
     "warp",

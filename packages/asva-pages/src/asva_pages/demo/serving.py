@@ -29,7 +29,7 @@ def serve_demo(
         RequestError: If the model cannot make a video of a picture and one sound.
     """
     method = method_of_model(settings.folder)
-    if method.name in ("mtv", "aadiff"):
+    if not method.needs_picture or method.needs_prompt:
         raise RequestError(f"`--model` must make a video of a picture and one sound, got one for {method.name}.")
     key = "" if is_local(host) else secrets.token_urlsafe(24)
     if on_ready is not None:

@@ -131,7 +131,7 @@ def _curves(plan: Plan, pipeline: Any, control: Track, count: int) -> tuple[np.n
     from asva_keyframe import loudness_curve, onset_curve, unrest
     from asva_keyframe.curve import pipeline_curve
     from asva_keyframe.shape import shape_curve
-    from asva_pipelines.aadiff.amplitude import frame_amplitude
+    from asva_pipelines.amplitude import frame_amplitude
 
     native, given = _exact(plan.native_fps), plan.request.options
     if "--curve" in given:

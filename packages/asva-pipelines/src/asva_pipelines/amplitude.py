@@ -1,9 +1,6 @@
-"""How loud a sound is during each frame, and which words of a prompt that is to move (AADiff, section 3)."""
+"""How loud a sound is during each frame (AADiff, arXiv 2305.04001, section 3)."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,34 +38,3 @@ def frame_amplitude(waveform: Tensor, num_frames: int, *, smoothing: int = 3) ->
     smooth = (F.avg_pool1d(loud[None, None], smoothing, 1, smoothing // 2) / inside)[0, 0]
     peak = smooth.max()
     return smooth / peak if peak > SILENCE else torch.zeros_like(smooth)
-
-
-def word_places(tokenizer: Any, prompt: str, words: Sequence[str] | None, length: int) -> Tensor:
-    """Which tokens of a prompt belong to some of its words.
-
-    Args:
-        tokenizer: Of the prompt.
-        prompt: Words.
-        words: Some of them, each one word or several in a row; None is all, without the marks at start and end.
-        length: Tokens n that the network is given.
-
-    Returns:
-        (n,) bool.
-
-    Raises:
-        ValueError: If the prompt holds no words, or not those.
-    """
-    tokens = tokenizer(prompt, add_special_tokens=False).input_ids[: length - 2]
-    if not tokens:
-        raise ValueError(f"`prompt` must hold words that the sound can stress, got '{prompt}'.")
-    chosen = torch.zeros(length, dtype=torch.bool)
-    if words is None:
-        chosen[1 : len(tokens) + 1] = True
-    for word in words or ():
-        wanted = tokenizer(word, add_special_tokens=False).input_ids
-        starts = [at for at in range(len(tokens)) if wanted and tokens[at : at + len(wanted)] == wanted]
-        if not starts:
-            raise ValueError(f"`words` must stand in the prompt '{prompt}', got '{word}'.")
-        for at in starts:
-            chosen[at + 1 : at + 1 + len(wanted)] = True
-    return chosen

@@ -5,7 +5,7 @@ from asva_pipelines.method import CURVE, ONE_STAGE, Credit, Method, options
 METHOD = Method(
     name="aadiff",
     summary="Stable Diffusion, loud sound stresses words of the prompt; nothing was trained (AADiff)",
-    pipeline="asva_pipelines.aadiff.pipeline:AADiffPipeline",
+    pipeline="asva_baselines.aadiff.pipeline:AADiffPipeline",
     foreign=("StableDiffusionPipeline",),
     stages={"inversion": "inversion"} | ONE_STAGE,
     options=options("--steps", "--guidance", "--text-guidance", "--words", "--fps") | CURVE,

@@ -1,4 +1,4 @@
-"""AADiff and the static baseline: what is stressed, what stays, and the way back to the first frame."""
+"""AADiff: what is stressed, what stays, and the way back to the first frame."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,11 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from asva_pipelines import AADiffPipeline, StaticPipeline
-from asva_pipelines.aadiff.amplitude import frame_amplitude, word_places
-from asva_unet.stress import StressedNetwork, invert, stressed
+from asva_audio import resample
+from asva_baselines import AADiffPipeline
+from asva_baselines.aadiff.null_text import NullTextNetwork, learn_null_texts
+from asva_baselines.aadiff.stress import StressedNetwork, invert, stressed
+from asva_baselines.aadiff.words import heard_word, word_places
 
 WIDTH = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 PICTURE = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
@@ -65,25 +67,6 @@ def beats(*loudness):
 def run(pipeline, sound, image=PICTURE, prompt="a red ball bounces", seed=0, **options):
     generator = torch.Generator().manual_seed(seed)
     return pipeline(image, sound, prompt, generator=generator, **QUIET | options).frames
-
-
-def test_amplitude_is_relative_to_the_loudest():
-    loud = frame_amplitude(beats(0.1, 0.4, 0.2, 0.0), 4, smoothing=1)
-    torch.testing.assert_close(loud, torch.tensor([0.25, 1.0, 0.5, 0.0]), atol=1e-3, rtol=0)
-    assert torch.equal(frame_amplitude(torch.zeros(100), 4), torch.zeros(4))
-
-
-def test_smoothing_takes_the_mean_of_neighbours():
-    sharp = frame_amplitude(beats(0.0, 0.9, 0.0, 0.0), 4, smoothing=1)
-    smooth = frame_amplitude(beats(0.0, 0.9, 0.0, 0.0), 4, smoothing=3)
-    expected = torch.stack([sharp[:2].mean(), sharp[:3].mean(), sharp[1:].mean(), sharp[2:].mean()])
-    torch.testing.assert_close(smooth, expected / expected.max())
-
-
-@pytest.mark.parametrize("smoothing", [0, 2, 1.5])
-def test_smoothing_must_be_odd(smoothing):
-    with pytest.raises(ValueError, match="`smoothing` must be an odd number"):
-        frame_amplitude(torch.zeros(100), 4, smoothing=smoothing)
 
 
 def test_words_are_found_among_the_tokens():
@@ -200,6 +183,9 @@ def test_hooks_are_gone_even_after_an_accident(pipeline):
         ({"fps": 0.3}, "`fps`"),
         ({"audio_guidance_scale": float("nan")}, "`audio_guidance_scale`"),
         ({"smoothing": 2}, "`smoothing`"),
+        ({"region": 1.0}, "`region`"),
+        ({"inversion": "magic"}, "`inversion`"),
+        ({"words": ["ball"], "clap": "here"}, "`words`"),
         ({"latents": torch.zeros(1, 1, 4, 8, 8)}, "`latents`"),
         ({"height": 15}, "`height`"),
         ({"image": [PICTURE, None], "prompt": ["a ball", "a ball"]}, "`image`"),
@@ -246,22 +232,104 @@ def test_left_out_text_is_not_stressed(pipeline):
         assert not torch.equal(calm(sample, timestep, ("full",)), loud(sample, timestep, ("full",)))
 
 
-def test_static_repeats_the_picture():
-    out = StaticPipeline()(PICTURE, beats(0.1, 0.9), sample_rate=16000, height=16, width=16, fps=12)
-    assert out.frames.shape == (24, 16, 16, 3) and out.fps == 12 and out.waveform.shape == (1, 32000)
-    assert (out.frames == PICTURE).all()
+def test_the_region_is_where_the_words_are_attended_to(pipeline):
+    """Against the attention of the first step, computed by hand; what lies outside stays the calm picture's."""
+    sound = beats(0.0, 0.9, 0.0, 0.4)
+    seen = []
+    attention = [m for name, m in pipeline.unet.named_modules() if name.endswith(".attn2")]
+
+    def watch(module, inputs, named, _):
+        query = module.head_to_batch_dim(module.to_q(inputs[0][:1]))
+        key = module.head_to_batch_dim(module.to_k(named["encoder_hidden_states"][:1]))
+        shares = (query @ key.transpose(1, 2) * module.scale).softmax(-1).mean(0)
+        grid = round(shares.shape[0] ** 0.5)
+        seen.append(shares[:, places].sum(-1).view(1, 1, grid, grid))
+
+    places = word_places(pipeline.tokenizer, "a red ball bounces", ["ball"], 12)
+    with torch.no_grad():
+        hooks = [module.register_forward_hook(watch, with_kwargs=True) for module in attention]
+        options = {"image": None, "num_inference_steps": 1, "text_guidance_scale": 1.0, "words": ["ball"]}
+        inside = run(pipeline, sound, **options, region=0.9)
+        for hook in hooks:
+            hook.remove()
+        whole = run(pipeline, sound, **options)
+    found = sum(torch.nn.functional.interpolate(one, (8, 8), mode="bilinear") for one in seen)
+    spread = torch.nn.functional.max_pool2d(found, 3, 1, 1)
+    mask = (spread > 0.9 * spread.max())[0]
+    assert 0 < mask.float().mean() < 1
+    torch.testing.assert_close(inside[1], torch.where(mask, whole[1], whole[0]), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(inside[0], whole[0], atol=1e-5, rtol=1e-4)
 
 
-def test_static_saved_and_read_is_the_same(tmp_path):
-    StaticPipeline(num_frames=3, fps=1.5, height=8, width=8).save_pretrained(tmp_path)
-    out = StaticPipeline.from_pretrained(tmp_path)([PICTURE, PICTURE], output_type="pt")
-    assert out.frames.shape == (2, 3, 3, 8, 8) and out.frames.max() <= 1
+def test_null_texts_bring_the_picture_back_under_guidance(pipeline):
+    pixels = torch.from_numpy(PICTURE).permute(2, 0, 1)[None] / 127.5 - 1
+    with torch.no_grad():
+        first = pipeline.vae.encode(pixels).latent_dist.mean * pipeline.vae.config.scaling_factor
+        text = {given: pipeline._text_tokens(["a red ball"], True)[given] for given in (True, False)}
+    calm = StressedNetwork(pipeline.unet, text, torch.ones(1, 1, text[True].shape[1]))
+    scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+    with torch.no_grad():
+        trail = invert(calm, first[:, None], scheduler, 4)
+    scale = 20.0  # far beyond what brings a picture back without
+
+    def lost(network):
+        here = trail[-1]
+        with torch.no_grad():
+            for timestep in scheduler.timesteps.tolist():
+                batch = torch.tensor([timestep])
+                full, empty = (network(here, batch, (branch,)) for branch in ("full", "audio"))
+                here = scheduler.step(empty + scale * (full - empty), timestep, here, return_dict=False)[0]
+        return (here - trail[0]).square().mean()
+
+    plain = lost(calm)
+    learned = NullTextNetwork(calm, learn_null_texts(calm, trail, scheduler, scale))
+    assert lost(learned) < 0.8 * plain
+    assert all(parameter.grad is None for parameter in pipeline.unet.parameters())
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [({"height": 15}, "`height`"), ({"fps": 0.7}, "`fps`"), ({"output_type": "latent"}, "`output_type`")],
-)
-def test_static_names_bad_arguments(options, named):
-    with pytest.raises(ValueError, match=named):
-        StaticPipeline()(PICTURE, **options)
+def test_null_text_in_the_pipeline(pipeline):
+    loud = {"audio_guidance_scale": 6.0, "inversion": "null-text"}
+    frames = run(pipeline, beats(0.0, 0.9, 0.0, 0.4), **loud)
+    torch.testing.assert_close(frames[2], frames[0], atol=1e-4, rtol=0)
+    assert not torch.allclose(frames[1], frames[0])
+    assert not torch.equal(frames, run(pipeline, beats(0.0, 0.9, 0.0, 0.4), audio_guidance_scale=6.0))
+
+
+@pytest.fixture(scope="module")
+def clap(tmp_path_factory):
+    """A small CLAP with random weights, as transformers saves it."""
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, RobertaTokenizer
+
+    folder = tmp_path_factory.mktemp("clap")
+    tokenizer = RobertaTokenizer().train_new_from_iterator(["a red ball bounces"] * 9, 300, show_progress=False)
+    text = {"vocab_size": 300, "max_position_embeddings": 40, "projection_dim": 8, **WIDTH}
+    audio = {"hidden_size": 8, "patch_embeds_hidden_size": 4, "depths": [1, 1], "num_attention_heads": [1, 2]}
+    audio |= {"projection_dim": 8, "num_hidden_layers": 2, "window_size": 8, "spec_size": 256, "enable_fusion": False}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8)).save_pretrained(folder)
+    ClapProcessor(ClapFeatureExtractor(truncation="rand_trunc"), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_clap_finds_the_word(pipeline, clap):
+    """The word whose own vector lies nearest is stressed; each is compared by itself here."""
+    from transformers import ClapModel, ClapProcessor
+
+    model, processor = ClapModel.from_pretrained(clap).eval(), ClapProcessor.from_pretrained(clap)
+    sound, words = beats(0.0, 0.9, 0.0, 0.4), ["red", "ball", "bounces"]
+    with torch.no_grad():
+        mel = processor.feature_extractor(resample(sound[None], 16000, 48000)[0].numpy(), sampling_rate=48000)
+        heard = model.get_audio_features(torch.as_tensor(np.array(mel["input_features"]))).pooler_output
+        near = [
+            torch.cosine_similarity(
+                model.get_text_features(**processor.tokenizer(word, return_tensors="pt")).pooler_output, heard
+            ).item()
+            for word in words
+        ]
+    nearest = words[int(np.argmax(near))]
+    assert heard_word(clap, "red ball, bounces.", sound, 16000) == nearest
+    found = run(pipeline, sound, prompt="red ball bounces", clap=clap)
+    assert torch.equal(found, run(pipeline, sound, prompt="red ball bounces", words=[nearest]))
+    with pytest.raises(ValueError, match="`clap` must be a folder of transformers' ClapModel"):
+        run(pipeline, sound, clap=clap / "nowhere")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
+from asva_baselines.aadiff.region import WordRegion
 from asva_unet.text_audio import BRANCHES
 
 
@@ -20,15 +21,18 @@ class StressedNetwork:
         unet: A text-to-image network; each frame is a picture of its own to it.
         text: (b, n, d) text tokens, given (True) and left out (False).
         stress: (b, t, n) what attention to each token is multiplied by; left-out text is never stressed.
+        region: Is shown what the first frame attends to under the prompt, if given.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, text: dict[bool, Tensor], stress: Tensor) -> None:
-        self.unet, self.text, self.stress = unet, text, stress
+    def __init__(
+        self, unet: UNet2DConditionModel, text: dict[bool, Tensor], stress: Tensor, region: WordRegion | None = None
+    ) -> None:
+        self.unet, self.text, self.stress, self.region = unet, text, stress, region
         self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
 
     def calm(self) -> StressedNetwork:
         """The same for one frame that stresses nothing."""
-        return StressedNetwork(self.unet, self.text, torch.ones_like(self.stress[:, :1]))
+        return StressedNetwork(self.unet, dict(self.text), torch.ones_like(self.stress[:, :1]))
 
     def __call__(self, sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
         """Answer for the named branches, laid one behind the other along the batch."""
@@ -36,7 +40,7 @@ class StressedNetwork:
         t = sample.shape[1]
         text = torch.cat([self.text[words] for words in given]).to(sample.device, self.dtype)
         stress = torch.cat([self.stress if words else torch.ones_like(self.stress) for words in given])
-        with stressed(self.unet, stress.flatten(0, 1)):
+        with stressed(self.unet, stress.flatten(0, 1)), self._watch(given, sample):
             answer = self.unet(
                 sample.flatten(0, 1).to(self.dtype),
                 timestep.repeat_interleave(t),
@@ -44,6 +48,14 @@ class StressedNetwork:
                 return_dict=False,
             )[0]
         return answer.unflatten(0, (-1, t)).float()
+
+    def _watch(self, given: list[bool], sample: Tensor) -> AbstractContextManager[None]:
+        """The region looks on where the prompt is given."""
+        if self.region is None or True not in given:
+            return nullcontext()
+        b, t = len(self.stress), sample.shape[1]
+        rows = torch.arange(b, device=sample.device) * t + given.index(True) * b * t
+        return self.region.watch(self.unet, rows, sample.shape[-2:])
 
 
 @contextmanager

@@ -1,1 +1,0 @@
-"""AADiff: the words of a prompt stressed by loudness (AADiff)."""
