@@ -174,7 +174,7 @@ def refused(ran, folder, *words, code):
         ("avsyncd", ("--uniform",), ("`--uniform`", "avsyncd")),
         ("avsyncd", ("--interp-steps", 2), ("`--interp-steps`", "avsyncd")),
         ("avsyncd", ("--image-guidance", 2), ("`--image-guidance`", "keyvid, audio-window, dynamicrafter")),
-        ("i2vd", ("--guidance", 2), ("`--guidance`", "i2vd", "avsyncd, audio-window, aadiff")),
+        ("i2vd", ("--guidance", 2), ("`--guidance`", "i2vd", "avsyncd, audio-window", "aadiff")),
         ("dynamicrafter", ("--radius", 2), ("`--radius`", "dynamicrafter", "it is for audio-window")),
         ("static", ("--steps", 2), ("`--steps`", "static")),
         ("static", ("--model", "tiny"), ("`--model`", "static")),
