@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from diffusers import UNet3DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from asva_baselines import TempoTokensMapper
 from asva_baselines.tempotokens.mapper import convert_mapper, invert_mapper
@@ -39,6 +41,20 @@ def test_keys_are_those_of_the_full_size(parity):
     wanted = {name: tuple(shape) for name, shape in keys_of(parity, "learned_embeds").items()}
     assert {name: tuple(value.shape) for name, value in invert_mapper(mapper).items()} == wanted
     convert_mapper({name: torch.empty(shape, device="meta") for name, shape in wanted.items()})
+
+
+@pytest.mark.parity("baselines/full_keys_tempotokens")
+def test_what_it_stands_on_has_the_keys_of_diffusers_and_transformers(parity):
+    """The folder `unet/` is read as it is; the text encoder under the names that it had before transformers 5."""
+    with torch.device("meta"):
+        unet = UNet3DConditionModel()
+        text = CLIPTextModel(
+            CLIPTextConfig(hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16)
+        )
+    for network, group, prefix in ((unet, "unet", ""), (text, "text_encoder", "text_model.")):
+        wanted = {name.removeprefix(prefix): tuple(shape) for name, shape in keys_of(parity, group).items()}
+        wanted.pop("embeddings.position_ids", None)
+        assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == wanted
 
 
 def test_words_at_the_ends_are_averages_of_what_is_there():
