@@ -83,3 +83,13 @@ def test_a_score_that_outdoes_the_truth_is_a_warning():
     sync = score("event_f1", {"a": (3, 0.7), "b": (1, 0.6), "reference": (2, 1.5)})
     assert "**Beware of** event_f1: a outscores the true clips" in words(sync, MOTION).replace("of **", "of** ")
     assert words(MOTION) == ""  # nothing was heard
+
+
+def test_what_a_control_wins():
+    against = compared(0.6, 0.001) | {"first": "warp"}
+    sync = score("event_f1", {"warp": (1, 0.7), "b": (1, 0.1), "reference": (2, 1)}, comparisons=[against])
+    quiet = score("local_sync", {"warp": (1, 0.7), "b": (1, 0.1)}, comparisons=[against | {"p_holm": 0.4}])
+    systems = {"systems": ["warp", "b"]}
+    text = to_markdown("x", [verdict_section(systems, [sync, quiet])])
+    assert "**warp**, a control that moves by rule and understands nothing: better than b by event_f1." in text
+    assert "better than no system by any score" in to_markdown("x", [verdict_section(systems, [quiet])])

@@ -14,6 +14,8 @@ NONE_LEADS = (
     ": each is raised by noise, or scores a large shift above a smaller one (docs/scores.md). Believe what several "
     "agree on."
 )
+CONTROLS = {"static": "repeats the picture", "warp": "moves by rule and understands nothing"}
+"""Methods that no system of worth should lose to."""
 SURE = 0.05
 """p below which a difference is called one."""
 
@@ -36,7 +38,7 @@ def verdict_section(report: dict[str, Any], measured: list[dict[str, Any]]) -> S
         "published protocols, stand below."
     )
     first = _of_lead(lead, report) if lead else [[Strong("No score leads"), NONE_LEADS], *_agreed(heard)]
-    items = [*first, *_too_good(measured, report), *_still(motion, report)]
+    items = [*first, *_controls(measured, report), *_too_good(measured, report), *_still(motion, report)]
     blocks = [*([Items(items)] if items else []), Table(("excess over other clips' sounds", *names), rows)]
     return Section("verdict", "Synchronization", [*blocks, Paragraph(note)])
 
@@ -98,6 +100,23 @@ def _clear(excess: dict[str, Any] | None, better: str) -> bool:
     if excess is None or excess["low"] is None:
         return False
     return excess["low"] > 0 if better == "higher" else excess["high"] < 0
+
+
+def _controls(measured: list[dict[str, Any]], report: dict[str, Any]) -> list[Words]:
+    """What each control wins, and against whom."""
+    items: list[Words] = []
+    for name in (name for name in CONTROLS if name in report["systems"]):
+        won: dict[str, list[str]] = {}
+        for score in measured:
+            for one in score.get("comparisons", []):
+                pair = {one["first"], one["second"]}
+                if name in pair and _better(one, score["better"]) == name:
+                    won.setdefault((pair - {name}).pop(), []).append(score["title"])
+        wins = "; ".join(f"better than {other} by {', '.join(titles)}" for other, titles in won.items())
+        items.append(
+            [Strong(name), f", a control that {CONTROLS[name]}: {wins or 'better than no system by any score'}."]
+        )
+    return items
 
 
 def _too_good(measured: list[dict[str, Any]], report: dict[str, Any]) -> list[Words]:
