@@ -167,11 +167,35 @@ def test_keyvid_on_uniform_frames(train, assembled, dynamicrafter, ears, tmp_pat
     assert_moves(video, 48)
 
 
-@pytest.mark.parametrize("method", ["avsyncd", "i2vd"])
-def test_avsyncd(train, assembled, method_model, ears, tmp_path, method):
+@pytest.fixture(scope="module")
+def other_ears(tmp_path_factory):
+    """Folders of ears that may stand in for ImageBind's, by name."""
+    from asva_audio import BEATsEncoder, CLAPAudioEncoder
+
+    home = tmp_path_factory.mktemp("ears")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        beats = BEATsEncoder(**EARS, embed_dim=16, intermediate_size=32, conv_pos=8, conv_pos_groups=2)
+        beats.save_pretrained(home / "beats")
+        clap = {"hidden_size": EARS["hidden_size"], "patch_embeds_hidden_size": EARS["hidden_size"] // 8}
+        CLAPAudioEncoder(**clap, depths=(1,) * 4, num_attention_heads=(1,) * 4).save_pretrained(home / "clap")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("method", "hears"),
+    [
+        ("avsyncd", "imagebind"),
+        ("avsyncd", "beats"),
+        pytest.param("avsyncd", "clap", marks=pytest.mark.slow),
+        ("i2vd", ""),
+    ],
+)
+def test_avsyncd(train, assembled, method_model, ears, other_ears, tmp_path, method, hears):
     from asva_pipelines.avsyncd.released import RELEASED_SETTINGS
     from asva_unet import AVSyncDPNDMScheduler
 
+    ears = ears if hears == "imagebind" else other_ears / hears
     folder, base = tmp_path / "runs", method_model("aadiff")  # Stable Diffusion
     train(method, method, folder, base=str(base), **{"init.audio_encoder": str(ears)} if method == "avsyncd" else {})
     model, index, video = assembled(folder)

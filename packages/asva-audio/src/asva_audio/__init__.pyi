@@ -4,6 +4,7 @@ from .beats import BEATsEncoder as BEATsEncoder
 from .beats import beats_fbank as beats_fbank
 from .beats_convert import convert_beats as convert_beats
 from .beats_convert import invert_beats as invert_beats
+from .clap import CLAPAudioEncoder as CLAPAudioEncoder
 from .convert import convert_imagebind_audio as convert_imagebind_audio
 from .convert import invert_imagebind_audio as invert_imagebind_audio
 from .convert import split_imagebind as split_imagebind
@@ -26,6 +27,7 @@ from .mtv_features import LogMelFrames as LogMelFrames
 from .positions import resize_positions as resize_positions
 from .reading import load_audio as load_audio
 from .segments import avsyncd_mel as avsyncd_mel
+from .segments import encoder_segment_mask as encoder_segment_mask
 from .segments import segment_mask as segment_mask
 from .segments import segment_tokens as segment_tokens
 from .sound import Audio as Audio

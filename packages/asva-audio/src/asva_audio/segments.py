@@ -8,7 +8,7 @@ frames over 19 columns its windows are two wide and overlap::
 """
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asva_audio.filterbank import filterbank
-from asva_audio.imagebind import ImageBindAudioEncoder
 from asva_audio.mel import normalised_mel
 
 SegmentWindow = Literal["official", "split"]
@@ -24,20 +23,25 @@ SegmentWindow = Literal["official", "split"]
 CLIP_SAMPLES, MEL_FRAMES = 32000, 204
 
 
-def segment_tokens(encoder: ImageBindAudioEncoder, mel: Tensor) -> Tensor:
+def segment_tokens(encoder: Any, mel: Tensor) -> Tensor:
     """All tokens of the last block, normalised without weights (AVSyncD, section 4; the released code).
+
+    Other encoders may stand in for ImageBind's, such as BEATs or CLAP; the mean of their tokens takes the place of the
+    class token.
 
     For "no sound" pass :func:`asva_audio.null_mel`. In training mode the encoder's drop path is active, as it was in
     the original training; call ``encoder.eval()`` for anything else.
 
     Args:
         encoder: ImageBind's tower, ``stride=10`` for the 12 x 19 grid of AVSyncD.
-        mel: (b, 1, f, frames), see :func:`asva_audio.imagebind_mel`.
+        mel: What its ``spectrogram`` makes.
 
     Returns:
         (b, n, d) tokens, class token first; n = 229 for AVSyncD.
     """
     tokens = encoder(mel).last_hidden_state
+    if not encoder.config.get("class_token"):
+        tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], dim=1)
     return F.layer_norm(tokens, tokens.shape[-1:], eps=1e-6)
 
 
@@ -76,6 +80,23 @@ def segment_mask(num_segments: int, grid: tuple[int, int], *, window: SegmentWin
             f'{num_segments}, which leaves a frame without a token; use window="official".'
         )
     return _mask(num_segments, *grid, window).clone()
+
+
+def encoder_segment_mask(encoder: Any, mel: Tensor, num_segments: int, *, window: SegmentWindow = "official") -> Tensor:
+    """:func:`segment_mask` for the tokens of any encoder that tells their times.
+
+    Args:
+        encoder: Its ``token_times`` are those of columns.
+        mel: What its ``spectrogram`` makes.
+        num_segments: Number of segments.
+        window: As of :func:`segment_mask`.
+
+    Returns:
+        (num_segments, 1 + n) bool.
+    """
+    starts, columns = encoder.token_times(mel)[:, 0].unique(return_inverse=True)
+    by_column = segment_mask(num_segments, (1, len(starts)), window=window)
+    return torch.cat([by_column[:, :1], by_column[:, 1 + columns.cpu()]], dim=1)
 
 
 def avsyncd_mel(waveform: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ _OTHER_NAMES = {
     "imagebind": "audio_encoder",
     "mtv_transformer": "transformer",
 }
+# Ears that may stand in for ImageBind's: a folder says which it holds.
+_EARS = ("BEATsEncoder", "CLAPAudioEncoder")
 _CONFIGS = {"text_encoder": "CLIPTextConfig", "image_encoder": "CLIPVisionConfig"}
 
 
@@ -75,8 +77,13 @@ def read_component(name: str, folder: Path, dtype: torch.dtype = torch.float32) 
     """
     if not (folder / "config.json").is_file():
         raise RunError(f"`{name}` must be in {folder}, found nothing there. Train or convert it first.")
+    kind = component_class(name)
+    if name == "audio_encoder" and (said := component_kind(folder)) in _EARS:
+        import asva_audio
+
+        kind = getattr(asva_audio, said)
     with damage_named(folder), quiet_libraries():
-        return read_network(component_class(name), folder, dtype)
+        return read_network(kind, folder, dtype)
 
 
 def find_component(name: str, folders: Iterable[Path | None]) -> Path:

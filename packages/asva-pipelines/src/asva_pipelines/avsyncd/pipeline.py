@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from asva_audio import ImageBindAudioEncoder, segment_mask, segment_tokens
+from asva_audio import BEATsEncoder, CLAPAudioEncoder, ImageBindAudioEncoder, encoder_segment_mask, segment_tokens
 from asva_pipelines.base import Clips, VideoPipeline, both, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import ContinuedSampling
@@ -28,7 +28,7 @@ class AVSyncDPipeline(VideoPipeline):
     Args:
         unet: The network; of I2VD with ``audio=False``.
         scheduler: Any of diffusers' that takes the network's prediction type; PNDM as released.
-        audio_encoder: Mel spectrogram to tokens; None in I2VD.
+        audio_encoder: Spectrogram to tokens: ImageBind's as published; None in I2VD.
         segment_window: Which tokens belong to a frame, `"official"` or `"split"`; see
             :func:`asva_audio.segment_mask`.
     """
@@ -45,7 +45,7 @@ class AVSyncDPipeline(VideoPipeline):
         text_encoder: CLIPTextModel,
         unet: AVSyncDUNet,
         scheduler: Any,
-        audio_encoder: ImageBindAudioEncoder | None = None,
+        audio_encoder: ImageBindAudioEncoder | BEATsEncoder | CLAPAudioEncoder | None = None,
         num_frames: int = 12,
         fps: int | float = 6,
         height: int = 256,
@@ -94,12 +94,12 @@ class AVSyncDPipeline(VideoPipeline):
     def _audio(self, sounds: Sequence[Sound | None], lacks_audio: bool) -> tuple[dict[bool, Tensor], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and what each frame attends to (t, n)."""
         encoder, device = self.audio_encoder, self._execution_device
-        silence = encoder.null_spectrogram(device=device)
-        mel = silence.expand(len(sounds), -1, -1, -1)
+        silence = encoder.null_spectrogram(seconds=self.config.num_frames / self.config.fps, device=device)
+        mel = silence.expand(len(sounds), *silence.shape[1:])
         if sounds[0] is not None:
             mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]), self.config.sample_rate)
         tokens = both(lambda mels: segment_tokens(encoder, mels.to(device, encoder.dtype)), mel, silence, lacks_audio)
-        mask = segment_mask(self.config.num_frames, encoder.grid, window=self.config.segment_window)
+        mask = encoder_segment_mask(encoder, mel, self.config.num_frames, window=self.config.segment_window)
         return tokens, mask.to(device)
 
     def _denoise(self, network: AVSyncDStage, guidance: TextAudioGuidance, settings: ContinuedSampling) -> Tensor:

@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 
-from asva_audio import segment_mask
+from asva_audio import encoder_segment_mask
 from asva_train.components import build_component, component_kind
 from asva_train.diffusion_task import DenoisingTask
 from asva_train.draws import generator_at
 from asva_train.errors import RunError
 from asva_train.stored_clips import StoredClips
 from asva_train.task_recipes import AVSyncDRecipe
+from asva_train.token_sets import clip_seconds
 from asva_unet import AVSyncDUNet
 from asva_unet.losses import AVSyncDLoss
 
@@ -33,10 +34,11 @@ class AVSyncDTask(DenoisingTask):
 
     def loss_options(self, parts: dict[str, Any]) -> dict[str, Any]:
         recipe = self.recipe
-        if "audio_encoder" not in parts:
+        if (ears := parts.get("audio_encoder")) is None:
             return {}
-        heard = segment_mask(recipe.data.num_frames, parts["audio_encoder"].grid, window=recipe.segment_window)
-        return {"heard": heard, "drop_path": recipe.encoder_drop_path == "official"}
+        silence = ears.null_spectrogram(seconds=clip_seconds(recipe.data))
+        heard = encoder_segment_mask(ears, silence, recipe.data.num_frames, window=recipe.segment_window)
+        return {"heard": heard, "silence": silence, "drop_path": recipe.encoder_drop_path == "official"}
 
     def build(self, name: str) -> Any:
         """As in any task; the recipe's switches are those of the network."""

@@ -16,15 +16,18 @@ class AVSyncDLoss(DenoisingLoss):
         common: Those of :class:`DenoisingLoss`.
         heard: (t, n) bool, which audio tokens each frame attends to, such as ``asva_audio.segment_mask``; not needed
             by a network without sound.
+        silence: (1, ...) spectrogram that stands for a dropped sound; zeros if None.
         drop_path: Whether the frozen audio encoder stays in training mode, as the original leaves it by oversight: its
             blocks are skipped at random.
     """
 
     given_frames = 1
 
-    def __init__(self, *common: Any, heard: Tensor | None = None, drop_path: bool = False):
+    def __init__(
+        self, *common: Any, heard: Tensor | None = None, silence: Tensor | None = None, drop_path: bool = False
+    ):
         super().__init__(*common)
-        self.heard, self.drop_path = heard, drop_path
+        self.heard, self.silence, self.drop_path = heard, silence, drop_path
 
     def audio(self, sound: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Audio tokens (b, n, d) of sounds (b, s), or where they are stored, and what each frame attends to (t, n)."""
@@ -33,10 +36,14 @@ class AVSyncDLoss(DenoisingLoss):
         return self.hear(self.part("audio_encoder").spectrogram(sound), drop)
 
     def hear(self, mel: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
-        """The same of mels (b, 1, f, n); a dropped sound is a zero spectrogram."""
+        """The same of spectrograms (b, ...)."""
         encoder = self.part("audio_encoder")
         encoder.train(self.training and self.drop_path)
-        tokens = encoder(mel * ~drop.view(-1, 1, 1, 1).to(mel.device)).last_hidden_state
+        silence = torch.zeros(()) if self.silence is None else self.silence
+        dropped = drop.view(-1, *[1] * (mel.ndim - 1)).to(mel.device)
+        tokens = encoder(torch.where(dropped, silence.to(mel), mel)).last_hidden_state
+        if tokens.shape[1] < self.heard.shape[1]:  # ears without a class token
+            tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], dim=1)
         return F.layer_norm(tokens, tokens.shape[-1:], eps=1e-6), self.heard.to(mel.device)
 
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
