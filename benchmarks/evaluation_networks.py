@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/evaluation_networks.py                 100 clips against 100, in rounds of 10
 
-Random weights; clips of 2 s, 256 x 256 pixels, 6 frames a second are drawn, protocol `keyvid-12`. In each round the same clips are taken
-four ways, one after the other: the networks alone on frames in memory, each clip by itself and four at once; a plain
-loop that decodes, resizes and asks the networks; and `asva_eval.evaluate`, records written. Times are those of the
-process on one thread (decoding beside the networks counts) and of the clock, as ratios to the first way.
+Random weights; clips of 2 s, 256 x 256 pixels, 6 frames a second are drawn, protocol `keyvid-12`. In each round the
+same clips are taken four ways, one after the other: the networks alone on frames in memory, each clip by itself and
+four at once; a plain loop that decodes, resizes and asks the networks; and `asva_eval.evaluate`, records written. Times
+are those of the process on one thread (decoding beside the networks counts) and of the clock, as ratios to the first.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def main() -> None:
     sums = np.sum(rows, axis=0)
     ratios = [[f"{ratio:.3f}" for ratio in way / sums[0]] for way in sums]
     head = ["way", "time of the process", "time of the clock"]
-    print(table("evaluation_networks/cost", [head, *([w, *r] for w, r in zip(WAYS, ratios, strict=True))]))  # noqa: T201
-    print(f"{options.clips} clips against as many; networks alone took {sums[0][0]:.0f} s of the process")  # noqa: T201
+    print(table("evaluation_networks/cost", [head, *([w, *r] for w, r in zip(WAYS, ratios, strict=True))]))
+    print(f"{options.clips} clips against as many; networks alone took {sums[0][0]:.0f} s of the process")
 
 
 if __name__ == "__main__":
