@@ -129,7 +129,7 @@ class BEATsEncoder(ModelMixin, ConfigMixin):
             ValueError: If a shape is wrong, the sound is shorter than a patch, or a row is all padding.
         """
         self._check(fbank)
-        tokens = self.embed(fbank.to(self.patch.weight.dtype))
+        tokens = self.embed(fbank.to(self.dtype))
         padding = None if padding_mask is None else _token_padding(padding_mask, fbank.shape[:2], tokens.shape[1])
         if padding is not None:
             tokens = tokens.masked_fill(padding[..., None], 0.0)

@@ -14,6 +14,7 @@ class ImageBindAudioEncoder(ImageBindNetwork, ModelMixin, ConfigMixin):
 
     _supports_gradient_checkpointing = True
     _no_split_modules = ("EncoderBlock",)
+    _skip_layerwise_casting_patterns = ("norm", "patch")  # whose type tells in which a mel spectrogram is read
     __init__ = register_to_config(ImageBindNetwork.__init__)
 
     def null_spectrogram(self, batch: int = 1, seconds: float = 2.0, device: torch.device | None = None) -> Tensor:

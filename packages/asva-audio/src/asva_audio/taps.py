@@ -86,7 +86,7 @@ class MultiFeatureEncoder(ModelMixin, ConfigMixin):
     def _project(self, projection: nn.Linear, feature: Tensor) -> Tensor:
         if self.config["normalize"]:
             feature = F.layer_norm(feature.float(), feature.shape[-1:], eps=1e-6)
-        return projection(feature.to(projection.weight.dtype))
+        return projection(feature.to(self.dtype))
 
     def _check(self, features: Mapping[str, Sequence[Tensor]], token_times: Mapping[str, Tensor]) -> None:
         for name, given in (("features", features), ("token_times", token_times)):

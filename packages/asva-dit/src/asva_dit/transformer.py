@@ -51,6 +51,7 @@ class MTVTransformer3DModel(CogVideoXTransformer3DModel, ModelMixin):  # pipelin
     """
 
     _no_split_modules: ClassVar[list[str]] = ["MTVBlock", "CogVideoXPatchEmbed"]
+    _repeated_blocks: ClassVar[list[str]] = ["MTVBlock"]
 
     @register_to_config
     def __init__(

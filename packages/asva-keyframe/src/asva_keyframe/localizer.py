@@ -12,4 +12,5 @@ class MotionLocalizer(LocalizerNetwork, ModelMixin, ConfigMixin):
 
     encoder_class = ImageBindAudioEncoder
     _supports_gradient_checkpointing = True
+    _skip_layerwise_casting_patterns = ImageBindAudioEncoder._skip_layerwise_casting_patterns
     __init__ = register_to_config(LocalizerNetwork.__init__)

@@ -1,11 +1,13 @@
 """Self attention, three-way cross attention with an audio gate, feed-forward layer (KeyVID, section 3.3)."""
 
 import torch
+from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asva_unet.conditions import KeysValues, LayerConditions
 from asva_unet.embeddings import zero_
+from asva_unet.offloading import onload
 
 
 class SelfAttention(nn.Module):
@@ -96,6 +98,7 @@ class ConditionedAttention(nn.Module):
 
     def encode_conditions(self, text: Tensor, image: Tensor | None, audio: Tensor | None) -> LayerConditions:
         """Keys and values of (b, n, d) text, (b, t, n, d) image tokens and (b, t, n, d) projected sound."""
+        onload(self)  # the gate
         m = self.num_heads
         text_pair = split_heads(self.to_k(text), m), split_heads(self.to_v(text), m)
         image_pair = audio_pair = None
@@ -145,7 +148,7 @@ def attend_frames(query: Tensor, pair: KeysValues, num_heads: int, bias: Tensor 
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``softmax(q k^T / sqrt(d) + bias) v`` for (b, m, n, d), through PyTorch's fused attention.
+    """``softmax(q k^T / sqrt(d) + bias) v`` for (b, m, n, d).
 
     One case is written out: short sequences in half precision on the CPU, where three plain products take half the
     time of the fused kernel, and its backward pass five to ten times longer than theirs.
@@ -154,7 +157,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     if short and query.device.type == "cpu" and _compute_dtype(query) != torch.float32:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         return (scores if bias is None else scores + bias.to(scores.dtype)).softmax(-1) @ value
-    return F.scaled_dot_product_attention(query, key, value, None if bias is None else bias.to(query.dtype))
+    return dispatched(query, key, value, None if bias is None else bias.to(query.dtype))
+
+
+def dispatched(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention of (b, m, n, d) by the backend that is active in diffusers, PyTorch's fused one unless told."""
+    rows = (x.transpose(1, 2) for x in (query, key, value))
+    return dispatch_attention_fn(*rows, attn_mask=mask).transpose(1, 2)
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:

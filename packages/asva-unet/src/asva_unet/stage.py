@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from asva_unet.conditions import UNetConditions
+from asva_unet.offloading import onload
 
 View = tuple[int, int]
 
@@ -93,11 +94,3 @@ def align_weights(network: torch.nn.Module) -> None:
     for weight in weights:
         if weight.device.type == "cpu" and weight.data_ptr() % 64:
             weight.data = weight.data.clone()
-
-
-def onload(network: Any) -> None:
-    """Bring an offloaded network, or what it holds besides layers, to its device: hooks only know of `forward`."""
-    for module in network.modules():
-        hook = getattr(module, "_hf_hook", None)
-        if hook is not None and hasattr(module, "encode_conditions"):
-            hook.pre_forward(module)

@@ -93,7 +93,7 @@ class TextureCarry(ModelMixin, ConfigMixin):
 
     def _encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 3, h, w) -> features (n, c, h / 2, w / 2) and (n, d, h / 4, w / 4)."""
-        half = self.details(self.conv_in(F.pixel_unshuffle(pixels.to(self.conv_in.weight.dtype), 2)))
+        half = self.details(self.conv_in(F.pixel_unshuffle(pixels.to(self.dtype), 2)))
         return half, self.cells(self.down(half))
 
     def _compare(self, frames: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:

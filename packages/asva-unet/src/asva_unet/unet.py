@@ -16,6 +16,7 @@ from asva_unet.embeddings import AudioTimeEmbedding, ScalarEmbedding, zero_
 from asva_unet.normalization import GroupNorm
 from asva_unet.transformer import SpatialTransformer, TemporalTransformer
 from asva_unet.validation import check_audio_window, check_config, check_frames, check_inputs
+from asva_unet.video_unet import VideoUNet
 
 
 @dataclass
@@ -29,7 +30,7 @@ class KeyVIDUNetOutput(BaseOutput):
     sample: Tensor
 
 
-class KeyVIDUNet(ModelMixin, ConfigMixin):
+class KeyVIDUNet(VideoUNet, ModelMixin, ConfigMixin):
     """Predicts the noise of a clip's latents from text, image tokens, sound, frame rate and frame indices.
 
     The defaults are the released keyframe generator; the interpolator differs by ``frame_index_embedding=False``, and

@@ -38,12 +38,17 @@ class FirstFrameConv(nn.Conv2d):
         return x + frame_images(self.conv_temp(frame_plane(x, num_frames)), x.shape)
 
 
-class _ThreeFrames(nn.Linear):
-    """The share of three frames in each; called as a layer is, so that offloading brings its weights."""
+class _ThreeFrames(nn.Module):
+    """The share of three frames in each.
+
+    Called as a layer is, so that offloading brings its weights; no ``nn.Linear``, for which quantisation and offloading
+    would take it beside the convolution that holds it.
+    """
 
     def __init__(self, channels: int, first_frame: bool) -> None:
-        super().__init__(3 * channels, channels)
-        self.first_frame = first_frame
+        super().__init__()
+        layer = nn.Linear(3 * channels, channels)
+        self.weight, self.bias, self.first_frame = layer.weight, layer.bias, first_frame
 
     def forward(self, plane: Tensor) -> Tensor:
         """(b, c, t, p) of frames t and pixels p."""

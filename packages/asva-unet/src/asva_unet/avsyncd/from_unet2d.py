@@ -81,7 +81,7 @@ def draw_new_layers(model: ModelMixin, initialization: str, generator: torch.Gen
     for name, module in model.named_modules():
         if is_new(name) and isinstance(module, nn.LayerNorm):
             module.reset_parameters()
-        elif is_new(name) and isinstance(module, nn.Linear):
+        elif is_new(name) and (isinstance(module, nn.Linear) or name.endswith("conv_temp")):
             _draw(module, generator)
             if name.endswith("conv_temp") or (initialization == "neutral" and re.search("_(temp|audio).to_out", name)):
                 zero_(module)
@@ -89,9 +89,9 @@ def draw_new_layers(model: ModelMixin, initialization: str, generator: torch.Gen
                 nn.init.zeros_(module.weight)
 
 
-def _draw(layer: nn.Linear, generator: torch.Generator) -> None:
+def _draw(layer: nn.Module, generator: torch.Generator) -> None:
     """PyTorch's own start of a linear layer, from ``generator``."""
-    bound = 1 / math.sqrt(layer.in_features)
+    bound = 1 / math.sqrt(layer.get_parameter("weight").shape[1])
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
 

@@ -6,7 +6,7 @@ from torch import Tensor, cat
 
 from asva_unet.avsyncd.conditions import AVSyncDConditions
 from asva_unet.avsyncd.unet import AVSyncDUNet
-from asva_unet.stage import onload
+from asva_unet.offloading import onload
 from asva_unet.text_audio import BRANCHES
 
 

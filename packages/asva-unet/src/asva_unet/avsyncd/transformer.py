@@ -4,9 +4,8 @@ import torch
 from diffusers.models.attention import FeedForward
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from asva_unet.attention import attend, join_heads, split_heads
+from asva_unet.attention import attend, dispatched, join_heads, split_heads
 from asva_unet.avsyncd.conditions import AVSyncDConditions, KeptTokens
 from asva_unet.avsyncd.resnet import LayerConfig
 from asva_unet.conditions import KeysValues
@@ -51,8 +50,7 @@ class Attention(nn.Module):
         if mask is None:
             out = attend(folded, key, value)
         else:
-            mask = mask.flatten(0, -3)[:, None]
-            out = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask)
+            out = dispatched(folded, key, value, mask.flatten(0, -3)[:, None])
         return self.to_out[0](join_heads(out).view_as(query))
 
 

@@ -17,6 +17,7 @@ from asva_unet.avsyncd.from_unet2d import inflate, is_new
 from asva_unet.avsyncd.resnet import LayerConfig
 from asva_unet.avsyncd.transformer import Transformer
 from asva_unet.avsyncd.validation import attention_levels, check_config, check_sample, check_tokens
+from asva_unet.video_unet import VideoUNet
 
 
 @dataclass
@@ -30,7 +31,7 @@ class AVSyncDUNetOutput(BaseOutput):
     sample: Tensor
 
 
-class AVSyncDUNet(ModelMixin, ConfigMixin):
+class AVSyncDUNet(VideoUNet, ModelMixin, ConfigMixin):
     """Predicts the noise of a clip whose first frame is clean, from text and from the sound of each frame.
 
     The layers of Stable Diffusion stand as they were, with the names of their weights. New are the share of the first
