@@ -16,6 +16,7 @@ from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from asva_pipelines.inputs import Sound, as_batch, read_picture, read_sound
+from asva_pipelines.networks import PipelineNetworks
 from asva_pipelines.output import VideoOutput
 from asva_pipelines.settings import ContinuedSampling, Denoising, Sampling, check_settings
 from asva_unet import KeyVIDUNet, draw_noise
@@ -62,7 +63,7 @@ def registered(init: Callable[..., None]) -> Callable[..., None]:
     return described
 
 
-class VideoPipeline(DiffusionPipeline):
+class VideoPipeline(PipelineNetworks, DiffusionPipeline):
     """A picture, a sound and a prompt become a video: what all pipelines share.
 
     A pipeline states its networks and settings in ``__init__``, which is :func:`registered`, the arguments of its call
@@ -280,8 +281,15 @@ class VideoPipeline(DiffusionPipeline):
             raise ValueError(
                 f"`scheduler` must know dynamic rescale, got {type(self.scheduler).__name__}; use `make_scheduler`."
             )
-        made = type(self.scheduler) if sampler == "own" else SCHEDULERS[sampler]
-        return made.from_config(self.scheduler.config, prediction_type=kind, dynamic_rescale=rescale)
+        terms = {"prediction_type": kind, "dynamic_rescale": rescale}
+        if sampler == "own":
+            return self.scheduler.from_config(self.scheduler.config, **terms)
+        terms["rescale_betas_zero_snr"] = self.scheduler.config.get("rescale_betas_zero_snr", False)
+        made = SCHEDULERS[sampler].from_config(self.scheduler.config, **terms)
+        levels = getattr(made, "network_alphas_cumprod", made.alphas_cumprod).float()
+        if not torch.allclose(levels, self.scheduler.alphas_cumprod.to(levels), atol=1e-4):
+            raise ValueError(f"`sampler` must be own: {sampler} does not know this model's noise levels.")
+        return made
 
     def _finish(
         self, latents: Tensor, settings: Denoising, *, picture: Tensor | None = None, quiet: bool = False

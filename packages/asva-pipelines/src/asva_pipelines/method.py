@@ -13,6 +13,8 @@ from asva_weights import RemoteFile
 
 _ARGUMENTS = {
     "--steps": "num_inference_steps",
+    "--sampler": "sampler",
+    "--eta": "eta",
     "--guidance": "audio_guidance_scale",
     "--text-guidance": "text_guidance_scale",
     "--image-guidance": "image_guidance_scale",
@@ -24,6 +26,13 @@ _ARGUMENTS = {
 PROMPTS: dict[str, tuple[str, ...]] = {"--prompt-at": ()}
 STRENGTH = PROMPTS | {"--guidance-at": ()}
 CURVE = STRENGTH | {name: () for name in ("--curve", "--gain", "--threshold", "--attack", "--release")}
+STEPS = ("--steps", "--sampler", "--eta")
+# What an interpolator is told too, which makes the frames between those of another method.
+OF_SECOND_STAGE = {
+    "--interp-steps": "interp_num_inference_steps",
+    "--interp-sampler": "interp_sampler",
+    "--interp-eta": "interp_eta",
+}
 ONE_STAGE = {"frames": "frames", "decode": "decoding"}
 # Without these a model of this project is damaged; others may be younger than the model.
 _ESSENTIAL = ("num_frames", "fps", "height", "width", "sample_rate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Self, get_args, get_type_hints
@@ -16,6 +16,7 @@ from asva_unet import Guidance
 Callback = Callable[[str, int, int, Tensor], None]
 _SAID_OTHERWISE = ("height", "width", "output_type")  # by options of their own
 OWN: Any = None  # a field with this default is the model's own setting unless it is given
+SAMPLERS = ("own", "ddim", "unipc", "dpm++")
 CHOICES = {
     "output_type": ("np", "pt", "pil", "latent"),
     "interp_noise": ("official", "linear", "none", "freenoise"),
@@ -24,7 +25,8 @@ CHOICES = {
     "selection": ("inference", "training", "even", "uniform"),
     "alignment": ("aligned", "official"),
     "interp_window_fusion": ("attention", "network"),
-    "sampler": ("own", "ddim", "unipc", "dpm++"),
+    "sampler": SAMPLERS,
+    "interp_sampler": SAMPLERS,
 }
 
 
@@ -52,8 +54,7 @@ class Sampling:
         """The arguments of a call, and the model's own settings where they are None."""
         names = {entry.name for entry in fields(cls)}
         own = {name: value for name, value in pipeline.config.items() if name in names}
-        if "eta" in names and not hasattr(pipeline.scheduler, "grid_sigmas"):
-            own["eta"] = 0.0  # only DDIM adds noise
+        own |= steps_of_stages(pipeline, names, arguments)
         given = {name: value for name, value in arguments.items() if value is not None or name not in own}
         return cls(**own | given)
 
@@ -124,9 +125,11 @@ class ContinuedSampling(TextAudioSampling):
     Attributes:
         first_latents: (b, c, h, w) latents that stand for the first frame instead of the picture's own, which an
             image encoder still sees: the end of a video that goes on.
+        eta: Noise of each DDIM step, 0 to 1.
     """
 
     first_latents: Tensor | None = None
+    eta: float = OWN
 
 
 @dataclass(kw_only=True)
@@ -136,17 +139,35 @@ class ImageGuidedSampling(ContinuedSampling):
     Attributes:
         image_guidance_scale: 1 is none.
         guidance_rescale: 0 to 1.
-        eta: Noise of each DDIM step, 0 to 1.
     """
 
     image_guidance_scale: float | Tensor = OWN
     guidance_rescale: float = OWN
-    eta: float = OWN
 
     def guidance(self, hears: bool) -> Guidance:
         """Without a sound its scale is the text's, so that their common branch cancels."""
         text, audio = self.text_guidance_scale, self.audio_guidance_scale
         return Guidance(text, self.image_guidance_scale, audio if hears else text, self.guidance_rescale)
+
+
+def steps_of_stages(pipeline: Any, names: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Sampler and noise of each stage where the call says nothing: the second follows the first, only DDIM adds noise.
+
+    Args:
+        pipeline: Whose scheduler and configuration are asked.
+        names: Arguments that it takes.
+        given: Those of the call.
+    """
+    steps: dict[str, Any] = {}
+    for stage in ("", "interp_"):
+        if f"{stage}eta" in names:
+            sampler = given.get(f"{stage}sampler") or given.get("sampler") or "own"
+            noisy = sampler == "ddim" or (sampler == "own" and hasattr(pipeline.scheduler, "grid_sigmas"))
+            eta = given.get("eta")
+            if eta is None:
+                eta = pipeline.config.get("eta", 0.0) if noisy else 0.0
+            steps |= {f"{stage}sampler": sampler, f"{stage}eta": eta}
+    return steps
 
 
 def call_arguments(pipeline: Any) -> set[str]:
@@ -213,8 +234,12 @@ def check_settings(settings: Sampling, batch_size: int, latent: tuple[int, ...],
     start, stop = getattr(settings, "guidance_start", 0.0), getattr(settings, "guidance_stop", 1.0)
     if not 0.0 <= start <= stop <= 1.0:
         raise ValueError(f"`guidance_start` and `guidance_stop` must rise from 0 to 1, got {start} and {stop}.")
-    if not 0.0 <= getattr(settings, "eta", 0.0) <= 1.0:
-        raise ValueError(f"`eta` must be between 0 and 1, got {settings.eta}.")
+    for stage in ("", "interp_"):
+        eta, sampler = getattr(settings, f"{stage}eta", 0.0), getattr(settings, f"{stage}sampler", "own")
+        if not 0.0 <= eta <= 1.0:
+            raise ValueError(f"`{stage}eta` must be between 0 and 1, got {eta}.")
+        if eta and sampler not in ("own", "ddim"):
+            raise ValueError(f"`{stage}eta` must be 0 with {sampler}, which adds no noise, got {eta}.")
     if not isinstance(settings.generator, torch.Generator) and len(settings.generator) != batch_size:
         raise ValueError(
             f"`generator` must be one or as many as samples ({batch_size}), got {len(settings.generator)}."

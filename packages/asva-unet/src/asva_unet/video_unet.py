@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from diffusers.loaders import PeftAdapterMixin
 
 
@@ -18,13 +17,7 @@ class VideoUNet(PeftAdapterMixin):
     _repeated_blocks: ClassVar[list[str]] = ["TransformerBlock"]
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = ["norm", "embedding"]
 
-    def enable_group_offload(
-        self,
-        onload_device: torch.device,
-        offload_device: torch.device = torch.device("cpu"),
-        offload_type: str = "leaf_level",
-        **how: Any,
-    ) -> None:
+    def enable_group_offload(self, *args: Any, offload_type: str = "leaf_level", **how: Any) -> None:
         """As diffusers', layer by layer.
 
         Raises:
@@ -32,4 +25,4 @@ class VideoUNet(PeftAdapterMixin):
         """
         if offload_type != "leaf_level":
             raise ValueError(f"`offload_type` must be leaf_level for {type(self).__name__}, got {offload_type}.")
-        super().enable_group_offload(onload_device, offload_device, offload_type, **how)  # ty: ignore[unresolved-attribute]
+        super().enable_group_offload(*args, offload_type=offload_type, **how)  # ty: ignore[unresolved-attribute]

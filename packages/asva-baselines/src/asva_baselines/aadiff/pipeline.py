@@ -99,6 +99,8 @@ class AADiffPipeline(VideoPipeline):
     def check(self, settings: AADiffSampling, images: list, audios: list) -> None:
         """As of every pipeline; the noise of a picture is found, not given."""
         super().check(settings, images, audios)
+        if settings.sampler not in ("own", "ddim"):
+            raise ValueError(f"`sampler` must be ddim, by which a picture's noise is found, got {settings.sampler}.")
         if settings.latents is not None and (images[0] is not None or settings.latents.shape[1] != 1):
             raise ValueError("`latents` must have shape (b, 1, c, h, w) and stand alone: those of `image` are found.")
         if settings.words is not None and settings.clap is not None:

@@ -107,7 +107,7 @@ class Work:
         self.settings, self.tell, self.stopped = settings, tell, stopped
         self._loaded: tuple[Any, Any] = (None, None)
 
-    def load(self, folder: Path, **place: str) -> Any:
+    def load(self, folder: Path, **place: Any) -> Any:
         """The model, from the memory if it is there; another one is let go before."""
         from asva_pipelines import load_pipeline
 
@@ -132,8 +132,7 @@ class Work:
         from asva_pipelines.make.plan import make_plan
 
         plan = settle(make_plan(self._request(audio=Path(), image=Path())))
-        place = {name: getattr(plan.request, name) for name in ("device", "dtype", "offload")}
-        self.load(plan.folder, method=plan.method.name, **place)
+        self.load(plan.folder, method=plan.method.name, **plan.request.place)
         return {}
 
     def examples(self, folder: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The method `audio-window`: trained here, no weights were released."""
 
-from asva_pipelines.method import ONE_STAGE, STRENGTH, Method, options
+from asva_pipelines.method import ONE_STAGE, STEPS, STRENGTH, Method, options
 
 METHOD = Method(
     name="audio-window",
@@ -8,5 +8,5 @@ METHOD = Method(
     pipeline="asva_pipelines.audio_window.pipeline:AudioWindowPipeline",
     ear="taps",
     stages=ONE_STAGE,
-    options=options("--steps", "--guidance", "--text-guidance", "--image-guidance", "--radius") | STRENGTH,
+    options=options(*STEPS, "--guidance", "--text-guidance", "--image-guidance", "--radius") | STRENGTH,
 )

@@ -1,7 +1,7 @@
 """The method `avsyncd`, and where its weights are: no hub holds them."""
 
 from asva_pipelines.loading.shared_files import IMAGEBIND_FILE
-from asva_pipelines.method import ONE_STAGE, STRENGTH, Credit, Method, NamedModel, options
+from asva_pipelines.method import ONE_STAGE, STEPS, STRENGTH, Credit, Method, NamedModel, options
 from asva_weights import RemoteFile
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5"
@@ -29,7 +29,7 @@ METHOD = Method(
     pipeline="asva_pipelines.avsyncd.pipeline:AVSyncDPipeline",
     ear="audio_encoder",
     stages=ONE_STAGE,
-    options=options("--steps", "--guidance", "--text-guidance") | STRENGTH,
+    options=options(*STEPS, "--guidance", "--text-guidance") | STRENGTH,
     model="avsyncd",
     models=(
         NamedModel(

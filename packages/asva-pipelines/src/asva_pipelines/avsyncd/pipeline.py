@@ -116,6 +116,7 @@ class AVSyncDPipeline(VideoPipeline):
             guidance=guidance.at(torch.arange(1, self.config.num_frames)),
             condition_latents=first.expand(shape) if kind == "residual" else None,
             prediction_type=kind,
+            eta=settings.eta,
             generator=settings.generator,
             guidance_range=settings.guidance_range,
             batched=settings.batched_guidance,

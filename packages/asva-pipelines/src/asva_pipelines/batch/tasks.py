@@ -42,7 +42,8 @@ class Task:
     def models(self) -> str:
         """What has to be loaded."""
         request = self.job.request
-        return repr([request.method, request.model, request.interpolator, request.image_model, request.dtype])
+        told = [request.method, request.model, request.interpolator, request.image_model, request.dtype]
+        return repr([*told, request.prepared])
 
 
 def check_rows(rows: list[Row], read: ReadJob, folder: Path) -> list[Task]:

@@ -1,7 +1,7 @@
 """The method `dynamicrafter`: the audio-window pipeline without ears, and the weights that were released."""
 
 from asva_pipelines.loading.shared_files import TOKENIZER_FILES
-from asva_pipelines.method import ONE_STAGE, PROMPTS, Credit, Method, NamedModel, options
+from asva_pipelines.method import ONE_STAGE, PROMPTS, STEPS, Credit, Method, NamedModel, options
 from asva_weights import RemoteFile
 
 CHECKPOINT = "model.ckpt"
@@ -21,7 +21,7 @@ METHOD = Method(
     ear="taps",
     hears=False,
     stages=ONE_STAGE,
-    options=options("--steps", "--text-guidance", "--image-guidance") | PROMPTS,
+    options=options(*STEPS, "--text-guidance", "--image-guidance") | PROMPTS,
     model="dynamicrafter",
     models=(
         _model(

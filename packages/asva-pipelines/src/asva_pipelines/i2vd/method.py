@@ -1,6 +1,6 @@
 """The method `i2vd`: AVSyncD's pipeline without ears, its baseline."""
 
-from asva_pipelines.method import ONE_STAGE, PROMPTS, Method, options
+from asva_pipelines.method import ONE_STAGE, PROMPTS, STEPS, Method, options
 
 METHOD = Method(
     name="i2vd",
@@ -9,5 +9,5 @@ METHOD = Method(
     ear="audio_encoder",
     hears=False,
     stages=ONE_STAGE,
-    options=options("--steps", "--text-guidance") | PROMPTS,
+    options=options(*STEPS, "--text-guidance") | PROMPTS,
 )

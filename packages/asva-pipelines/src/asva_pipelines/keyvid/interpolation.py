@@ -44,6 +44,8 @@ class InterpSampling(Denoising):
         interp_audio_guidance_scale: Second stage; 1 is none.
         interp_guidance_rescale: Second stage, 0 to 1.
         eta: Noise of each DDIM step, 0 to 1.
+        interp_sampler: Second stage, see `sampler`, which it follows.
+        interp_eta: Second stage, see `eta`, which it follows.
         interp_latents: (b, t, c, h, w) initial noise of the second stage, before it is blended.
         interp_step_noise: Noise of each step of the second stage.
         interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
@@ -59,6 +61,8 @@ class InterpSampling(Denoising):
     interp_audio_guidance_scale: float | Tensor = OWN
     interp_guidance_rescale: float = OWN
     eta: float = OWN
+    interp_sampler: str = OWN
+    interp_eta: float = OWN
     interp_latents: Tensor | None = None
     interp_step_noise: Sequence[Tensor] | None = None
     interp_noise: str = OWN
@@ -204,12 +208,12 @@ class InterpolatingPipeline(VideoPipeline):
             return denoise(
                 network,
                 self._interp_noise((b, self.config.num_frames, *latent), indices, settings).to(keyframe_latents),
-                self._scheduler_for(self.interp_unet, settings.sampler),
+                self._scheduler_for(self.interp_unet, settings.interp_sampler),
                 settings.interp_num_inference_steps,
                 guidance=guidance,
                 condition_latents=condition,
                 prediction_type=self.interp_unet.config.prediction_type,
-                eta=settings.eta,
+                eta=settings.interp_eta,
                 generator=settings.generator,
                 step_noise=settings.interp_step_noise,
                 guidance_range=settings.guidance_range,

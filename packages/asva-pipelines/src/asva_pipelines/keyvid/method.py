@@ -4,7 +4,7 @@ from pathlib import Path
 
 import asva_keyframe
 from asva_pipelines.loading.shared_files import IMAGEBIND_FILE, TOKENIZER_FILES
-from asva_pipelines.method import CURVE, Credit, Method, NamedModel
+from asva_pipelines.method import CURVE, OF_SECOND_STAGE, STEPS, Credit, Method, NamedModel, options
 from asva_weights import RemoteFile
 
 REPO = "RyanWW/KeyVID"
@@ -21,9 +21,9 @@ METHOD = Method(
     summary="keyframes where the sound says that something moves, then the frames between (KeyVID)",
     pipeline="asva_pipelines.keyvid.pipeline:KeyVIDPipeline",
     stages={"keyframe": "keyframes", "interp": "frames between", "decode": "decoding"},
-    options={
-        "--steps": ("num_inference_steps",),
-        "--interp-steps": ("interp_num_inference_steps",),
+    options=options(*STEPS)
+    | {option: (name,) for option, name in OF_SECOND_STAGE.items()}
+    | {
         "--guidance": tuple(f"{stage}audio_guidance_scale" for stage in _BOTH),
         "--text-guidance": tuple(f"{stage}text_guidance_scale" for stage in _BOTH),
         "--image-guidance": tuple(f"{stage}image_guidance_scale" for stage in _BOTH),

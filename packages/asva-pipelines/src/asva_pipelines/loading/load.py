@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from asva_pipelines.loading.folders import (
     quiet_libraries,
     shared_parts,
 )
-from asva_pipelines.loading.placement import check_offload, choose_device, choose_dtype, in_dtype, place
-from asva_pipelines.loading.resolve import resolve_model
+from asva_pipelines.loading.placement import STORAGES, check_offload, choose_device, choose_dtype, in_dtype, place
+from asva_pipelines.loading.resolve import cache_folder, resolve_model
 from asva_pipelines.memory.choice import choose
 from asva_pipelines.method import Method
 from asva_pipelines.methods import METHODS
@@ -32,6 +33,10 @@ def load_pipeline(
     device: str = "auto",
     dtype: str = "auto",
     offload: str = "none",
+    lora: Sequence[tuple[str | os.PathLike[str], float]] = (),
+    storage: str = "own",
+    tiling: bool = False,
+    compile: bool = False,
     **resolve: Any,
 ) -> Any:
     """Load a model, ready to be called.
@@ -42,7 +47,13 @@ def load_pipeline(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
         dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
         offload: ``none``; ``model`` moves one network at a time to the GPU; ``sequential`` one layer at a time;
+            ``group`` too, the next one on its way meanwhile;
             ``auto`` takes the first of these with which the model's own size fits, see :func:`asva_pipelines.choose`.
+        lora: LoRA layers and their scales: folders, files or hub ids, see :meth:`load_lora_weights` of the pipeline.
+        storage: ``own``, or ``float8``: matrices of the denoising networks wait in eight bits and work in `dtype`.
+        tiling: Whether the autoencoder works tile by tile.
+        compile: Whether the denoising networks' blocks are compiled. What is compiled stays in ``compiled`` of the
+            cache folder, so that the next process finds it.
         resolve: ``confirm`` and ``on_progress`` of :func:`asva_pipelines.resolve_model`.
 
     Returns:
@@ -59,22 +70,40 @@ def load_pipeline(
     precision = choose_dtype(dtype, chosen)
     if method is not None and not METHODS[method].needs_model:
         return METHODS[method].pipeline_class()
+    if storage not in STORAGES:
+        raise ModelError(f"`storage` must be {' or '.join(STORAGES)}, got '{storage}'.")
     folder = resolve_model(model, **resolve)
     if offload == "auto":
-        offload = _choose_offload(folder, method, chosen, str(precision).removeprefix("torch."))
+        offload = _choose_offload(folder, method, chosen, str(precision).removeprefix("torch."), storage)
     pipeline = _read(folder, method_of_model(folder, method), precision)
     say_credit(folder)
+    _prepare(pipeline, lora, storage, tiling)
     place(pipeline, chosen, offload)
+    if compile:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
+        pipeline.compile_repeated_blocks()
     return pipeline
 
 
-def _choose_offload(folder: Path, method: str | None, device: torch.device, dtype: str) -> str:
+def _prepare(pipeline: Any, lora: Sequence[tuple[Any, float]], storage: str, tiling: bool) -> None:
+    """What is done to the networks before they are moved."""
+    for index, (source, _) in enumerate(lora):
+        pipeline.load_lora_weights(source, adapter_name=f"lora_{index}")
+    if lora:
+        pipeline.set_adapters([f"lora_{index}" for index in range(len(lora))], [scale for _, scale in lora])
+    if storage == "float8":
+        pipeline.enable_layerwise_casting()
+    if tiling:
+        pipeline.enable_vae_tiling()
+
+
+def _choose_offload(folder: Path, method: str | None, device: torch.device, dtype: str, storage: str) -> str:
     """What the model's own size of video needs; on the CPU there is nothing to choose."""
     if device.type == "cpu":
         return "none"
     settings = model_settings(folder, method_of_model(folder, method))
     size = {"height": settings["height"], "width": settings["width"]}
-    return choose(folder, method, **size, device=str(device), dtype=dtype).offload
+    return choose(folder, method, **size, device=str(device), dtype=dtype, storage=storage).offload
 
 
 def load_localizer(folder: Path) -> Any:

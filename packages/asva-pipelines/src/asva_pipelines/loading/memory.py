@@ -18,7 +18,8 @@ def weights_held(pipeline: Any, offload: str = "none") -> int:
     parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     sizes = [sum(value.numel() * value.element_size() for value in part.parameters()) for part in parts]
     largest = max(sizes, default=0)
-    return {"auto": sum(sizes), "none": sum(sizes), "model": largest, "sequential": largest // 20}[offload]
+    layers = dict.fromkeys(("sequential", "group"), largest // 20)
+    return ({"auto": sum(sizes), "none": sum(sizes), "model": largest} | layers)[offload]
 
 
 def free_memory(device: str | torch.device = "cpu") -> int:

@@ -12,7 +12,8 @@ from asva_pipelines.loading.memory import free_memory, weights_held
 from asva_weights import ModelError
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_OFFLOADS = ("auto", "none", "model", "sequential")
+STORAGES = ("own", "float8")
+_OFFLOADS = ("auto", "none", "model", "sequential", "group")
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -71,6 +72,8 @@ def place(pipeline: Any, device: torch.device, offload: str = "none") -> None:
         pipeline.enable_model_cpu_offload(device=device)
     elif offload == "sequential":
         pipeline.enable_sequential_cpu_offload(device=device)
+    elif offload == "group":
+        pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=device.type == "cuda")
     else:
         pipeline.to(device)
 
@@ -84,5 +87,5 @@ def check_offload(offload: str, device: torch.device) -> None:
     """Refuse an offload that does not exist or has nowhere to go."""
     if offload not in _OFFLOADS:
         raise ModelError(f"`offload` must be {', '.join(_OFFLOADS)}, got '{offload}'.")
-    if offload in ("model", "sequential") and device.type == "cpu":
+    if offload in ("model", "sequential", "group") and device.type == "cpu":
         raise ModelError(f"`offload` must be none on the CPU, got '{offload}': there is no GPU to take weights from.")

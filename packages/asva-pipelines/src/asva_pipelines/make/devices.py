@@ -41,7 +41,7 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
             continue
         from asva_pipelines.memory.choice import choose
 
-        place = {"device": request.device, "dtype": request.dtype, "offload": request.offload}
+        place = {name: getattr(request, name) for name in ("device", "dtype", "offload", "storage")}
         try:
             found = choose(
                 folder, None if folder is plan.interpolator else plan.method.name, **size, **place, **further

@@ -22,6 +22,7 @@ from asva_pipelines.make.prepare_audio import check_times, listen, read_tracks
 from asva_pipelines.make.read_inputs import read_picture
 from asva_pipelines.make.record import job, scalars, told_of_windows
 from asva_pipelines.make.stages import Stages
+from asva_pipelines.method import OF_SECOND_STAGE
 from asva_pipelines.methods import METHODS
 from asva_pipelines.notes import note
 
@@ -86,7 +87,7 @@ def _windows(
 ) -> tuple[Made, LongVideo]:
     request = plan.request
     stages.stage("loading the model")
-    pipeline = load(plan.folder or "", method=plan.method.name, **_place(plan))
+    pipeline = load(plan.folder or "", method=plan.method.name, **request.place)
     spare(pipeline, plan.choice)
     stages.stage(FIRST_STAGE)
     heard = listen(plan, pipeline, control)
@@ -156,7 +157,7 @@ def _between(
     video.pipeline = None
     release_memory()
     stages.stage("loading the interpolator")
-    pipeline = load(plan.interpolator, method="keyvid", **_place(plan))
+    pipeline = load(plan.interpolator, method="keyvid", **request.place | {"lora": ()})
     between = FramesBetween(
         pipeline=pipeline,
         plan=clip,
@@ -165,7 +166,7 @@ def _between(
         track=control,
         prompts=window_prompts(request.options.get("--prompt-at", []), clip, request.prompt),
         seed=request.seed,
-        arguments={"interp_num_inference_steps": request.options.get("--interp-steps")},
+        arguments={name: request.options.get(option) for option, name in OF_SECOND_STAGE.items()},
     )
     between.callback = _report(stages, METHODS["keyvid"].stages, between)
 
@@ -184,10 +185,6 @@ def _gathered(frames: Iterator[np.ndarray], count: int, file: Path) -> np.ndarra
     for index, frame in enumerate(frames, start=1):
         given[index] = frame
     return given
-
-
-def _place(plan: Plan) -> dict[str, str]:
-    return {name: getattr(plan.request, name) for name in ("device", "dtype", "offload")}
 
 
 def _report(stages: Stages, words: Any, video: Any) -> Any:

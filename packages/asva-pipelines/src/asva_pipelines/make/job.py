@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from asva_pipelines.lora_files import lora_file
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.plan import make_plan
 from asva_pipelines.make.request import Request
@@ -18,7 +19,7 @@ from asva_pipelines.make.targets import check_targets
 from asva_weights.files import file_digest
 
 # What no pixel depends on: where the networks run, and how the run is made.
-_NOT_SHOWN = ("device", "offload", "resume", "confirm")
+_NOT_SHOWN = ("device", "offload", "compile", "resume", "confirm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class Job:
     def digest(self) -> str:
         """What the pixels depend on, in 16 letters: the options, and what the files hold."""
         told = {name: value for name, value in asdict(self.request).items() if name not in _NOT_SHOWN}
+        told |= {"lora": [(lora_file(source), scale) for source, scale in self.request.lora]}
         told |= {"files": [name for name in self.targets if name != "video"]}
         text = json.dumps(told, sort_keys=True, default=_content)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asva_pipelines.make.default_method import default_method, warn_of_bundled
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.request import Request
-from asva_pipelines.method import Method
+from asva_pipelines.method import OF_SECOND_STAGE, Method
 from asva_pipelines.methods import METHODS, find_model
 from asva_pipelines.notes import note
 
@@ -118,11 +118,13 @@ def method_asked_for(request: Request) -> Method:
 
 def _check(request: Request, method: Method) -> None:
     """Whether the method has what was asked for, and was given what it needs."""
-    has = {"--set", *method.options, *(["--interp-steps"] if request.interpolator is not None else [])}
+    has = {"--set", *method.options, *(OF_SECOND_STAGE if request.interpolator is not None else ())}
     for option in _given(request):
         if option not in has:
             others = ", ".join(other.name for other in METHODS.values() if option in other.options)
             raise RequestError(f"`{option}` must be left out with the method {method.name}: it is for {others}.")
+    for name in request.prepared if not method.needs_model else ():
+        raise RequestError(f"`--{name}` must be left out with the method {method.name}, which has no network.")
     if request.model is not None and not method.needs_model:
         raise RequestError(f"`--model` must be left out with the method {method.name}, which needs none.")
     if request.model is None and method.needs_model and not method.model:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asva_pipelines.lora_files import lora_file
+from asva_pipelines.method import OF_SECOND_STAGE
 from asva_weights.files import file_digest, package_versions
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def make_record(made: Made) -> dict[str, Any]:
         "prompt": request.prompt,
         "inputs": {"image": _image(made), "audio": _audio(request)},
         "settings": made.settings | call | {"num_frames": plan.window_size, "crf": request.crf},
-        "device": {"name": made.device, "dtype": made.dtype, "offload": request.offload},
+        "device": {"name": made.device, "dtype": made.dtype, "offload": request.offload} | _prepared(request),
         "fps": float(clip.fps),
         "num_frames": clip.num_frames,
         "duration": float(clip.duration),
@@ -71,6 +73,17 @@ def told_of_windows(made: Made, heard: Heard, video: LongVideo, resumed: int) ->
         told |= {"motion_fps": plan.native_fps, "motion_curve": heard.curve}
     if plan.interpolator is not None:
         told["interpolator"] = _interpolator(plan)
+    return told
+
+
+def _prepared(request: Request) -> dict[str, Any]:
+    """What was done to the networks before they ran; LoRA by name, content and scale."""
+    told = dict(request.prepared)
+    if request.lora:
+        told["lora"] = [
+            {"name": _model_name(name), "sha256": file_digest(lora_file(name)), "scale": scale}
+            for name, scale in request.lora
+        ]
     return told
 
 
@@ -120,6 +133,7 @@ def job(
         "windows": [[window.start, *window.keep] for window in heard.plan.windows],
         "each": [{name: _listed(value) for name, value in each.items()} for each in heard.each],
         "device": [device, dtype, request.offload],
+        "prepared": _prepared(request),
         "versions": package_versions(),
     }
 
@@ -130,8 +144,8 @@ def _listed(value: Any) -> Any:
 
 def _interpolator(plan: Plan) -> dict[str, Any]:
     settings = {name: value for name, value in plan.interpolator_settings.items() if name.startswith("interp_")}
-    steps = plan.request.options.get("--interp-steps")
-    given = {} if steps is None else {"interp_num_inference_steps": steps}
+    options = plan.request.options
+    given = {name: options[option] for option, name in OF_SECOND_STAGE.items() if option in options}
     return {
         "name": _model_name(plan.request.interpolator),
         "from_fps": plan.settings["fps"],

@@ -24,6 +24,10 @@ class Request:
         frames: Pictures by their seconds (MTV).
         control_audio: A sound that moves the picture in place of the one that is heard.
         stereo: ``official`` scrambles two channels of what steers, see :func:`asva_audio.load_audio`.
+        lora: LoRA layers, each a folder, file or hub id and its scale.
+        storage: ``own``, or ``float8``: what the networks' matrices wait in.
+        tiling: Whether the autoencoder works tile by tile.
+        compile: Whether the networks' blocks are compiled.
         options: Values of the options that not every method has, by their names; only those that were given.
         confirm: Asked before anything is downloaded; without it nothing ever is.
     """
@@ -53,8 +57,23 @@ class Request:
     device: str = "auto"
     dtype: str = "auto"
     offload: str = "auto"
+    lora: tuple[tuple[str, float], ...] = ()
+    storage: str = "own"
+    tiling: bool = False
+    compile: bool = False
     crf: int = 18
     confirm: Callable[[DownloadPlan], bool] | None = field(default=None, compare=False)
+
+    @property
+    def prepared(self) -> dict[str, Any]:
+        """What is done to the networks before they run, of what was asked for."""
+        names = ("lora", "storage", "tiling", "compile")
+        return {name: getattr(self, name) for name in names if getattr(self, name) not in ((), "own", False)}
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Arguments of :func:`asva_pipelines.load_pipeline`."""
+        return {"device": self.device, "dtype": self.dtype, "offload": self.offload} | self.prepared
 
     @property
     def image_start(self) -> float:

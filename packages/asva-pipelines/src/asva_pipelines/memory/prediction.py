@@ -57,6 +57,7 @@ def predict(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     offload: str = "none",
+    storage: str = "own",
     tiling: bool = False,
     hears: bool = True,
     arguments: dict[str, Any] | None = None,
@@ -72,6 +73,7 @@ def predict(
         device: Type of the device: ``cpu``, ``cuda``, ``mps``...
         dtype: Of the networks.
         offload: See :func:`asva_pipelines.load_pipeline`.
+        storage: See :func:`asva_pipelines.load_pipeline`.
         tiling: Whether the autoencoder works tile by tile.
         hears: Whether there is a sound.
         arguments: Further ones of the pipeline's call, such as `decode_chunk_size` or `batched_guidance`.
@@ -84,7 +86,8 @@ def predict(
         stamp = (folder / "model_index.json").stat().st_mtime_ns
         told = tuple(sorted((arguments or {}).items()))
         size = (height, width, num_frames)
-        seen = _rehearsed(folder, stamp, method, size, device, dtype, tiling=tiling, hears=hears, told=told)
+        way = {"storage": storage, "tiling": tiling, "hears": hears}
+        seen = _rehearsed(folder, stamp, method, size, device, dtype, **way, told=told)
         weights, tensors = seen.at_once(offload)
         loading = _loading(folder, seen.sizes)
     on_cpu = device == "cpu"
@@ -115,7 +118,7 @@ class _Seen:
         """Weights and other tensors at the moment when they are most together."""
         if offload == "model":
             return max(((self.sizes.get(part, 0), peak) for part, peak in self.peaks.items()), key=sum)
-        return self.layer if offload == "sequential" else sum(self.sizes.values()), max(self.peaks.values())
+        return self.layer if offload in ("sequential", "group") else sum(self.sizes.values()), max(self.peaks.values())
 
 
 @lru_cache(maxsize=64)
@@ -127,6 +130,7 @@ def _rehearsed(
     device: str,
     dtype: torch.dtype,
     *,
+    storage: str,
     tiling: bool,
     hears: bool,
     told: tuple[tuple[str, Any], ...],
@@ -134,6 +138,8 @@ def _rehearsed(
     """A rehearsal takes seconds; the next video of the same kind needs none."""
     del stamp  # a folder that was written anew is another one
     pipeline = skeleton(folder, method, dtype=dtype)
+    if storage == "float8":
+        pipeline.enable_layerwise_casting()
     if tiling:
         pipeline.vae.enable_tiling()
     height, width, num_frames = size

@@ -36,7 +36,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     plan = settle(plan, num_frames=arguments["num_frames"])
     stages.stage("loading the model")
     request = plan.request
-    pipeline = load(plan.folder, method="mtv", device=request.device, dtype=request.dtype, offload=request.offload)
+    pipeline = load(plan.folder, method="mtv", **request.place)
     spare(pipeline, plan.choice)
     stages.stage("taking the sound apart" if arguments["audio"] is not None else "listening")
     result = pipeline(

@@ -15,7 +15,8 @@ from asva_pipelines.make.job import Job
 from asva_pipelines.make.request import Request
 
 # Options that not every method has; they travel by their names, and only if they were given.
-_NUMBERS = "steps interp_steps guidance text_guidance image_guidance radius curve gain threshold attack release".split()
+_NUMBERS = "steps interp_steps eta interp_eta guidance text_guidance image_guidance radius curve gain".split()
+_NUMBERS += ["threshold", "attack", "release"]
 
 
 def read_job(given: SampleOptions) -> Job:
@@ -53,6 +54,10 @@ def read_job(given: SampleOptions) -> Job:
         device=given.device,
         dtype=str(given.dtype),
         offload=str(given.offload),
+        lora=tuple(parse_lora(entry) for entry in given.lora or ()),
+        storage=str(given.storage),
+        tiling=given.tiling,
+        compile=given.compile,
         crf=given.crf,
         confirm=partial(agree, yes=given.yes),
     )
@@ -81,6 +86,8 @@ def _of_some_methods(given: SampleOptions) -> dict[str, Any]:
         "--keyframes": None if given.keyframes is None else options.parse_times(given.keyframes),
         "--guidance-at": None if given.guidance_at is None else parse_strengths(given.guidance_at, "--guidance-at"),
         "--prompt-at": parse_points(given.prompt_at, "--prompt-at") if given.prompt_at else None,
+        "--sampler": None if given.sampler is None else str(given.sampler),
+        "--interp-sampler": None if given.interp_sampler is None else str(given.interp_sampler),
         "--localizer": None if given.localizer is None else str(given.localizer),
         "--region": given.region,
         "--box": None if given.box is None else parse_box(given.box),
@@ -113,6 +120,15 @@ def parse_setting(entry: str) -> tuple[str, str]:
     if not (name and sign and value):
         raise RequestError(f"`--set` must be NAME=VALUE, got '{entry}'.")
     return name, value
+
+
+def parse_lora(entry: str) -> tuple[str, float]:
+    """Source and scale of ``folder:0.8``; what follows a colon and is no number belongs to the source."""
+    source, colon, scale = entry.rpartition(":")
+    try:
+        return (source, float(scale)) if colon and source else (entry, 1.0)
+    except ValueError:
+        return entry, 1.0
 
 
 def parse_frames(entries: list[str]) -> dict[float, Path]:

@@ -53,6 +53,23 @@ class Offload(StrEnum):
     none = "none"
     model = "model"
     sequential = "sequential"
+    group = "group"
+
+
+class Storage(StrEnum):
+    """What the matrices of the networks wait in."""
+
+    own = "own"
+    float8 = "float8"
+
+
+class Sampler(StrEnum):
+    """Ways from one noise level to the next."""
+
+    own = "own"
+    ddim = "ddim"
+    unipc = "unipc"
+    dpm = "dpm++"
 
 
 class Dtype(StrEnum):
@@ -136,7 +153,20 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...", ri
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Precision of the networks.", rich_help_panel=MACHINE)]
 OffloadOption = Annotated[
     Offload,
-    typer.Option("--offload", help="Save GPU memory: model is slower, sequential slowest.", rich_help_panel=MACHINE),
+    typer.Option(
+        "--offload", help="Save GPU memory: model is slower, group slower, sequential slowest.", rich_help_panel=MACHINE
+    ),
+]
+StorageOption = Annotated[
+    Storage,
+    typer.Option("--storage", help="float8: networks wait in eight bits, half of bfloat16.", rich_help_panel=MACHINE),
+]
+Tiling = Annotated[
+    bool, typer.Option("--tiling", help="Decode frames tile by tile: less memory.", rich_help_panel=MACHINE)
+]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Compile the networks: minutes once, then faster steps.", rich_help_panel=MACHINE),
 ]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Agree to a download that the model needs.", rich_help_panel=MACHINE)

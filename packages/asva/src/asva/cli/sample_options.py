@@ -43,6 +43,10 @@ class SampleOptions:
     image_model: Annotated[
         str | None, _INPUT(help="Makes the first frame from the prompt: folder or hub id of a diffusers model.")
     ] = None
+    lora: Annotated[
+        list[str] | None,
+        _INPUT(help="LoRA layers: folder, file or hub id, with a scale behind it if not 1, a/b:0.8; repeatable."),
+    ] = None
     seed: Annotated[int, _INPUT(min=0, help="The same seed gives the same pixels again on the same machine.")] = 0
 
     output: Annotated[Path, _OUTPUT("--output", "-o", help="Video to write, .mp4.")] = Path("out.mp4")
@@ -90,13 +94,21 @@ class SampleOptions:
     ] = None
     steps: Annotated[int | None, _GUIDANCE(min=1, help="Sampling steps; with KeyVID of the keyframe stage.")] = None
     interp_steps: Annotated[int | None, _GUIDANCE(min=1, help="Sampling steps of the interpolation stage.")] = None
+    sampler: Annotated[
+        options.Sampler | None, _GUIDANCE(help="How it steps; by default as the model was published.")
+    ] = None
+    eta: Annotated[float | None, _GUIDANCE(min=0.0, max=1.0, help="Noise of each step of ddim.")] = None
+    interp_sampler: Annotated[
+        options.Sampler | None, _GUIDANCE(help="The same of the interpolation stage, which follows --sampler.")
+    ] = None
+    interp_eta: Annotated[float | None, _GUIDANCE(min=0.0, max=1.0, help="The same of the interpolation stage.")] = None
     radius: Annotated[
         float | None, _GUIDANCE(help="How far a frame hears to either side, in frames (audio-window).")
     ] = None
     set: Annotated[
         list[str] | None,
         _GUIDANCE(
-            "--set", help="Any other argument of the method's call: sampler=unipc, planner=official; repeatable."
+            "--set", help="Any other argument of the method's call: handover=pixels, planner=official; repeatable."
         ),
     ] = None
     words: Annotated[
@@ -147,6 +159,9 @@ class SampleOptions:
     device: options.Device = "auto"
     dtype: options.DtypeOption = options.Dtype.auto
     offload: options.OffloadOption = options.Offload.auto
+    storage: options.StorageOption = options.Storage.own
+    tiling: options.Tiling = False
+    compile: options.Compile = False
     yes: options.Yes = False
 
 

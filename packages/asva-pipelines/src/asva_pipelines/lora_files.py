@@ -1,0 +1,81 @@
+"""Files of LoRA layers: read without running code, and held against the networks that they are for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asva_weights import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+LORA_FILE = "pytorch_lora_weights.safetensors"
+"""Name that diffusers gives such a file."""
+
+
+def lora_file(source: str | os.PathLike[str]) -> Path:
+    """The file of a folder, a file, or a hub id.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = path / LORA_FILE
+    elif not path.exists() and str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            return Path(hf_hub_download(str(source), LORA_FILE))
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"LoRA '{source}' is no folder and could not be had from the hub: {reason}") from error
+    if not path.is_file():
+        raise ModelError(f"LoRA '{source}' must be a folder with {LORA_FILE}, or that file.")
+    return path
+
+
+def read_lora(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """Layers, and what they say about themselves, of :func:`lora_file`.
+
+    Raises:
+        ModelError: If there is no such file, or it is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = lora_file(source)
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = (file.metadata() or {}).get("lora_adapter_metadata")
+            state = {key: file.get_tensor(key) for key in file.keys()}
+        return state, None if told is None else json.loads(told)
+    except (SafetensorError, ValueError) as error:
+        raise ModelError(f"LoRA '{path.name}' is damaged: fetch or train it again.") from error
+
+
+def check_lora(state: Mapping[str, Tensor], networks: Mapping[str, nn.Module]) -> None:
+    """See that layers are for these networks; those in another form than PEFT's are left to diffusers.
+
+    Raises:
+        ValueError: If a layer is of another network, of a layer that it has not, or of another shape.
+    """
+    if foreign := sorted({key.partition(".")[0] for key in state} - networks.keys()):
+        known = ", ".join(networks) or "a pipeline with a network that takes it"
+        raise ValueError(f"`lora` must be of {known}, got layers of {foreign[0]}.")
+    for key, value in state.items():
+        layer, mark, which = key.rpartition(".lora_")
+        if not mark or which not in ("A.weight", "B.weight"):
+            continue
+        name, _, place = layer.partition(".")
+        try:
+            module: Any = networks[name].get_submodule(place)
+        except AttributeError:
+            raise ValueError(f"`lora` must be of this model, got a layer for '{layer}', which it has not.") from None
+        wanted = (module.in_features, value.shape[1]) if which[0] == "A" else (module.out_features, value.shape[0])
+        if wanted[0] != wanted[1]:
+            raise ValueError(f"`lora` must be of this model, got {wanted[1]} channels for '{layer}' of {wanted[0]}.")
