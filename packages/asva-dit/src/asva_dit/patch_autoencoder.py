@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
+
+from asva_weights.offloading import onload
 
 
 class PatchVideoAutoencoder(ModelMixin, ConfigMixin):
@@ -40,9 +41,9 @@ class PatchVideoAutoencoder(ModelMixin, ConfigMixin):
         wide = pixels * temporal_compression_ratio
         self.basis, self.mean, self.scale = _frozen(latent_channels, wide), _frozen(wide), _frozen(latent_channels)
 
-    @apply_forward_hook
     def encode(self, pixels: Tensor) -> SimpleNamespace:
         """``latent_dist``, with ``mode()`` and ``sample()`` (b, c, k + 1, h', w'), of (b, 3, 4k + 1, h, w) pixels."""
+        onload(self)
         first, rest = self._patches(pixels[:, :, :1], 1), self._patches(pixels[:, :, 1:], self._slot)
         coded = [(first - self.first_mean) @ self.first_basis.T / self.first_scale]
         if rest.shape[1]:
@@ -52,9 +53,9 @@ class PatchVideoAutoencoder(ModelMixin, ConfigMixin):
             latent_dist=SimpleNamespace(mode=lambda: latents, sample=lambda generator=None: latents, mean=latents)
         )
 
-    @apply_forward_hook
     def decode(self, latents: Tensor, return_dict: bool = True) -> SimpleNamespace | tuple[Tensor]:
         """``sample``, (b, 3, 4k + 1, h, w) pixels of (b, c, k + 1, h', w') latents."""
+        onload(self)
         coded = latents.permute(0, 2, 3, 4, 1)
         first = (coded[:, :1] * self.first_scale) @ self.first_basis + self.first_mean
         parts = [self._pixels(first, 1)]

@@ -10,6 +10,7 @@ from torch import Tensor
 from asva_dit.guidance import MTVGuidance
 from asva_dit.rotary import rotary_embedding
 from asva_dit.transformer import MTVTransformer3DModel
+from asva_weights.offloading import onload
 
 
 class MTVStage:
@@ -50,7 +51,8 @@ class MTVStage:
         reference: Tensor | None,
     ) -> None:
         """Turn to a window: its sound is encoded once, not at every step."""
-        _wake(self.transformer)
+        onload(self.transformer)
+        self.transformer._reset_stateful_cache()  # what is kept between steps is of another window
         self.mask, self.reference = mask, reference
         self.rotary = rotary_embedding(
             self.transformer, clean.shape[1], clean.shape[3], clean.shape[4], device=clean.device
@@ -76,16 +78,17 @@ class MTVStage:
         return torch.cat(answers)
 
     def _branch(self, sample: Tensor, timestep: Tensor, name: str) -> Tensor:
-        answer = self.transformer(
-            sample.to(self.dtype),
-            self.texts[name],
-            timestep,
-            image_rotary_emb=self.rotary,
-            audio=self.heard[self.guidance.hears(name)],
-            clean_frame_mask=self.mask if self.mask.any() else None,
-            return_dict=False,
-            **self.scales,
-        )[0].float()
+        with self.transformer.cache_context(name):
+            answer = self.transformer(
+                sample.to(self.dtype),
+                self.texts[name],
+                timestep,
+                image_rotary_emb=self.rotary,
+                audio=self.heard[self.guidance.hears(name)],
+                clean_frame_mask=self.mask if self.mask.any() else None,
+                return_dict=False,
+                **self.scales,
+            )[0].float()
         return answer if self.reference is None else self._velocity(answer + self.reference, sample, timestep)
 
     def _velocity(self, clean: Tensor, sample: Tensor, timestep: Tensor) -> Tensor:
@@ -112,10 +115,3 @@ def all_speakers(tracks: dict[str, Tensor], num_speakers: int) -> dict[str, Tens
     speech = rest["speech_embeds"]
     second = tracks.get("speech2_embeds", torch.zeros_like(speech))
     return rest | {"speech_embeds": torch.stack([speech, second], dim=1)}
-
-
-def _wake(network: Any) -> None:
-    """Bring an offloaded network to its device: hooks only know of `forward`."""
-    hook = getattr(network, "_hf_hook", None)
-    if hook is not None:
-        hook.pre_forward(network)

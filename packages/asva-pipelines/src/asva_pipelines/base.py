@@ -285,7 +285,9 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
         if sampler == "own":
             return self.scheduler.from_config(self.scheduler.config, **terms)
         terms["rescale_betas_zero_snr"] = self.scheduler.config.get("rescale_betas_zero_snr", False)
-        made = SCHEDULERS[sampler].from_config(self.scheduler.config, **terms)
+        known = inspect.signature(SCHEDULERS[sampler].__init__).parameters
+        terms = {name: value for name, value in self.scheduler.config.items() if name in known} | terms
+        made = SCHEDULERS[sampler](**terms)
         levels = getattr(made, "network_alphas_cumprod", made.alphas_cumprod).float()
         if not torch.allclose(levels, self.scheduler.alphas_cumprod.to(levels), atol=1e-4):
             raise ValueError(f"`sampler` must be own: {sampler} does not know this model's noise levels.")

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from asva_unet.conditions import KeysValues, LayerConditions
 from asva_unet.embeddings import zero_
-from asva_unet.offloading import onload
+from asva_weights.offloading import onload
 
 
 class SelfAttention(nn.Module):

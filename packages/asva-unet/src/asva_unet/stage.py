@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from asva_unet.conditions import UNetConditions
-from asva_unet.offloading import onload
+from asva_weights.offloading import onload
 
 View = tuple[int, int]
 
@@ -75,7 +75,7 @@ class StageNetwork:
     def _conditions(self, branches: tuple[str, ...], view: View) -> UNetConditions:
         if (branches, view) not in self._encoded:
             indices = self.frame_indices[:, slice(*view)]
-            onload(self.unet)
+            onload(self.unet, "encode_conditions")
             tokens = self.tokens.to(self.dtype)
             self._encoded[branches, view] = UNetConditions.cat(
                 [tokens.conditions(self.unet, branch, indices, self.stage) for branch in branches]

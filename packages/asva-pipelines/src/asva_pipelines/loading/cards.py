@@ -55,6 +55,8 @@ def model_card(
         f"# {name.rpartition('/')[2]}",
         _what(pipeline),
         f"```bash\nasva sample --image picture.png --audio sound.wav --model {name} --output video.mp4\n```",
+        f'```python\nfrom asva_pipelines import load_pipeline\n\npipeline = load_pipeline("{name}")\n```',
+        "`DiffusionPipeline.from_pretrained` of diffusers does not know the class.",
         f"## Parts\n\n{_parts(pipeline)}",
         f"## Training\n\n{trained or _UNKNOWN}",
         f"## Figures\n\n{_table(('what', 'figure'), (scores or {}).items()) if scores else _UNKNOWN}",

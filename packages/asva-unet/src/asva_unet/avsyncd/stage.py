@@ -6,8 +6,8 @@ from torch import Tensor, cat
 
 from asva_unet.avsyncd.conditions import AVSyncDConditions
 from asva_unet.avsyncd.unet import AVSyncDUNet
-from asva_unet.offloading import onload
 from asva_unet.text_audio import BRANCHES
+from asva_weights.offloading import onload
 
 
 class AVSyncDStage:
