@@ -19,8 +19,8 @@ def cells(rows, columns):
 def marks(row, column):
     if "torchao" in column:
         return [pytest.mark.skipif(find_spec("torchao") is None, reason="torchao is not installed")]
-    long = column in ("compiled blocks", "checkpointing") and not reason(row, column)
-    return [pytest.mark.slow] if long and row != "AVSyncDUNet, I2VD" else []
+    long = column in ("compiled blocks", "checkpointing") and row != "AVSyncDUNet, I2VD" and not reason(row, column)
+    return [pytest.mark.slow] if long or (row in pipelines.METHODS and row not in ("avsyncd", "mtv")) else []
 
 
 def works(trial, name, feature):

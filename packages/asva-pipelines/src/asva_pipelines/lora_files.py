@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asva_weights import ModelError
+from asva_weights import ModelError, staged
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,6 +56,29 @@ def read_lora(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[s
         return state, None if told is None else json.loads(told)
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"LoRA '{path.name}' is damaged: fetch or train it again.") from error
+
+
+def write_lora(folder: str | os.PathLike[str], networks: Mapping[str, Any], adapter_name: str = "default") -> None:
+    """Write the LoRA layers of one name into a folder, those of every network that has them.
+
+    Raises:
+        ValueError: If none has.
+    """
+    from diffusers.loaders.lora_base import LoraBaseMixin
+    from peft.utils import get_peft_model_state_dict
+
+    state: dict[str, Tensor] = {}
+    told: dict[str, Any] = {}
+    for name, network in networks.items():
+        if adapter_name in getattr(network, "peft_config", {}):
+            layers = get_peft_model_state_dict(network, adapter_name=adapter_name)
+            state |= {f"{name}.{key}": value.contiguous() for key, value in layers.items()}
+            told |= {f"{name}.{key}": value for key, value in network.peft_config[adapter_name].to_dict().items()}
+    if not state:
+        raise ValueError(f"`adapter_name` must be that of LoRA layers of {', '.join(networks)}, got '{adapter_name}'.")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with staged(Path(folder, LORA_FILE)) as (draft,):
+        LoraBaseMixin.write_lora_layers(state, str(draft.parent), True, draft.name, None, True, told)  # ty: ignore[invalid-argument-type]
 
 
 def check_lora(state: Mapping[str, Tensor], networks: Mapping[str, nn.Module]) -> None:

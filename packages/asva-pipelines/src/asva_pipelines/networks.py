@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from diffusers.loaders import PeftAdapterMixin
 from diffusers.loaders.lora_base import LoraBaseMixin
 from torch import Tensor
 
-from asva_pipelines.lora_files import LORA_FILE, check_lora, read_lora
+from asva_pipelines.lora_files import check_lora, read_lora, write_lora
+from asva_weights import ModelError
 
 _MOST_COMPILED = 64  # forms of one block: widths, attentions, lengths, of both stages
 
@@ -39,6 +41,8 @@ class PipelineNetworks(LoraBaseMixin):
         Raises:
             ValueError: If they are of other networks, or of other shapes.
         """
+        if find_spec("peft") is None:
+            raise ModelError("LoRA needs peft: run `pip install peft`, or take the extra `lora`.")
         state, metadata = (dict(weights), None) if isinstance(weights, Mapping) else read_lora(weights)
         check_lora(state, {name: getattr(self, name) for name in self._lora_loadable_modules})
         for name in {key.partition(".")[0] for key in state}:
@@ -56,19 +60,7 @@ class PipelineNetworks(LoraBaseMixin):
         Raises:
             ValueError: If there are none of that name.
         """
-        from peft.utils import get_peft_model_state_dict
-
-        state: dict[str, Tensor] = {}
-        metadata: dict[str, Any] = {}
-        for name in self._lora_loadable_modules:
-            network = getattr(self, name)
-            if adapter_name in getattr(network, "peft_config", {}):
-                layers = get_peft_model_state_dict(network, adapter_name=adapter_name)
-                state |= {f"{name}.{key}": value.contiguous() for key, value in layers.items()}
-                metadata |= {f"{name}.{key}": v for key, v in network.peft_config[adapter_name].to_dict().items()}
-        if not state:
-            raise ValueError(f"`adapter_name` must be one of {self.get_list_adapters()}, got '{adapter_name}'.")
-        self.write_lora_layers(state, str(save_directory), True, LORA_FILE, None, True, metadata)  # ty: ignore[invalid-argument-type]
+        write_lora(save_directory, {name: getattr(self, name) for name in self._lora_loadable_modules}, adapter_name)
 
     def fuse_lora(self, components: list[str] | None = None, **how: Any) -> None:
         """As diffusers', of all denoising networks unless `components` names some."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from asva_pipelines.entry_points import of_other_packages
 
-TASKS = ("vae", "carry", "localizer", "keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv", "sync")
+TASKS = ("vae", "carry", "localizer", "keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv", "sync", "lora")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from asva_train.task_recipes import (
     CarryRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
+    LoRARecipe,
     MTVRecipe,
     SyncRecipe,
     VAERecipe,
@@ -37,6 +38,7 @@ Recipe = (
     | AudioWindowRecipe
     | MTVRecipe
     | SyncRecipe
+    | LoRARecipe
 )
 _annotated: Any = Annotated  # what a type is of is known at run time alone
 _every = reduce(or_, (one.recipe_class for one in ADDED.values()), Recipe)

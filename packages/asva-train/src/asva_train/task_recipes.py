@@ -2,7 +2,9 @@
 
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from asva_data.settings import strict
 from asva_dit.losses import MTVSettings
@@ -211,6 +213,30 @@ class MTVRecipe(DenoiserRecipe, MTVSettings):
     snr_shift_scale: float = 1.0
     tracks: Literal["separate", "mix"] = "separate"
     stems: Literal["masks"] | Path = "masks"
+
+
+@strict
+class LoRARecipe:
+    """Recipe of LoRA layers for a model that is trained already.
+
+    Attributes:
+        base: The model, by folder or name.
+        method: Training whose network is adapted, and whose loss is taken.
+        rank: Of the layers.
+        alpha: They are scaled by ``alpha / rank``; by 1 if none.
+        targets: Names of the layers that get one.
+        training: Fields of the method's own recipe, such as weights of its loss.
+    """
+
+    task: Literal["lora"]
+    data: DataRecipe = field(default_factory=DataRecipe)
+    loop: LoopRecipe
+    base: str = "tiny"
+    method: Literal["keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv"]
+    rank: Annotated[int, Field(ge=1)] = 8
+    alpha: float | None = None
+    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_k_audio", "to_v_audio")
+    training: dict[str, Any] = field(default_factory=dict)
 
 
 @strict

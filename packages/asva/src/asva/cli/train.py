@@ -192,6 +192,15 @@ for _task, _recipe, _help in (
     --set learns=control freezes the base; --set tracks=mix gives every track the whole sound (ablations).""",
     ),
     (
+        "lora",
+        "tiny-lora",
+        """LoRA layers for a network that is trained already, for asva sample --lora FOLDER.
+
+    --set base=MODEL: which one; by default the bundled model. --set method=interp, avsyncd, i2vd, audio-window or mtv:
+    which of its networks, with that training's loss. --set rank=16; --set 'training={motion_weight: 6.0}': fields of
+    that training's own recipe. Needs peft.""",
+    ),
+    (
         "sync",
         "tiny-sync",
         """A classifier of synchronization: which sound was heard while these frames were seen?
