@@ -1,8 +1,10 @@
 """What users of diffusers expect: every network and pipeline of ours beside every feature, a test for each cell."""
 
+import re
 from importlib.util import find_spec
 
 import pytest
+import torch
 from fixtures import networks, pipelines
 from fixtures.diffusers_reasons import WITHOUT, reason
 
@@ -48,3 +50,15 @@ def test_pipelines(method, feature, method_model, tmp_path):
 def test_reasons_are_of_cells_that_there_are():
     every = {(row, column) for row in networks.NETWORKS for column in networks.FEATURES}
     assert WITHOUT.keys() <= every | {(row, column) for row in pipelines.METHODS for column in pipelines.FEATURES}
+
+
+@pytest.mark.parametrize("method", ["avsyncd", "mtv"])
+def test_a_model_on_the_hub_comes_back_by_its_card(method, method_model, hub):
+    from asva_pipelines import load_pipeline
+
+    pipeline = load_pipeline(method_model(method), device="cpu", dtype="float32")
+    pipeline.push_to_hub("someone/small", token="none")
+    card = hub.files["someone/small", "README.md"].read_text(encoding="utf-8")
+    named = re.search(r'load_pipeline\("(.+)"\)', card)[1]
+    again = load_pipeline(named, device="cpu", dtype="float32", confirm=lambda plan: True)
+    assert torch.equal(pipelines.video(again), pipelines.video(pipeline))
