@@ -1,7 +1,7 @@
 """What a GPU makes of KeyVID's generator: a forward pass against the measured peak of the matrix product, and jobs.
 
     ASVA_RECORD=1 python benchmarks/gpu.py                         full size, bfloat16, about ten minutes on one GPU
-    python benchmarks/gpu.py --device cpu --small                  the same script on a small network, to try it
+    python benchmarks/gpu.py --device cpu --small --backend eager  the same script on a small network, to try it
 
 Random weights; 12 keyframes, 320 x 512 pixels. Each way of running is warmed up, then timed in turns with the others;
 operations are counted, not estimated, and the peak is the best of three products of square matrices. Jobs are
@@ -76,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--backend", default="inductor", help="of torch.compile; eager to try the script quickly")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=90)
     options = parser.parse_args()
@@ -99,8 +100,12 @@ def forward_table(network: KeyVIDUNet, sample: torch.Tensor, given: dict, option
     operations, networks = counter.get_total_flops(), {"as it is": network}
     networks["channels last"] = copy.deepcopy(network).to(memory_format=torch.channels_last)
     networks["blocks compiled"] = copy.deepcopy(network)
-    networks["blocks compiled"].compile_repeated_blocks(fullgraph=True)
-    networks["compiled whole, CUDA graphs"] = torch.compile(copy.deepcopy(network), mode="reduce-overhead")
+    networks["blocks compiled"].compile_repeated_blocks(fullgraph=True, backend=options.backend)
+    networks["compiled whole, CUDA graphs"] = torch.compile(
+        copy.deepcopy(network),
+        backend=options.backend,
+        **({"mode": "reduce-overhead"} if options.backend == "inductor" else {}),
+    )
     ways = {name: lambda one=one: one(sample, 500, **given) for name, one in networks.items()}
     rows = [["forward pass", "seconds", "TFLOP", "share of the matrix product's peak", "ratio"]]
     found = in_turns(ways, device, options.rounds)
