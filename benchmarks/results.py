@@ -16,7 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES, RESULTS = (
-    [ROOT / "docs" / f"{name}.md" for name in ("benchmarks", "costs", "methods", "reliability", "score-figures")],
+    [
+        ROOT / "docs" / f"{name}.md"
+        for name in ("benchmarks", "costs", "methods", "reliability", "score-figures", "tasks/diffusers")
+    ],
     ROOT / "benchmarks" / "results",
 )
 MARKS = re.compile(r"(<!-- table ([\w-]+)/([\w-]+) -->\n).*?(<!-- end of table -->)", flags=re.S)

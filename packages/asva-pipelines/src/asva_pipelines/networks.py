@@ -24,11 +24,11 @@ class PipelineNetworks(LoraBaseMixin):
     components: Any  # of diffusers' pipeline beside it
 
     @property
-    def _lora_loadable_modules(self) -> list[str]:  # ty: ignore[invalid-attribute-override]
+    def _lora_loadable_modules(self) -> list[str]:
         """Names of the denoising networks."""
         return [name for name, part in self.components.items() if isinstance(part, PeftAdapterMixin) and name != "vae"]
 
-    def load_lora_weights(  # ty: ignore[invalid-method-override]
+    def load_lora_weights(  # ty: ignore[incompatible-method-override]
         self, weights: str | os.PathLike[str] | Mapping[str, Tensor], adapter_name: str | None = None
     ) -> None:
         """Put LoRA layers into the denoising networks.
@@ -52,7 +52,7 @@ class PipelineNetworks(LoraBaseMixin):
                 dict(state), prefix=name, adapter_name=adapter_name, metadata=of_it, _pipeline=self
             )
 
-    def save_lora_weights(  # ty: ignore[invalid-method-override]
+    def save_lora_weights(  # ty: ignore[incompatible-method-override]
         self, save_directory: str | os.PathLike[str], adapter_name: str = "default"
     ) -> None:
         """Write the LoRA layers of one name, of all networks that have them, for :meth:`load_lora_weights`.
@@ -62,13 +62,13 @@ class PipelineNetworks(LoraBaseMixin):
         """
         write_lora(save_directory, {name: getattr(self, name) for name in self._lora_loadable_modules}, adapter_name)
 
-    def fuse_lora(self, components: list[str] | None = None, **how: Any) -> None:
+    def fuse_lora(self, components: list[str] | None = None, *args: Any, **kwargs: Any) -> None:
         """As diffusers', of all denoising networks unless `components` names some."""
-        super().fuse_lora(components or self._lora_loadable_modules, **how)
+        super().fuse_lora(components or self._lora_loadable_modules, *args, **kwargs)
 
-    def unfuse_lora(self, components: list[str] | None = None, **how: Any) -> None:
+    def unfuse_lora(self, components: list[str] | None = None, **kwargs: Any) -> None:
         """The inverse of :meth:`fuse_lora`."""
-        super().unfuse_lora(components or self._lora_loadable_modules, **how)
+        super().unfuse_lora(components or self._lora_loadable_modules, **kwargs)
 
     def enable_layerwise_casting(
         self, storage_dtype: torch.dtype = torch.float8_e4m3fn, compute_dtype: torch.dtype | None = None
@@ -90,7 +90,8 @@ class PipelineNetworks(LoraBaseMixin):
         """
         import torch._dynamo
 
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_COMPILED)
+        limits: Any = torch._dynamo.config
+        limits.recompile_limit = max(limits.recompile_limit, _MOST_COMPILED)
         for name in self._lora_loadable_modules:
             getattr(self, name).compile_repeated_blocks(**{"fullgraph": True} | how)
 

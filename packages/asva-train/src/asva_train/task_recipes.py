@@ -234,7 +234,7 @@ class LoRARecipe:
     base: str = "tiny"
     method: Literal["keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv"]
     rank: Annotated[int, Field(ge=1)] = 8
-    alpha: float | None = None
+    alpha: int | None = None
     targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_k_audio", "to_v_audio")
     training: dict[str, Any] = field(default_factory=dict)
 

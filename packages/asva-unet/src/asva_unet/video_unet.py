@@ -25,4 +25,4 @@ class VideoUNet(PeftAdapterMixin):
         """
         if offload_type != "leaf_level":
             raise ValueError(f"`offload_type` must be leaf_level for {type(self).__name__}, got {offload_type}.")
-        super().enable_group_offload(*args, offload_type=offload_type, **how)  # ty: ignore[unresolved-attribute]
+        super().enable_group_offload(*args, offload_type=offload_type, **how)  # ty: ignore[missing-attribute]
