@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-PARITY = Path(os.environ["ASVA_PARITY_DIR"]) / "baselines"
+PARITY = Path(os.environ["ASVA_PARITY_DIR"])
 
 
 class Fixture:
@@ -34,9 +34,9 @@ class Fixture:
 
 
 def pytest_generate_tests(metafunc):
-    """A test marked ``parity("baselines/name")`` runs once per instance of that fixture found."""
+    """A test marked ``parity("family/name")`` runs once per instance of that fixture found."""
     for marker in metafunc.definition.iter_markers("parity"):
-        name = marker.args[0].partition("/")[2]
+        name = marker.args[0]
         paths = sorted(PARITY.glob(f"{name}.json")) or sorted(PARITY.glob(f"{name}_?.json"))
         metafunc.parametrize("parity_path", paths or [None], ids=[path.stem for path in paths] or ["absent"])
 

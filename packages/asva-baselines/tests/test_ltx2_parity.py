@@ -1,0 +1,214 @@
+"""LTX-2's sound, schedules, guidance and both stages against the original's (parity ltx2_*)."""
+
+import pytest
+import torch
+
+pytest.importorskip("diffusers", "0.42")
+
+from diffusers import AutoencoderKLLTX2Audio, LTX2VideoTransformer3DModel
+
+from asva_baselines.ltx2.network import Words, predict_clean
+from asva_baselines.ltx2.sampling import (
+    DISTILLED,
+    SECOND_STAGE,
+    LTX2Guidance,
+    denoise,
+    distilled_sigmas,
+    guided_sigmas,
+)
+from asva_baselines.ltx2.sound import encode_mel, log_mel, sound_tokens
+from asva_baselines.ltx2.tokens import VideoTokens, pack
+from asva_weights.key_table import KeyTable
+
+# Names of the checkpoint, and diffusers' for them.
+RENAMED = (
+    ("av_ca_video_scale_shift_adaln_single", "av_cross_attn_video_scale_shift"),
+    ("av_ca_a2v_gate_adaln_single", "av_cross_attn_video_a2v_gate"),
+    ("av_ca_audio_scale_shift_adaln_single", "av_cross_attn_audio_scale_shift"),
+    ("av_ca_v2a_gate_adaln_single", "av_cross_attn_audio_v2a_gate"),
+    ("prompt_adaln_single", "prompt_adaln"),
+    ("adaln_single", "time_embed"),
+    ("patchify_proj", "proj_in"),
+    ("scale_shift_table_a2v_ca_video", "video_a2v_cross_attn_scale_shift_table"),
+    ("scale_shift_table_a2v_ca_audio", "audio_a2v_cross_attn_scale_shift_table"),
+    ("q_norm", "norm_q"),
+    ("k_norm", "norm_k"),
+)
+STATISTICS = {"mean-of-means": "latents_mean", "std-of-means": "latents_std"}
+
+
+def renamed(name):
+    for theirs, ours in RENAMED:
+        name = name.replace(theirs, ours)
+    return name
+
+
+def close(found, wanted, tolerance):
+    torch.testing.assert_close(found, wanted, atol=tolerance, rtol=0)
+
+
+@pytest.fixture
+def audio_vae(parity):
+    theirs = parity.record["ddconfig"]
+    named = {name: theirs[name] for name in ("ch_mult", "num_res_blocks", "mel_bins", "norm_type", "causality_axis")}
+    vae = AutoencoderKLLTX2Audio(base_channels=theirs["ch"], latent_channels=theirs["z_channels"], **named).eval()
+    mine = vae.state_dict()
+    for key, value in parity.state.items():
+        mine[STATISTICS.get(key.removeprefix("per_channel_statistics."), key)] = value
+    vae.load_state_dict(mine)
+    return vae
+
+
+@pytest.mark.parity("ltx2/ltx2_mel")
+def test_mel_equals_the_originals(parity):
+    rate = parity.record["sampling_rate"]
+    close(log_mel(parity.inputs["waveform"], rate), parity.outputs["mel"], 1e-5)
+    close(log_mel(parity.inputs["waveform_16000"], 16000), parity.outputs["mel_16000"], 1e-5)
+
+
+@pytest.mark.parity("ltx2/ltx2_audio_encode")
+@torch.no_grad()
+def test_tokens_of_sound_equal_the_originals(parity, audio_vae):
+    close(encode_mel(audio_vae, parity.inputs["mel"]), parity.outputs["latent"].transpose(1, 2).flatten(2), 1e-5)
+    sound, rate = parity.inputs["waveform"], parity.record["sampling_rate"]
+    wanted = parity.outputs["latent_from_waveform"].transpose(1, 2).flatten(2)
+    seconds = sound.shape[-1] / rate
+    found = sound_tokens(audio_vae, sound[0], rate, seconds, "cpu")
+    assert found.shape[1] == round(seconds * 25)
+    close(found, wanted[:, : found.shape[1]], 1e-5)
+
+
+@pytest.mark.parity("ltx2/ltx2_sigmas")
+def test_noise_levels_equal_the_originals(parity):
+    for name, wanted in parity.outputs.items():
+        kind, _, steps = name.partition("_")
+        close(distilled_sigmas(8) if kind == "distilled" else guided_sigmas(int(steps)), wanted, 1e-6)
+
+
+@pytest.mark.parity("ltx2/ltx2_guidance")
+def test_guidance_equals_the_originals(parity):
+    names = {"full": "cond", "no_text": "uncond", "no_attention": "perturbed", "no_audio": "isolated"}
+    for number, theirs in enumerate(parity.record["params"]):
+        guidance = guidance_of(theirs)
+        found = guidance(lambda name: parity.inputs[names[name]])
+        close(found, parity.outputs[f"guided_{number}"], 1e-5)
+    (table,) = parity.record["skip_step_table"].values()
+    for skip_steps, wanted in enumerate(table):
+        assert skipped(len(wanted), skip_steps) == wanted
+
+
+def guidance_of(theirs):
+    names = ("cfg_scale", "stg_scale", "modality_scale", "rescale_scale")
+    return LTX2Guidance(*(theirs[name] for name in names))
+
+
+def skipped(steps, skip_steps):
+    """Which steps take the prediction of one before."""
+    computed, state = [], torch.zeros(1, 1, 1)
+    video = VideoTokens((1, 1, 1), state, state, state, state)
+    sigmas = guided_sigmas(steps)
+    denoise(lambda tokens, sigma: computed.append(sigma) or tokens, state, video, sigmas, skip_steps=skip_steps)
+    return [sigma not in computed for sigma in sigmas[:-1]]
+
+
+@pytest.mark.parity("ltx2/ltx2_ancestral")
+def test_ancestral_steps_equal_the_originals(parity):
+    given, made = parity.inputs, []
+    known = 1 - given["mask"]  # theirs says what is made
+    video = VideoTokens((1, 1, 1), given["clean"], known, known, known)
+    clean, noise = iter(given["denoised"]), iter(given["noise"])
+    arguments = {"noise": lambda: next(noise), "report": lambda index, tokens: made.append(tokens)}
+    denoise(lambda tokens, sigma: next(clean), given["x"], video, given["sigmas"], **arguments)
+    close(torch.stack(made), parity.outputs["trajectory"], 1e-5)
+
+
+@pytest.fixture
+def transformer(parity):
+    given = dict(parity.record["model_kwargs"])
+    gated, modulated = given.pop("apply_gated_attention"), given.pop("cross_attention_adaln")
+    given["cross_attn_timestep_scale_multiplier"] = given.pop("av_ca_timestep_scale_multiplier")
+    given["rope_double_precision"] = given.pop("double_precision_rope")
+    network = LTX2VideoTransformer3DModel(
+        **given,
+        **dict.fromkeys(("gated_attn", "audio_gated_attn"), gated),
+        **dict.fromkeys(("cross_attn_mod", "audio_cross_attn_mod"), modulated),
+        rope_type="split",
+        use_prompt_embeddings=False,
+    ).eval()
+    state = {renamed(name): value for name, value in parity.state.items()}
+    network.load_state_dict(KeyTable().to_ours(state, network.state_dict(), "transformer"))
+    return network
+
+
+@pytest.fixture
+def stage(parity, transformer):
+    """``stage(latent shape)``: what is known, the sound, and ``predict(pass)(tokens, sigma)``."""
+    given, config = parity.inputs, parity.record["config"]
+    sound = given["audio_latent"].transpose(1, 2).flatten(2)
+    skip = parity.record["guidance"]["stg_blocks"]
+    full = Words(given["video_context"], given["audio_context"])
+    passes = {
+        "full": {"words": full},
+        "no_text": {"words": Words(given["video_context_negative"], given["audio_context"])},
+        "no_attention": {"words": full, "skipped": skip},
+        "no_audio": {"words": full, "isolated": True},
+    }
+
+    def make(shape):
+        strength = config["strength"]
+        image = {} if strength is None else {0: given["image_latent"]}
+        video = VideoTokens.of(transformer.rope, shape, config["fps"], image, strength or 0.0, "cpu")
+
+        def predict(name):
+            return lambda tokens, sigma: predict_clean(transformer, tokens, sigma, video, sound, **passes[name])
+
+        return video, predict
+
+    return make
+
+
+def shape_of(parity):
+    return tuple(parity.outputs["stage1/video"].shape)
+
+
+@pytest.mark.parity("ltx2/ltx2_step_v2?")
+@torch.no_grad()
+def test_each_pass_of_a_step_equals_the_originals(parity, stage):
+    out = parity.outputs
+    video, predict = stage(shape_of(parity))
+    close(video.coords, out["stage1/positions"], 1e-6)
+    close(1 - video.mask, out["stage1/denoise_mask"], 0)
+    names = {"full": "cond", "no_text": "uncond", "no_attention": "ptb", "no_audio": "mod"}
+    for name, theirs in names.items():
+        found = predict(name)(out["stage1/latent_0"], out["stage1/sigmas"][0])
+        close(found, out[f"stage1/{theirs}_0"], 2e-5)
+
+
+@pytest.mark.parity("ltx2/ltx2_step_v2?")
+@torch.no_grad()
+def test_the_guided_stage_equals_the_originals(parity, stage):
+    out, made = parity.outputs, []
+    video, predict = stage(shape_of(parity))
+    guidance = guidance_of(parity.record["guidance"])
+    sigmas = guided_sigmas(parity.record["config"]["steps"])
+    tokens = video.begin(parity.inputs["video_noise"], 1.0)
+    close(tokens, out["stage1/latent_0"], 1e-6)
+
+    def guided(tokens, sigma):
+        return guidance(lambda name: predict(name)(tokens, sigma))
+
+    made = denoise(guided, tokens, video, sigmas)
+    close(video.latents(made), out["stage1/video"], 5e-5)
+
+
+@pytest.mark.parity("ltx2/ltx2_step_v2?")
+@torch.no_grad()
+def test_the_second_stage_equals_the_originals(parity, stage):
+    out = parity.outputs
+    video, predict = stage(tuple(out["stage2/video"].shape))
+    tokens = video.begin(parity.inputs["video_noise"], SECOND_STAGE[0], parity.inputs["upscaled_latent"])
+    close(tokens, out["stage2/latent_0"], 1e-6)
+    close(pack(video.latents(tokens)), tokens, 0)
+    made = denoise(predict("full"), tokens, video, distilled_sigmas(3, SECOND_STAGE))
+    close(video.latents(made), out["stage2/video"], 5e-5)
+    assert len(DISTILLED) == 8
