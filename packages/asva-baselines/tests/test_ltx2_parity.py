@@ -7,7 +7,7 @@ pytest.importorskip("diffusers", "0.42")
 
 from diffusers import AutoencoderKLLTX2Audio, LTX2VideoTransformer3DModel
 
-from asva_baselines.ltx2.network import Words, predict_clean
+from asva_baselines.ltx2.network import predict_clean
 from asva_baselines.ltx2.sampling import (
     DISTILLED,
     SECOND_STAGE,
@@ -18,6 +18,7 @@ from asva_baselines.ltx2.sampling import (
 )
 from asva_baselines.ltx2.sound import encode_mel, log_mel, sound_tokens
 from asva_baselines.ltx2.tokens import VideoTokens, pack
+from asva_baselines.ltx2.words import Words
 from asva_weights.key_table import KeyTable
 
 # Names of the checkpoint, and diffusers' for them.

@@ -127,7 +127,7 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
         size, pixels = (settings.height, settings.width), None
         if self.needs_picture or images[0] is not None:
             pixels = torch.stack([read_picture(entry, size) for entry in images])
-        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
+        sounds = [self._read_sound(entry, sample_rate, self._seconds(settings)) for entry in audios]
         with self._ready():
             made = self.make(Clips(pixels, prompts, sounds), settings)
         fps = getattr(settings, "fps", self.config.fps)
@@ -220,10 +220,12 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
                 module.train()
             self.maybe_free_model_hooks()
 
-    def _read_sound(self, audio: Any, sample_rate: int | None) -> Sound | None:
-        if audio is None:
-            return None
-        return read_sound(audio, sample_rate, self.config.num_frames / self.config.fps, self.config.sample_rate)
+    def _seconds(self, settings: Sampling) -> float:
+        """Of the video."""
+        return self.config.num_frames / self.config.fps
+
+    def _read_sound(self, audio: Any, sample_rate: int | None, seconds: float) -> Sound | None:
+        return None if audio is None else read_sound(audio, sample_rate, seconds, self.config.sample_rate)
 
     def _count_frames(self, fps: float) -> int:
         """Frames of a video as long as the configuration's, for pipelines that make any number of them.

@@ -118,6 +118,7 @@ class Method:
         credit: Whom its released weights are owed to.
         licences: Licences of released files that differ from the credit's, by the beginning of their names.
         shared: Parts that a model folder may name and not hold, and the folders where they lie then.
+        beside: Module and class of parts that a foreign folder may hold and not name.
         needs_model: Whether there are weights to load.
         needs_picture: Whether somebody must give the first frame.
         needs_prompt: Whether the prompt must hold words.
@@ -139,6 +140,7 @@ class Method:
     credit: Credit | None = None
     licences: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, Path] = field(default_factory=dict)
+    beside: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     needs_model: bool = True
     needs_picture: bool = True
     needs_prompt: bool = False

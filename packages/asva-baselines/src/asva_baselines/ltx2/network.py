@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,17 +16,9 @@ from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProc
 from torch import Tensor
 
 from asva_baselines.ltx2.tokens import VideoTokens
+from asva_baselines.ltx2.words import Words
 
 STEPS = 1000  # timesteps of the network for a noise level of 1
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the connectors make of a prompt: for the video, for the sound, and where there are words."""
-
-    video: Tensor
-    audio: Tensor
-    mask: Tensor | None = None
 
 
 def predict_clean(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -88,7 +89,7 @@ def denoise(
         report: Told the index and the tokens after each step.
     """
     clean = tokens
-    for index, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+    for index, (sigma, following) in enumerate(pairwise(sigmas)):
         if index % (skip_steps + 1) == 0:
             clean = predict(tokens, sigma)
         known = video.keep(clean)

@@ -29,7 +29,7 @@ def denormalise(vae: Any, latents: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class VideoTokens:
-    """What is known of a video before it is made, and where its tokens lie; later pictures are tokens behind the others.
+    """What is known of a video before it is made, and where its tokens lie; later pictures stand behind the others.
 
     Attributes:
         grid: Frames, rows and columns of the latents.
@@ -77,7 +77,7 @@ class VideoTokens:
         return cls((grid[0], grid[1], grid[2]), known[..., :-1], known[..., -1:], coords, marks)
 
     def begin(self, noise: Tensor, sigma: float, latents: Tensor | None = None) -> Tensor:
-        """The noisy state (b, n, c) at a noise level: what is known, else the latents (b, c, t, h, w) of a stage before."""
+        """(b, n, c) at a noise level, of what is known and of the latents (b, c, t, h, w) of a stage before."""
         start = self.clean
         if latents is not None:
             count = self.grid[0] * self.grid[1] * self.grid[2]

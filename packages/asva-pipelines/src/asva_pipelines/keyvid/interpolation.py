@@ -124,7 +124,7 @@ class InterpolatingPipeline(VideoPipeline):
         pixels = torch.stack(
             [clip[0] if one is None else read_picture(one, size) for clip, one in zip(given, pictures, strict=True)]
         )
-        sounds = [self._read_sound(entry, sample_rate) for entry in audios]
+        sounds = [self._read_sound(entry, sample_rate, self._seconds(settings)) for entry in audios]
         hears = settings.hears(sounds[0])
         guidance = settings.interp_guidance(hears)
         with self._ready():

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 
-# CLIP lost these parts of its names in transformers 5, which still reads files that have them.
+# CLIP lost these parts of its names in transformers 5, which still reads files that have them; Gemma's towers got
+# `model.` before theirs.
 _FORMER_NAME = re.compile(r"(^|\.)(?:text_model|vision_model)\.")
 
 
@@ -131,6 +132,7 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
     """
     stored = stored_names(folder)
     stored |= {_FORMER_NAME.sub(r"\1", name, count=1) for name in stored}
+    stored |= {f"model.{name.replace('language_model.model.', 'language_model.', 1)}" for name in stored}
     for former, name in _OF_WEIGHT_NORM.items():
         stored |= {one.removesuffix(former) + name for one in stored if one.endswith(former)}
     state = network.state_dict()

@@ -17,6 +17,7 @@ from asva_weights import ModelError
 
 _CHUNKS = (8, 1)  # frames decoded at once
 _SMALLEST = 64  # pixels
+_OF_VIDEOS = ("AutoencoderKLCogVideoX", "AutoencoderKLLTX2Video")
 _MULTIPLE = 64  # of pixels, which every network takes
 
 
@@ -134,7 +135,7 @@ def _sparing(folder: Path) -> list[tuple[int, bool]]:
     kind = (read_index(folder).get("vae") or [None, None])[1]
     if kind == "AutoencoderKL":
         return [(_CHUNKS[0], False), (_CHUNKS[1], False), (_CHUNKS[1], True)]
-    return [(_CHUNKS[0], False), (_CHUNKS[0], True)] if kind == "AutoencoderKLCogVideoX" else [(_CHUNKS[0], False)]
+    return [(_CHUNKS[0], tiling) for tiling in ((False, True) if kind in _OF_VIDEOS else (False,))]
 
 
 def _refusal(first: Choice, folder: Path, method: str | None, device: torch.device, *asked: str, **run: Any) -> str:

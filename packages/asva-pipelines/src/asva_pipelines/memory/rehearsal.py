@@ -38,7 +38,8 @@ def rehearse(
         arguments: Further ones of the pipeline's call; `decode_chunk_size` also of the decoding behind it.
     """
     arguments, wanted = dict(arguments or {}), num_frames
-    if num_frames is not None:  # the third window needs no more than the second, but for what is kept of each
+    if num_frames is not None and "overlap" in pipeline.config:
+        # The third window needs no more than the second, but for what is kept of each.
         num_frames = min(num_frames, 2 * pipeline.config.num_frames)
     chunk = arguments.pop("decode_chunk_size", _DECODED_AT_ONCE)
     takes = call_arguments(pipeline)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import pipelines
 from torch import nn
 
 from asva_pipelines.loading.folders import damage_named, method_of_model, quiet_libraries, read_index, shared_parts
@@ -24,7 +25,12 @@ def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = to
     Raises:
         ModelError: If the folder is damaged, of no method, or of another one.
     """
-    maker, index = method_of_model(folder, method).pipeline_class, read_index(folder)
+    found, index = method_of_model(folder, method), read_index(folder)
+    maker, held = (
+        found.pipeline_class,
+        {name: [*kind] for name, kind in found.beside.items() if (folder / name).is_dir()},
+    )
+    index = held | index
     folders = {name: folder / name for name in index} | shared_parts(folder)
     with damage_named(folder), quiet_libraries():
         # The names that the class itself expects: nothing that a folder says is imported besides.
@@ -41,6 +47,8 @@ def _part(folder: Path, value: Any, dtype: torch.dtype) -> Any:
     library, name = value
     if library is None:
         return None
+    if hasattr(pipelines, library):  # diffusers names classes that stand beside a pipeline by its folder
+        library = f"diffusers.pipelines.{library}"
     if library.split(".")[0] not in ("diffusers", "transformers") and not library.startswith("asva"):
         raise ValueError(f"'{folder.name}' is of '{library}', which is none of the libraries that models are of")
     made = getattr(importlib.import_module(library), name)

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from asva_audio import Track, load_audio, load_demucs
-from asva_interp import make_clip_plan
 from asva_interp.windows.over_time import check_inside
+from asva_pipelines.make.at_once import given_pictures, plan_clip, report_steps, told_of_pictures
 from asva_pipelines.make.devices import settle, spare
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.made import Made
 from asva_pipelines.make.plan import Plan
-from asva_pipelines.make.read_inputs import naming, read_picture
+from asva_pipelines.make.read_inputs import naming
 from asva_pipelines.make.record import named_file, over_time, scalars
 from asva_pipelines.make.stages import Stages
 from asva_pipelines.notes import note
@@ -42,7 +42,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     result = pipeline(
         prompt=request.prompt,
         generator=torch.Generator("cpu").manual_seed(request.seed),
-        callback_on_step_end=_report(stages, plan),
+        callback_on_step_end=report_steps(stages, plan),
         **plan.arguments,
         **arguments,
     )
@@ -65,31 +65,16 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
 def _inputs(plan: Plan) -> tuple[dict[str, Any], ClipPlan]:
     """Sounds and pictures, and how long the video is."""
     request, fps = plan.request, plan.settings["fps"]
-    size = (plan.arguments["height"], plan.arguments["width"])
     files = {"audio": request.audio, **request.tracks}
     heard: dict[str, Any] = {name: None if path is None else _sound(path, plan, name) for name, path in files.items()}
-    clip = make_clip_plan(
-        request.duration or max(Track.of(sound).duration for sound in heard.values() if sound is not None),
-        plan.fps,
-        native_fps=fps,
-        window_size=plan.settings["num_frames"],
-        resampling=request.resampling,
-    )
+    longest = max(Track.of(sound).duration for sound in heard.values() if sound is not None)
+    clip = plan_clip(plan, request.duration or longest, fps)
     check_inside(request.options.get("--prompt-at", ()), float(clip.duration), "--prompt-at")
     # The sound is as long as the frames made, and the video may end within the last of them.
     num_frames = max(clip.native_frames, math.ceil(clip.duration * clip.native_fps))
-    pictures = {}
-    for seconds, path in request.frames.items():
-        if seconds < 0 or round(seconds * fps) >= num_frames:
-            raise RequestError(
-                f"`--frame` must be at 0 to {(num_frames - 1) / fps:g} s, in the clip, got {seconds:g} s."
-            )
-        with naming("--frame"):
-            pictures[seconds] = read_picture(path, size)
     arguments = {
         **heard,
-        "image": None if request.image is None else read_picture(request.image, size, request.image_start),
-        "frames": pictures or None,
+        **given_pictures(plan, num_frames, fps),
         "prompt_at": request.options.get("--prompt-at", ()),
         "demixer": _demixer(request.demix),
         "num_frames": num_frames,
@@ -112,22 +97,13 @@ def _demixer(weights: Path | None) -> Any:
         raise RequestError(str(error)) from None
 
 
-def _report(stages: Stages, plan: Plan) -> Any:
-    def on_step(stage: str, step: int, total: int, latents: Any) -> None:
-        del latents
-        stages.stage(plan.method.stages[stage], total)
-        stages.step(step + 1)
-
-    return on_step
-
-
 def _told(plan: Plan, result: Any) -> dict[str, Any]:
     """What the record says of this method alone."""
     request = plan.request
     inputs = {**request.tracks, "demix": request.demix}
     return {
         "inputs": {name: named_file(path) for name, path in inputs.items() if path is not None}
-        | {"frames": {f"{seconds:g}": named_file(path) for seconds, path in request.frames.items()}},
+        | {"frames": told_of_pictures(plan)},
         "tracks": {"taken_apart_by": result.demixed_by, "approximate": result.demixed_by == "masks"},
         "windows": [list(window) for window in result.windows],
         **({"over_time": times} if (times := over_time(request)) else {}),
