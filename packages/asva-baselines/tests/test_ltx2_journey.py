@@ -31,7 +31,9 @@ def sample(asva, inputs, released):
 
 
 def test_from_released_files_to_a_video(sample, inputs, knocks, released):
-    clip, told, ran = sample("--image", inputs / "ball.png", "--frame", f"1.5={inputs / 'ball.png'}", "--method", "ltx2")
+    clip, told, ran = sample(
+        "--image", inputs / "ball.png", "--frame", f"1.5={inputs / 'ball.png'}", "--method", "ltx2"
+    )
     assert clip.frames.shape == (48, 64, 64, 3) and clip.frames.std() > 0
     assert "LTX-2 Community License" in ran.err
     assert np.corrcoef(clip.waveform[0, :32000], knocks[: clip.waveform.shape[1]])[0, 1] > 0.98

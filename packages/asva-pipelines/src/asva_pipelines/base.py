@@ -220,7 +220,7 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
                 module.train()
             self.maybe_free_model_hooks()
 
-    def _seconds(self, settings: Sampling) -> float:
+    def _seconds(self, settings: Any) -> float:
         """Of the video."""
         return self.config.num_frames / self.config.fps
 

@@ -36,8 +36,8 @@ METHOD = Method(
                 for part, size in _GIGABYTES.items()
             ),
             by_hand=f"it is a folder in the form of diffusers: fetch {REPO}, or pass that id",
-            remark="LTX-2.3 and 2.5 in that form work too. Weights that are not distilled want `--set route=guided`, and "
-            "for its second stage the file `*distilled-lora*.safetensors` of their home beside `model_index.json`; "
+            remark="LTX-2.3 and 2.5 in that form work too. Weights that are not distilled want `--set route=guided`, "
+            "and for its second stage the file `*distilled-lora*.safetensors` of their home beside `model_index.json`; "
             "with it the distilled route works for them as well. Sizes are reckoned from numbers of parameters, and no "
             "released file was seen by us.",
         ),

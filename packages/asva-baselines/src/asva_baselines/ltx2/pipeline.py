@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
@@ -51,6 +51,7 @@ class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
 
     arguments = LTX2Sampling
     needs_picture = False
+    _optional_components: ClassVar[list[str]] = ["latent_upsampler"]
     model_cpu_offload_seq = "text_encoder->connectors->audio_vae->transformer->latent_upsampler->vae"
 
     @registered
@@ -110,8 +111,8 @@ class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
 
     def _read_sound(self, audio: Any, sample_rate: int | None, seconds: float) -> Sound | None:
         sound = super()._read_sound(audio, sample_rate, seconds)
-        samples, rate = getattr(audio, "waveform", audio), getattr(audio, "sample_rate", sample_rate)
-        shortest = 1 / latent_rate(self.audio_vae)
+        samples: Any = getattr(audio, "waveform", audio)
+        rate, shortest = getattr(audio, "sample_rate", sample_rate or 0), 1 / latent_rate(self.audio_vae)
         if hasattr(samples, "shape") and samples.shape[-1] < shortest * rate:
             got = samples.shape[-1] / rate
             raise ValueError(f"`audio` must last at least {shortest:g} s, one latent of the sound, got {got:.3g} s.")
@@ -137,7 +138,8 @@ class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
         seconds = (self._latent_frames(settings) - 1) * self.vae.temporal_compression_ratio + 1
         waveform, rate = (sound.waveform, sound.sample_rate) if hears else (torch.zeros(2, 1), self.config.sample_rate)
         heard = sound_tokens(self.audio_vae, waveform, rate, seconds / settings.fps, self._execution_device)
-        latents, done, total = None, 0, sum(len(stage.sigmas) - 1 for stage in stages)
+        latents: Any = None
+        done, total = 0, sum(len(stage.sigmas) - 1 for stage in stages)
         for stage in stages:
             if latents is not None:
                 latents = self._twice_as_large(latents)

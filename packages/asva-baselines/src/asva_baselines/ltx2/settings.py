@@ -43,7 +43,7 @@ class LTX2Sampling(Sampling):
     num_frames: int = OWN
     fps: float = OWN
     route: str = OWN
-    num_inference_steps: int | None = None
+    num_inference_steps: int = OWN
     text_guidance_scale: float = OWN
     audio_guidance_scale: float = OWN
     stg_scale: float = OWN
@@ -52,8 +52,8 @@ class LTX2Sampling(Sampling):
     negative_prompt: str = DEFAULT_NEGATIVE_PROMPT
     frames: Mapping[float, Any] | None = None
     image_strength: float = 1.0
-    image_crf: int | None = None
-    ancestral: bool | None = None
+    image_crf: int = OWN
+    ancestral: bool = OWN
     no_audio: bool = False
 
     @property

@@ -135,7 +135,10 @@ def check_complete(folder: Path, network: torch.nn.Module) -> None:
     stored |= {f"model.{name.replace('language_model.model.', 'language_model.', 1)}" for name in stored}
     for former, name in _OF_WEIGHT_NORM.items():
         stored |= {one.removesuffix(former) + name for one in stored if one.endswith(former)}
-    state = network.state_dict()
+    # What a LoRA adds has files of its own.
+    state = {
+        name.replace(".base_layer.", "."): value for name, value in network.state_dict().items() if ".lora_" not in name
+    }
     # A weight with two names is stored under one of them.
     there = {value.data_ptr() for name, value in state.items() if name in stored}
     missing = [name for name, value in state.items() if name not in stored and value.data_ptr() not in there]
