@@ -146,7 +146,7 @@ class SampleOptions:
         Path | None, _TRACKS(help="HTDemucs checkpoint that takes --audio apart; masks without it (mtv).")
     ] = None
     frame: Annotated[
-        list[str] | None, _TRACKS(help="A picture at a time of the clip, such as 1.5=end.png; repeatable (mtv).")
+        list[str] | None, _TRACKS(help="A picture at a time of the clip, such as 1.5=end.png; repeatable (mtv, ltx2).")
     ] = None
 
     batch: Annotated[
