@@ -21,8 +21,8 @@ FIXTURES = Path(os.environ.get("ASVA_PARITY_DIR", ROOT.parent / "shared" / "pari
 LEDGER = ROOT / "docs" / "numerics.md"
 # A fixture is a JSON file, or an array file that stands alone. An id without marker belongs to the first family.
 PATTERNS = ("keyvid/*.json", "asva/*.json", "mtv/*.json", "mtv/mtvnet_*.npz", "mtv/mtv_schedule*.npz")
-PATTERNS += ("desync/*.json", "pe_av/*.json", "baselines/*.json")
-FAMILIES = ("keyvid", "asva", "mtv", "desync", "pe_av", "baselines")
+PATTERNS += ("desync/*.json", "pe_av/*.json", "baselines/*.json", "ltx2/*.json")
+FAMILIES = ("keyvid", "asva", "mtv", "desync", "pe_av", "baselines", "ltx2")
 BEGIN, END = "<!-- parity table -->\n", "<!-- end of parity table -->"
 # The longest prefix that fits a fixture's name, with or without its family, counts.
 TOLERANCES = {
@@ -91,6 +91,9 @@ TOLERANCES = {
     "desync/synchformer_e2e": "5e-5",
     "desync/synchformer_full": "1e-4",
     "desync/synchformer_head": "1e-5",
+    "ltx2/ltx2": "1e-5",
+    "ltx2/ltx2_sigmas": "1e-6",
+    "ltx2/ltx2_step": "2e-5; stages 5e-5",
     "pe_av/head_keys": "exact",
     "pe_av/syncreward_head": "1e-5",
     "pe_av/syncreward_windows": "exact",

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
 from torch import Tensor
 
 from asva_baselines.ltx2.tokens import VideoTokens
@@ -88,7 +87,14 @@ def _own_timesteps(transformer: Any, timesteps: Tensor) -> Generator[None]:
             hook.remove()
 
 
-class _ValuesAlone(LTX2PerturbedAttnProcessor):
+class _ValuesAlone:
+    """Attention whose answer is its values: diffusers' own, told so."""
+
+    def __init__(self) -> None:
+        from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
+
+        self.usual = LTX2PerturbedAttnProcessor()
+
     def __call__(
         self,
         attn: Any,
@@ -100,7 +106,7 @@ class _ValuesAlone(LTX2PerturbedAttnProcessor):
         perturbation_mask: Tensor | None = None,
         all_perturbed: bool | None = None,
     ) -> Tensor:
-        return super().__call__(attn, hidden_states, all_perturbed=True)
+        return self.usual(attn, hidden_states, all_perturbed=True)
 
 
 @contextmanager

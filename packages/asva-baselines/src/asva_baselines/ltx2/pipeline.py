@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
-from diffusers.loaders import LTX2LoraLoaderMixin
-from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
-from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
-from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -33,10 +29,15 @@ from asva_pipelines.mtv.frames import read_given
 from asva_unet import draw_noise
 from asva_unet.pixels import to_frames, to_pixels
 
+if TYPE_CHECKING:  # not of the oldest diffusers that the package takes
+    from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
+    from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+    from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
+
 Passes = Mapping[str, Mapping[str, Any]]
 
 
-class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
+class LTX2AudioToVideoPipeline(VideoPipeline):
     """A sound, words and perhaps pictures become a video. Arguments not named: :class:`VideoPipeline`.
 
     Args:
@@ -82,13 +83,19 @@ class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
     @classmethod
     def from_pretrained(cls, model: Any, **kwargs: Any) -> Self:
         """As of every pipeline; what the released folders hold and their index does not name is taken too."""
+        if tuple(int(part) for part in version("diffusers").split(".")[:2]) < (0, 42):
+            raise ValueError(f"`diffusers` must be 0.42 or newer for LTX-2, got {version('diffusers')}.")
+        from diffusers.loaders import LTX2LoraLoaderMixin
+        from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
+
         folder = Path(os.fspath(model))
         if (folder / "latent_upsampler/config.json").is_file() and "latent_upsampler" not in kwargs:
             dtype = kwargs.get("dtype", kwargs.get("torch_dtype", torch.float32))
             kwargs["latent_upsampler"] = read_network(LTX2LatentUpsamplerModel, folder / "latent_upsampler", dtype)
         pipeline = super().from_pretrained(model, **kwargs)
         for file in sorted(folder.glob("*distilled-lora*.safetensors"))[:1]:
-            pipeline.load_lora_weights(folder, weight_name=file.name, adapter_name=DISTILLED_ADAPTER)
+            state = LTX2LoraLoaderMixin.lora_state_dict(folder, weight_name=file.name)
+            pipeline.transformer.load_lora_adapter(state, adapter_name=DISTILLED_ADAPTER)
         return pipeline
 
     @property
@@ -195,6 +202,8 @@ class LTX2AudioToVideoPipeline(VideoPipeline, LTX2LoraLoaderMixin):
 
     def _pictures(self, picture: Tensor | None, settings: LTX2Sampling) -> dict[int, Tensor]:
         """(3, h, w) in [-1, 1] by their frame, compressed as those of the training were."""
+        from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf
+
         size = settings.height, settings.width
         given = read_given(picture, settings.frames, settings.num_frames, settings.fps, size)
         seen = {

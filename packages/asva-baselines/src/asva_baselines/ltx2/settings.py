@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT
 from torch import Tensor
 
 from asva_baselines.ltx2.sampling import DISTILLED, SECOND_STAGE, LTX2Guidance, distilled_sigmas, guided_sigmas
@@ -31,7 +30,7 @@ class LTX2Sampling(Sampling):
         stg_scale: The same, away from one without self-attention in one block; 0 is none.
         guidance_rescale: 0 to 1.
         skip_steps: Guided steps after each computed one that take its prediction again.
-        negative_prompt: What is not to be seen.
+        negative_prompt: What is not to be seen; None is its authors' list.
         frames: Pictures by their seconds.
         image_strength: How much of the pictures is kept, 0 to 1.
         image_crf: How coarsely H.264 compresses pictures first, as in training; 0 leaves it out, None is 33, or 18 of
@@ -49,7 +48,7 @@ class LTX2Sampling(Sampling):
     stg_scale: float = OWN
     guidance_rescale: float = OWN
     skip_steps: int = 0
-    negative_prompt: str = DEFAULT_NEGATIVE_PROMPT
+    negative_prompt: str = OWN
     frames: Mapping[float, Any] | None = None
     image_strength: float = 1.0
     image_crf: int = OWN
@@ -67,6 +66,8 @@ class LTX2Sampling(Sampling):
         Raises:
             ValueError: Naming the argument.
         """
+        from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT
+
         if self.route not in ROUTES:
             raise ValueError(f"`route` must be one of {', '.join(ROUTES)}, got {self.route}.")
         steps, most = self.num_inference_steps or own_steps(transformer, self.route), len(DISTILLED)
@@ -76,6 +77,7 @@ class LTX2Sampling(Sampling):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` must be from 0 to 1, got {getattr(self, name)}.")
         self.num_inference_steps = steps
+        self.negative_prompt = DEFAULT_NEGATIVE_PROMPT if self.negative_prompt is None else self.negative_prompt
         self.image_crf = (18 if is_latest(transformer) else 33) if self.image_crf is None else self.image_crf
         self.ancestral = is_latest(transformer) if self.ancestral is None else self.ancestral
 
