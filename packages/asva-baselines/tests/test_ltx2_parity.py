@@ -9,8 +9,10 @@ import torch
 pytest.importorskip("diffusers", "0.42")
 
 from diffusers import AutoencoderKLLTX2Audio, LTX2VideoTransformer3DModel
+from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+from fixtures.ltx2 import small_video_vae
 
-from asva_baselines.ltx2 import network
+from asva_baselines.ltx2 import network, pipeline
 from asva_baselines.ltx2.network import predict_clean
 from asva_baselines.ltx2.sampling import (
     SECOND_STAGE,
@@ -19,8 +21,9 @@ from asva_baselines.ltx2.sampling import (
     distilled_sigmas,
     guided_sigmas,
 )
+from asva_baselines.ltx2.settings import LTX2Sampling, Stage
 from asva_baselines.ltx2.sound import encode_mel, log_mel, sound_tokens
-from asva_baselines.ltx2.tokens import VideoTokens, pack
+from asva_baselines.ltx2.tokens import VideoTokens
 from asva_baselines.ltx2.words import Words
 from asva_weights.key_table import KeyTable
 
@@ -168,6 +171,7 @@ def stage(parity, transformer):
 
         return video, predict
 
+    make.inputs = sound, passes
     return make
 
 
@@ -213,30 +217,47 @@ def test_without_its_cures_diffusers_answers_something_else(parity, stage, trans
     assert difference("full", "cond") == pytest.approx(wanted, rel=1e-3)
 
 
+@pytest.fixture
+def run_stage(parity, transformer, stage, monkeypatch):
+    """``run_stage(route, latents)``: what the pipeline makes of the fixture's noise, picture and contexts."""
+    given, config = parity.inputs, parity.record["config"]
+    sizes = transformer.config
+    pipe = pipeline.LTX2AudioToVideoPipeline(
+        vae=small_video_vae(sizes.in_channels),
+        audio_vae=AutoencoderKLLTX2Audio(base_channels=4, ch_mult=(1, 1, 1), num_res_blocks=1),
+        connectors=LTX2TextConnectors(
+            *(16, 3, 2, 8, 1, None, False, 2, 4, 1, None),
+            per_modality_projections=True,
+            video_hidden_dim=sizes.cross_attention_dim,
+            audio_hidden_dim=sizes.audio_cross_attention_dim,
+        ),
+        transformer=transformer,
+        tokenizer=None,
+        text_encoder=None,
+    )
+    monkeypatch.setattr(pipeline, "draw_noise", lambda shape, generator, device: given["video_noise"])
+    monkeypatch.setattr(pipe, "_encode", lambda picture, size: given["image_latent"])
+    heard, passes = stage.inputs
+
+    def run(route, latents=None):
+        guidance = dict(zip(ARGUMENTS, guidance_of(parity.record["guidance"]).__dict__.values(), strict=True))
+        call = {name: config[short] for name, short in {"height": "h", "width": "w", "num_frames": "frames"}.items()}
+        call |= {"fps": config["fps"], "image_strength": config["strength"] or 0.0, "route": route}
+        settings = LTX2Sampling(**call, **guidance, num_inference_steps=config["steps"])
+        settings.complete(transformer)
+        one = settings.stages(transformer, False, True)[0] if latents is None else SECOND
+        pictures = {} if config["strength"] is None else {0: None}
+        return pipe._stage(one, pictures, heard, passes, settings, None, latents, (0, 1))
+
+    return run
+
+
+ARGUMENTS = ("text_guidance_scale", "stg_scale", "audio_guidance_scale", "guidance_rescale")
+SECOND = Stage(distilled_sigmas(3, SECOND_STAGE))
+
+
 @pytest.mark.parity("ltx2/ltx2_step_v2?")
 @torch.no_grad()
-def test_the_guided_stage_equals_the_originals(parity, stage):
-    out = parity.outputs
-    video, predict = stage(shape_of(parity))
-    guidance = guidance_of(parity.record["guidance"])
-    sigmas = guided_sigmas(parity.record["config"]["steps"])
-    tokens = video.begin(parity.inputs["video_noise"], 1.0)
-    close(tokens, out["stage1/latent_0"], 1e-6)
-
-    def guided(tokens, sigma):
-        return guidance(lambda name: predict(name)(tokens, sigma))
-
-    made = denoise(guided, tokens, video, sigmas)
-    close(video.latents(made), out["stage1/video"], 5e-5)
-
-
-@pytest.mark.parity("ltx2/ltx2_step_v2?")
-@torch.no_grad()
-def test_the_second_stage_equals_the_originals(parity, stage):
-    out = parity.outputs
-    video, predict = stage(tuple(out["stage2/video"].shape))
-    tokens = video.begin(parity.inputs["video_noise"], SECOND_STAGE[0], parity.inputs["upscaled_latent"])
-    close(tokens, out["stage2/latent_0"], 1e-6)
-    close(pack(video.latents(tokens)), tokens, 0)
-    made = denoise(predict("full"), tokens, video, distilled_sigmas(3, SECOND_STAGE))
-    close(video.latents(made), out["stage2/video"], 5e-5)
+def test_both_stages_of_the_pipeline_equal_the_originals(parity, run_stage):
+    close(run_stage("guided"), parity.outputs["stage1/video"], 5e-5)
+    close(run_stage("guided", parity.inputs["upscaled_latent"]), parity.outputs["stage2/video"], 5e-5)

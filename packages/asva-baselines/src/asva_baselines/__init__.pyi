@@ -3,6 +3,7 @@
 from .aadiff.pipeline import AADiffPipeline as AADiffPipeline
 from .codi.pipeline import CoDiPipeline as CoDiPipeline
 from .codi.unet import CoDiUNet as CoDiUNet
+from .ltx2.pipeline import LTX2AudioToVideoPipeline as LTX2AudioToVideoPipeline
 from .mmdiffusion.pipeline import MMDiffusionPipeline as MMDiffusionPipeline
 from .mmdiffusion.super_resolution import SuperResolutionUNet as SuperResolutionUNet
 from .mmdiffusion.unet import MultimodalUNet as MultimodalUNet
@@ -18,6 +19,7 @@ __all__ = [
     "AADiffPipeline",
     "CoDiPipeline",
     "CoDiUNet",
+    "LTX2AudioToVideoPipeline",
     "MMDiffusionPipeline",
     "MultimodalUNet",
     "SeeingHearingPipeline",
