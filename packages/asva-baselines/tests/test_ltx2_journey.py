@@ -31,7 +31,8 @@ def sample(asva, inputs, released):
     return run
 
 
-def test_from_released_files_to_a_video(sample, inputs):
+def test_from_released_files_to_a_video(sample, inputs, monkeypatch):
+    monkeypatch.setattr("asva_pipelines.loading.citations._said", set())
     ball = inputs / "ball.png"
     ran = sample("--image", ball, "--frame", f"1.5={ball}", "--method", "ltx2")
     assert ran.code == 0 and "LTX-2 Community License" in ran.err, ran.err
@@ -79,7 +80,7 @@ def test_another_sound_or_rate_makes_another_video(sample, tmp_path):
         (("--steps", 9), "`num_inference_steps` must be at most 8 on the distilled route, got 9"),
         (("--set", "route=fast"), "`route` must be one of distilled, guided, got fast"),
         (("--frame", "3=ball.png"), "`--frame` must be at 0 to 1.95833 s"),
-        (("--duration", 25), "`num_frames` must last from 0.04 s, one latent of the sound, to 20 s"),
+        (("--duration", 25), "`num_frames` must last from 0.04 s, a latent of the sound, to 20 s"),
         (("--curve", "curve.csv"), "`--curve` must be left out with the method ltx2"),
         (("--image-model", "any"), "`--image-model` must be left out with the method ltx2"),
     ],
@@ -94,7 +95,7 @@ def test_what_cannot_be(sample, inputs, tmp_path, words, rule):
 
 def test_a_sound_shorter_than_a_latent_of_it(sample, tmp_path):
     ran = sample(sound=write_wav(tmp_path / "short.wav", np.full(480, 0.1)))
-    assert ran.code == 1 and "`audio` must last at least 0.04 s, one latent of the sound, got 0.03 s." in ran.complaint
+    assert ran.code == 1 and "`audio` must last at least 0.04 s, a latent of the sound, got 0.03 s." in ran.complaint
 
 
 def test_its_licence_is_shown_and_nothing_is_fetched(asva, inputs):

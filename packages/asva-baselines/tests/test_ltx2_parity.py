@@ -124,7 +124,7 @@ def test_ancestral_steps_equal_the_originals(parity):
     known = 1 - given["mask"]  # theirs says what is made
     video = VideoTokens((1, 1, 1), given["clean"], known, known, known)
     clean, noise = iter(given["denoised"]), iter(given["noise"])
-    arguments = {"noise": lambda: next(noise), "report": lambda index, tokens: made.append(tokens)}
+    arguments = {"noise": lambda: next(noise), "report": made.append}
     denoise(lambda tokens, sigma: next(clean), given["x"], video, given["sigmas"], **arguments)
     close(torch.stack(made), parity.outputs["trajectory"], 1e-5)
 
@@ -141,6 +141,7 @@ def transformer(parity):
         **dict.fromkeys(("cross_attn_mod", "audio_cross_attn_mod"), modulated),
         rope_type="split",
         use_prompt_embeddings=False,
+        perturbed_attn=True,
     ).eval()
     state = {renamed(name): value for name, value in parity.state.items()}
     made.load_state_dict(KeyTable().to_ours(state, made.state_dict(), "transformer"))
@@ -206,20 +207,20 @@ def test_without_its_cures_diffusers_answers_something_else(parity, stage, trans
     if "cond_without_keyframe_marker" in seen:
         unmarked = replace(video, marks=torch.zeros_like(video.marks))
         assert difference("full", "cond", unmarked) == pytest.approx(seen["cond_without_keyframe_marker"], rel=1e-3)
-    for block in parity.record["guidance"]["stg_blocks"]:
-        layers = transformer.transformer_blocks[block]
-        layers.audio_attn1.processor, usual = network._ValuesAlone(), layers.audio_attn1.processor
-        wanted = seen["ptb_with_audio_self_attention_skipped_too"]
-        assert difference("no_attention", "ptb") == pytest.approx(wanted, rel=1e-3)
-        layers.audio_attn1.processor = usual
-    monkeypatch.setattr(network, "_own_timesteps", lambda transformer, timesteps: nullcontext())
+    skipped = [transformer.transformer_blocks[block] for block in parity.record["guidance"]["stg_blocks"]]
+    hooks = [block.audio_attn1.register_forward_pre_hook(network._skip, with_kwargs=True) for block in skipped]
+    wanted = seen["ptb_with_audio_self_attention_skipped_too"]
+    assert difference("no_attention", "ptb") == pytest.approx(wanted, rel=1e-3)
+    for hook in hooks:
+        hook.remove()
+    monkeypatch.setattr(network, "_cured", lambda *given: nullcontext())
     wanted = seen["cond_as_shipped_use_cross_timestep_true"]
     assert difference("full", "cond") == pytest.approx(wanted, rel=1e-3)
 
 
 @pytest.fixture
-def run_stage(parity, transformer, stage, monkeypatch):
-    """``run_stage(route, latents)``: what the pipeline makes of the fixture's noise, picture and contexts."""
+def run_stages(parity, transformer, stage, monkeypatch):
+    """``run_stages()``: latents of both stages that the pipeline makes of the fixture's noise, picture and contexts."""
     given, config = parity.inputs, parity.record["config"]
     sizes = transformer.config
     pipe = pipeline.LTX2AudioToVideoPipeline(
@@ -239,15 +240,17 @@ def run_stage(parity, transformer, stage, monkeypatch):
     monkeypatch.setattr(pipe, "_encode", lambda picture, size: given["image_latent"])
     heard, passes = stage.inputs
 
-    def run(route, latents=None):
-        guidance = dict(zip(ARGUMENTS, guidance_of(parity.record["guidance"]).__dict__.values(), strict=True))
+    def run():
+        guidance = dict(zip(ARGUMENTS, vars(guidance_of(parity.record["guidance"])).values(), strict=True))
         call = {name: config[short] for name, short in {"height": "h", "width": "w", "num_frames": "frames"}.items()}
-        call |= {"fps": config["fps"], "image_strength": config["strength"] or 0.0, "route": route}
+        call |= {"fps": config["fps"], "image_strength": config["strength"] or 0.0, "route": "guided"}
         settings = LTX2Sampling(**call, **guidance, num_inference_steps=config["steps"])
         settings.complete(transformer)
-        one = settings.stages(transformer, False, True)[0] if latents is None else SECOND
-        pictures = {} if config["strength"] is None else {0: None}
-        return pipe._stage(one, pictures, heard, passes, settings, None, latents, (0, 1))
+        made, pictures = [], {} if config["strength"] is None else {0: None}
+        monkeypatch.setattr(pipe, "_twice_as_large", lambda latents: made.append(latents) or given["upscaled_latent"])
+        stages = [*settings.stages(transformer, False, True), SECOND]
+        last = pipe._denoise(stages, pictures, heard, passes, settings, None)
+        return *made, last
 
     return run
 
@@ -258,6 +261,6 @@ SECOND = Stage(distilled_sigmas(3, SECOND_STAGE))
 
 @pytest.mark.parity("ltx2/ltx2_step_v2?")
 @torch.no_grad()
-def test_both_stages_of_the_pipeline_equal_the_originals(parity, run_stage):
-    close(run_stage("guided"), parity.outputs["stage1/video"], 5e-5)
-    close(run_stage("guided", parity.inputs["upscaled_latent"]), parity.outputs["stage2/video"], 5e-5)
+def test_both_stages_of_the_pipeline_equal_the_originals(parity, run_stages):
+    for found, name in zip(run_stages(), ("stage1", "stage2"), strict=True):
+        close(found, parity.outputs[f"{name}/video"], 5e-5)

@@ -202,7 +202,7 @@ def test_memory_is_foretold(folders, pipelines):
         ({"height": 96}, "`height` must be a positive multiple of 64"),
         ({"num_frames": 600}, "`num_frames` must last from 0.04 s"),
         ({"num_frames": 1, "fps": 60}, "`num_frames` must last from 0.04 s"),
-        ({"heard": sound(seconds=0.03)}, "`audio` must last at least 0.04 s, one latent of the sound, got 0.03 s"),
+        ({"heard": sound(seconds=0.03)}, "`audio` must last at least 0.04 s, a latent of the sound, got 0.03 s"),
         ({"image_strength": 1.5}, "`image_strength` must be from 0 to 1"),
         ({"frames": {3.0: picture(0.0)}}, "`frames` must be at times from 0 to"),
         ({"image": picture(0.0), "frames": {0.0: picture(0.0)}}, "`frames` must be one for each frame"),

@@ -4,19 +4,13 @@ from asva_pipelines.method import ONE_STAGE, Credit, Method, NamedModel, options
 from asva_weights import RemoteFile
 
 REPO = "Lightricks/LTX-2"
+COMMUNITY, GEMMA = "LTX-2 Community License", "Gemma Terms of Use"
 LICENCE = (
-    "LTX-2 Community License (free below 10 million USD of yearly revenue, with restrictions of use that are to be "
-    "passed on), on Gemma 3 (Gemma Terms of Use)"
+    f"{COMMUNITY} (free below 10 million USD of yearly revenue, with restrictions of use that are to be passed on), on "
+    f"Gemma 3 ({GEMMA})"
 )
-# In bfloat16, reckoned from numbers of parameters.
-_GIGABYTES = {
-    "transformer": 38.0,
-    "text_encoder": 24.4,
-    "connectors": 2.9,
-    "vae": 2.4,
-    "audio_vae": 0.1,
-    "latent_upsampler": 1.0,
-}
+# Gigabytes in bfloat16, reckoned from numbers of parameters.
+_PARTS = {"transformer": 37.8, "connectors": 2.9, "vae": 2.4, "audio_vae": 0.1, "latent_upsampler": 1.0}
 
 METHOD = Method(
     name="ltx2",
@@ -31,9 +25,12 @@ METHOD = Method(
             name="ltx2",
             summary=f"released LTX-2 weights ({REPO}), 1024x1536, 121 frames at 24 fps; 69 GB",
             licence=LICENCE,
-            files=tuple(
-                RemoteFile(repo=REPO, path=f"{part}/", gigabytes=size, licence=LICENCE)
-                for part, size in _GIGABYTES.items()
+            files=(
+                *(
+                    RemoteFile(repo=REPO, path=f"{part}/", gigabytes=size, licence=COMMUNITY)
+                    for part, size in _PARTS.items()
+                ),
+                RemoteFile(repo=REPO, path="text_encoder/", gigabytes=24.4, licence=GEMMA),
             ),
             by_hand=f"it is a folder in the form of diffusers: fetch {REPO}, or pass that id",
             remark="LTX-2.3 and 2.5 in that form work too. Weights that are not distilled want `--set route=guided`, "

@@ -47,7 +47,7 @@ def predict_clean(
     whole = each.new_full((len(tokens),), STEPS) * sigma
     still = torch.zeros_like(whole)
     kind = words.video.dtype
-    with _own_timesteps(transformer, each * STEPS), _values_alone(transformer, skipped):
+    with _cured(transformer, each * STEPS, skipped):
         velocity, _ = transformer(
             tokens.to(kind),
             sound.to(kind),
@@ -70,8 +70,10 @@ def predict_clean(
 
 
 @contextmanager
-def _own_timesteps(transformer: Any, timesteps: Tensor) -> Generator[None]:
-    """Scale and shift between the streams by their own timesteps: of the sound they are 0."""
+def _cured(transformer: Any, timesteps: Tensor, skipped: Sequence[int]) -> Generator[None]:
+    """Scale and shift between the streams by their own timesteps, (b, n) and 0; attention that is its values alone."""
+    from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
+
     own = {
         transformer.av_cross_attn_video_scale_shift: timesteps.flatten(),
         transformer.av_cross_attn_audio_scale_shift: timesteps.new_zeros(len(timesteps)),
@@ -80,6 +82,10 @@ def _own_timesteps(transformer: Any, timesteps: Tensor) -> Generator[None]:
         module.register_forward_pre_hook(lambda _, args, value=value: (value, *args[1:]))
         for module, value in own.items()
     ]
+    for layer in (transformer.transformer_blocks[block].attn1 for block in skipped):
+        if not isinstance(layer.processor, LTX2PerturbedAttnProcessor):  # LTX-2.0's, which cannot skip, else its equal
+            layer.processor = LTX2PerturbedAttnProcessor()
+        hooks.append(layer.register_forward_pre_hook(_skip, with_kwargs=True))
     try:
         yield
     finally:
@@ -87,37 +93,5 @@ def _own_timesteps(transformer: Any, timesteps: Tensor) -> Generator[None]:
             hook.remove()
 
 
-class _ValuesAlone:
-    """Attention whose answer is its values: diffusers' own, told so."""
-
-    def __init__(self) -> None:
-        from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
-
-        self.usual = LTX2PerturbedAttnProcessor()
-
-    def __call__(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        query_rotary_emb: Any = None,
-        key_rotary_emb: Any = None,
-        perturbation_mask: Tensor | None = None,
-        all_perturbed: bool | None = None,
-    ) -> Tensor:
-        return self.usual(attn, hidden_states, all_perturbed=True)
-
-
-@contextmanager
-def _values_alone(transformer: Any, blocks: Sequence[int]) -> Generator[None]:
-    """Self-attention over the video left out in some blocks; diffusers would leave out that over the sound too."""
-    layers = [transformer.transformer_blocks[block].attn1 for block in blocks]
-    usual = [layer.processor for layer in layers]
-    try:
-        for layer in layers:
-            layer.processor = _ValuesAlone()
-        yield
-    finally:
-        for layer, processor in zip(layers, usual, strict=True):
-            layer.processor = processor
+def _skip(layer: Any, args: Any, kwargs: Any) -> Any:
+    return args, kwargs | {"all_perturbed": True}

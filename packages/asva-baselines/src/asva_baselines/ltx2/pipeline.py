@@ -6,7 +6,8 @@ Two stages, as its authors run it: half the size, twice as large by a network fo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from asva_audio import load_audio
 from asva_baselines.ltx2.network import predict_clean
 from asva_baselines.ltx2.sampling import denoise
 from asva_baselines.ltx2.settings import LTX2Sampling, Stage
@@ -33,8 +35,6 @@ if TYPE_CHECKING:  # not of the oldest diffusers that the package takes
     from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
     from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
     from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
-
-Passes = Mapping[str, Mapping[str, Any]]
 
 
 class LTX2AudioToVideoPipeline(VideoPipeline):
@@ -106,23 +106,28 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
         """As of every pipeline; a length that the network knows."""
         settings.complete(self.transformer)
         super().check(settings, images, audios)
-        shortest, longest = 1 / latent_rate(self.audio_vae), self.transformer.config.pos_embed_max_pos
-        if not shortest <= settings.seconds <= longest:
+        longest = self.transformer.config.pos_embed_max_pos
+        if not self._shortest <= settings.seconds <= longest:
             raise ValueError(
-                f"`num_frames` must last from {shortest:g} s, one latent of the sound, to {longest} s, which the "
+                f"`num_frames` must last from {self._shortest:g} s, a latent of the sound, to {longest} s, which the "
                 f"network knows, got {settings.num_frames} at {settings.fps:g} per second."
             )
+
+    @property
+    def _shortest(self) -> float:
+        return 1 / latent_rate(self.audio_vae)
 
     def _seconds(self, settings: LTX2Sampling) -> float:
         return settings.seconds
 
     def _read_sound(self, audio: Any, sample_rate: int | None, seconds: float) -> Sound | None:
+        if isinstance(audio, str | os.PathLike):
+            audio = load_audio(audio, sample_rate=None, mono=False, duration=seconds)
         sound = super()._read_sound(audio, sample_rate, seconds)
-        samples: Any = getattr(audio, "waveform", audio)
-        rate, shortest = getattr(audio, "sample_rate", sample_rate or 0), 1 / latent_rate(self.audio_vae)
-        if hasattr(samples, "shape") and samples.shape[-1] < shortest * rate:
-            got = samples.shape[-1] / rate
-            raise ValueError(f"`audio` must last at least {shortest:g} s, one latent of the sound, got {got:.3g} s.")
+        if sound is not None:
+            got, shortest = getattr(audio, "waveform", audio).shape[-1] / sound.sample_rate, self._shortest
+            if got < shortest:
+                raise ValueError(f"`audio` must last at least {shortest:g} s, a latent of the sound, got {got:.3g} s.")
         return sound
 
     def make(self, clips: Clips, settings: LTX2Sampling) -> dict[str, Any]:
@@ -142,59 +147,50 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
         stages = settings.stages(self.transformer, self.latent_upsampler is not None, hears)
         pictures = self._pictures(picture, settings)
         passes = self._passes(prompt, settings, hears)
-        seconds = (self._latent_frames(settings) - 1) * self.vae.temporal_compression_ratio + 1
+        made = (self._latent_frames(settings) - 1) * self.vae.temporal_compression_ratio + 1
         waveform, rate = (sound.waveform, sound.sample_rate) if hears else (torch.zeros(2, 1), self.config.sample_rate)
-        heard = sound_tokens(self.audio_vae, waveform, rate, seconds / settings.fps, self._execution_device)
-        latents: Any = None
-        done, total = 0, sum(len(stage.sigmas) - 1 for stage in stages)
-        for stage in stages:
-            if latents is not None:
-                latents = self._twice_as_large(latents)
-            latents = self._stage(stage, pictures, heard, passes, settings, generator, latents, (done, total))
-            done += len(stage.sigmas) - 1
-        return latents
+        heard = sound_tokens(self.audio_vae, waveform, rate, made / settings.fps, self._execution_device)
+        return self._denoise(stages, pictures, heard, passes, settings, generator)
 
-    def _stage(
+    def _denoise(
         self,
-        stage: Stage,
+        stages: Sequence[Stage],
         pictures: Mapping[int, Tensor],
         heard: Tensor,
-        passes: Passes,
+        passes: Mapping[str, Mapping[str, Any]],
         settings: LTX2Sampling,
         generator: Any,
-        latents: Tensor | None,
-        progress: tuple[int, int],
     ) -> Tensor:
-        """Latents of one stage, from those of the stage before."""
-        device, factor = self._execution_device, self.vae.spatial_compression_ratio
-        size = settings.height // stage.shrink, settings.width // stage.shrink
-        shape = (1, self.vae.config.latent_channels, self._latent_frames(settings), *(side // factor for side in size))
-        given = {frame: self._encode(one, size) for frame, one in pictures.items()}
-        video = VideoTokens.of(self.transformer.rope, shape, settings.fps, given, settings.image_strength, device)
+        """Latents of the last stage."""
+        device, factor, latents = self._execution_device, self.vae.spatial_compression_ratio, None
+        tell, steps = settings.report("frames"), sum(len(stage.sigmas) - 1 for stage in stages)
+        count = iter(range(steps))
+        for stage in stages:
+            size = settings.height // stage.shrink, settings.width // stage.shrink
+            grid = self._latent_frames(settings), size[0] // factor, size[1] // factor
+            shape = 1, self.vae.config.latent_channels, *grid
+            given = {frame: self._encode(one, size) for frame, one in pictures.items()}
+            video = VideoTokens.of(self.transformer.rope, shape, settings.fps, given, settings.image_strength, device)
+            noise = partial(draw_noise, video.clean.shape, generator, device=device)
 
-        def noise() -> Tensor:
-            return draw_noise(video.clean.shape, generator, device=device)
+            def predict(tokens: Tensor, sigma: Tensor, stage: Stage = stage, video: VideoTokens = video) -> Tensor:
+                return stage.guidance(
+                    lambda name: predict_clean(self.transformer, tokens, sigma, video, heard, **passes[name])
+                )
 
-        def predict(tokens: Tensor, sigma: Tensor) -> Tensor:
-            return stage.guidance(
-                lambda name: predict_clean(self.transformer, tokens, sigma, video, heard, **passes[name])
+            set_distilled(self.transformer, stage.distilled)
+            before = None if latents is None else self._twice_as_large(latents)
+            tokens = denoise(
+                predict,
+                video.begin(noise(), float(stage.sigmas[0]), before),
+                video,
+                stage.sigmas,
+                skip_steps=settings.skip_steps if stage.guidance.weights else 0,
+                noise=noise if stage.ancestral else None,
+                report=None if tell is None else lambda made: tell(next(count), steps, made),
             )
-
-        def report(index: int, tokens: Tensor) -> None:
-            if (tell := settings.report("frames")) is not None:
-                tell(progress[0] + index, progress[1], tokens)
-
-        set_distilled(self.transformer, stage.distilled)
-        made = denoise(
-            predict,
-            video.begin(noise(), float(stage.sigmas[0]), latents),
-            video,
-            stage.sigmas,
-            skip_steps=settings.skip_steps if stage.guidance.passes != ("full",) else 0,
-            noise=noise if stage.ancestral else None,
-            report=report,
-        )
-        return video.latents(made)
+            latents = video.latents(tokens)
+        return latents
 
     def _latent_frames(self, settings: LTX2Sampling) -> int:
         """A lone first frame, and then as many as are needed."""
@@ -222,7 +218,7 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
         raw = denormalise(self.vae, latents).to(self.latent_upsampler.dtype)
         return normalise(self.vae, self.latent_upsampler(raw).float())
 
-    def _passes(self, prompt: str, settings: LTX2Sampling, hears: bool) -> Passes:
+    def _passes(self, prompt: str, settings: LTX2Sampling, hears: bool) -> dict[str, dict[str, Any]]:
         """What the network is given in each pass of the guidance."""
         prompts = [prompt] if settings.route == "distilled" else [prompt, settings.negative_prompt]
         length, device = self.config.max_sequence_length, self._execution_device

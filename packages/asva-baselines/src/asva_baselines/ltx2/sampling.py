@@ -48,10 +48,10 @@ class LTX2Guidance:
     rescale: float = 0.7
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """Those that are run: ``full``, ``no_text``, ``no_attention``, ``no_audio``."""
-        weights = {"no_text": self.text - 1, "no_attention": self.attention, "no_audio": self.audio - 1}
-        return ("full", *(name for name, weight in weights.items() if weight))
+    def weights(self) -> dict[str, float]:
+        """Of the passes beside the full one that are run: ``no_text``, ``no_attention`` and ``no_audio``."""
+        every = {"no_text": self.text - 1, "no_attention": self.attention, "no_audio": self.audio - 1}
+        return {name: weight for name, weight in every.items() if weight}
 
     def __call__(self, predict: Callable[[str], Tensor]) -> Tensor:
         """The guided video without noise.
@@ -59,12 +59,10 @@ class LTX2Guidance:
         Args:
             predict: The video without noise of a pass, by its name.
         """
-        seen = {name: predict(name) for name in self.passes}
-        full = guided = seen["full"]
-        weights = {"no_text": self.text - 1, "no_attention": self.attention, "no_audio": self.audio - 1}
-        for name, other in seen.items():
-            guided = guided + weights.get(name, 0.0) * (full - other)
-        return guided * torch.lerp(torch.ones_like(full.std()), full.std() / guided.std(), self.rescale)
+        full = guided = predict("full")
+        for name, weight in self.weights.items():
+            guided = guided + weight * (full - predict(name))
+        return guided * (1 + self.rescale * (full.std() / guided.std() - 1)) if self.rescale else guided
 
 
 def denoise(
@@ -75,7 +73,7 @@ def denoise(
     *,
     skip_steps: int = 0,
     noise: Callable[[], Tensor] | None = None,
-    report: Callable[[int, Tensor], None] | None = None,
+    report: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Tokens (b, n, c) from the first noise level to the last.
 
@@ -86,7 +84,7 @@ def denoise(
         sigmas: (k + 1,) falling levels, the last 0.
         skip_steps: Steps after each computed one that take its prediction again.
         noise: Draws fresh noise for steps that forget theirs (ancestral); None is plain Euler.
-        report: Told the index and the tokens after each step.
+        report: Told the tokens after each step.
     """
     clean = tokens
     for index, (sigma, following) in enumerate(pairwise(sigmas)):
@@ -100,7 +98,7 @@ def denoise(
         else:
             tokens = video.keep(ancestral_step(tokens, known, sigma, following, noise()))
         if report is not None:
-            report(index, tokens)
+            report(tokens)
     return tokens
 
 
