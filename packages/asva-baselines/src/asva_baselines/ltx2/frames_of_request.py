@@ -49,7 +49,8 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     request = plan.request
     pipeline = load(plan.folder, method="ltx2", device=request.device, dtype=request.dtype, offload=request.offload)
     spare(pipeline, plan.choice)
-    if plan.arguments.get("route") == "guided" and not has_distilled(pipeline.transformer):
+    one_stage = pipeline.latent_upsampler is not None and not has_distilled(pipeline.transformer)
+    if one_stage and plan.arguments.get("route", pipeline.config.route) == "guided":
         note("Note: the distilled LoRA is not in the model's folder: one stage at full size instead of two.")
     result = pipeline(
         audio=Audio(torch.from_numpy(np.ascontiguousarray(control.waveform)), control.sample_rate),

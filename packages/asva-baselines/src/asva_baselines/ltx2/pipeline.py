@@ -94,7 +94,7 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
             kwargs["latent_upsampler"] = read_network(LTX2LatentUpsamplerModel, folder / "latent_upsampler", dtype)
         pipeline = super().from_pretrained(model, **kwargs)
         for file in sorted(folder.glob("*distilled-lora*.safetensors"))[:1]:
-            state = LTX2LoraLoaderMixin.lora_state_dict(folder, weight_name=file.name)
+            state = LTX2LoraLoaderMixin.lora_state_dict(str(folder), weight_name=file.name)
             pipeline.transformer.load_lora_adapter(state, adapter_name=DISTILLED_ADAPTER)
         return pipeline
 
@@ -125,7 +125,8 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
             audio = load_audio(audio, sample_rate=None, mono=False, duration=seconds)
         sound = super()._read_sound(audio, sample_rate, seconds)
         if sound is not None:
-            got, shortest = getattr(audio, "waveform", audio).shape[-1] / sound.sample_rate, self._shortest
+            samples: Any = getattr(audio, "waveform", audio)
+            got, shortest = samples.shape[-1] / sound.sample_rate, self._shortest
             if got < shortest:
                 raise ValueError(f"`audio` must last at least {shortest:g} s, a latent of the sound, got {got:.3g} s.")
         return sound
@@ -162,7 +163,8 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
         generator: Any,
     ) -> Tensor:
         """Latents of the last stage."""
-        device, factor, latents = self._execution_device, self.vae.spatial_compression_ratio, None
+        device, factor = self._execution_device, self.vae.spatial_compression_ratio
+        latents: Any = None
         tell, steps = settings.report("frames"), sum(len(stage.sigmas) - 1 for stage in stages)
         count = iter(range(steps))
         for stage in stages:
