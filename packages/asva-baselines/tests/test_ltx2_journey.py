@@ -79,6 +79,7 @@ def test_another_sound_or_rate_makes_another_video(sample, tmp_path):
         (("--size", "96x64"), "`height` must be a positive multiple of 64, got 96"),
         (("--steps", 9), "`num_inference_steps` must be at most 8 on the distilled route, got 9"),
         (("--set", "route=fast"), "`route` must be one of distilled, guided, got fast"),
+        (("--set", "num_frames=9"), "got 'num_frames'"),
         (("--frame", "3=ball.png"), "`--frame` must be at 0 to 1.95833 s"),
         (("--duration", 25), "`num_frames` must last from 0.04 s, a latent of the sound, to 20 s"),
         (("--curve", "curve.csv"), "`--curve` must be left out with the method ltx2"),

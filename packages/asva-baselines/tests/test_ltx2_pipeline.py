@@ -188,7 +188,11 @@ def test_the_distilled_lora_is_of_the_second_stage(folders, tmp_path):
 def test_memory_is_foretold(folders, pipelines):
     from asva_pipelines.memory.prediction import predict
 
-    short, long = (predict(folders["2.3"], height=64, width=64, num_frames=frames) for frames in (9, 49))
+    lengths = {9: {}, 49: {"route": "guided"}}
+    short, long = (
+        predict(folders["2.3"], height=64, width=64, num_frames=frames, arguments=more)
+        for frames, more in lengths.items()
+    )
     held = ((*part.parameters(), *part.buffers()) for part in networks(pipelines["2.3"]))
     assert short.weights == sum(value.numel() * value.element_size() for part in held for value in part)
     assert long.tensors > 2 * short.tensors
@@ -203,6 +207,9 @@ def test_memory_is_foretold(folders, pipelines):
         ({"num_frames": 600}, "`num_frames` must last from 0.04 s"),
         ({"num_frames": 1, "fps": 60}, "`num_frames` must last from 0.04 s"),
         ({"heard": sound(seconds=0.03)}, "`audio` must last at least 0.04 s, a latent of the sound, got 0.03 s"),
+        ({"num_inference_steps": 0}, "`num_inference_steps` must be a whole number between 1 and 1000"),
+        ({"fps": 0}, "`fps` must be above 0"),
+        ({"skip_steps": -1}, "`skip_steps` must be from 0 to 999"),
         ({"image_strength": 1.5}, "`image_strength` must be from 0 to 1"),
         ({"frames": {3.0: picture(0.0)}}, "`frames` must be at times from 0 to"),
         ({"image": picture(0.0), "frames": {0.0: picture(0.0)}}, "`frames` must be one for each frame"),

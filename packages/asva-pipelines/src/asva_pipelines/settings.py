@@ -14,7 +14,7 @@ from torch import Tensor
 from asva_unet import Guidance
 
 Callback = Callable[[str, int, int, Tensor], None]
-_SAID_OTHERWISE = ("height", "width", "output_type")  # by options of their own
+_SAID_OTHERWISE = ("height", "width", "output_type", "num_frames")  # by options of their own
 OWN: Any = None  # a field with this default is the model's own setting unless it is given
 SAMPLERS = ("own", "ddim", "unipc", "dpm++")
 CHOICES = {

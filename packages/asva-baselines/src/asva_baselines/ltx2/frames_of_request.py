@@ -40,7 +40,7 @@ def make_frames(plan: Plan, stages: Stages, load: Callable[..., Any], output: Pa
     del output
     stages.stage("reading pictures and sound")
     sound, control = read_tracks(plan.request)
-    clip = plan_clip(plan, sound.duration, native_rate(plan.fps))
+    clip = plan_clip(plan, sound.duration, plan.arguments.get("fps") or native_rate(plan.fps))
     arguments = given_pictures(plan, clip.native_frames, float(clip.native_fps))
     stages.stage("planning")
     plan = replace(plan, arguments=plan.arguments | {"fps": float(clip.native_fps)})

@@ -1,4 +1,4 @@
-"""diffusers' transformer with the sound held, as LTX-2 runs it since May 2026.
+"""diffusers' transformer with the sound held, as ltx-core 1.2.0 runs it.
 
 Three things differ in diffusers 0.42 where the sound is held, and are cured from outside: cross-modal scale and shift
 follow the stream's own timesteps and only the gate those of the other stream; guidance by skipped self-attention skips

@@ -107,4 +107,4 @@ def ancestral_step(tokens: Tensor, clean: Tensor, sigma: Tensor, following: Tens
     down = following * (following / sigma)
     share = (1 - following) / (1 - down)
     fresh = (following**2 - (down * share) ** 2).clamp(min=0).sqrt()
-    return share * torch.lerp(clean, tokens, down / sigma) + fresh * noise
+    return share * torch.lerp(clean, tokens, float(down / sigma)) + fresh * noise

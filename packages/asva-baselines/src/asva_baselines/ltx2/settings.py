@@ -70,16 +70,23 @@ class LTX2Sampling(Sampling):
 
         if self.route not in ROUTES:
             raise ValueError(f"`route` must be one of {', '.join(ROUTES)}, got {self.route}.")
-        steps, most = self.num_inference_steps or own_steps(transformer, self.route), len(DISTILLED)
+        own = {
+            "num_inference_steps": own_steps(transformer, self.route),
+            "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
+            "image_crf": 18 if is_latest(transformer) else 33,
+            "ancestral": is_latest(transformer),
+        }
+        for name, value in own.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+        steps, most = self.num_inference_steps, len(DISTILLED)
         if self.route == "distilled" and steps > most:
             raise ValueError(f"`num_inference_steps` must be at most {most} on the distilled route, got {steps}.")
-        for name in ("image_strength", "guidance_rescale"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` must be from 0 to 1, got {getattr(self, name)}.")
-        self.num_inference_steps = steps
-        self.negative_prompt = DEFAULT_NEGATIVE_PROMPT if self.negative_prompt is None else self.negative_prompt
-        self.image_crf = (18 if is_latest(transformer) else 33) if self.image_crf is None else self.image_crf
-        self.ancestral = is_latest(transformer) if self.ancestral is None else self.ancestral
+        for name, end in {"image_strength": 1, "guidance_rescale": 1, "image_crf": 51, "skip_steps": 999}.items():
+            if not 0 <= getattr(self, name) <= end:
+                raise ValueError(f"`{name}` must be from 0 to {end}, got {getattr(self, name)}.")
+        if not self.fps > 0:
+            raise ValueError(f"`fps` must be above 0, got {self.fps}.")
 
     def stages(self, transformer: Any, upsamples: bool, hears: bool) -> list[Stage]:
         """One or two; the second needs distilled weights."""
