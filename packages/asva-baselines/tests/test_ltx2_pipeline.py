@@ -182,6 +182,7 @@ def test_the_distilled_lora_is_of_the_second_stage(folders, tmp_path):
     assert guided.shape == (2, 4, 2, 2)
     scales.clear()
     made = make(pipe)
+    assert pipe.further_weights(folder) == {"transformer": sum(value.numel() for value in state.values())}
     assert scales == [1.0] * 4 and (made - make(without)).abs().max() > 1e-3
 
 

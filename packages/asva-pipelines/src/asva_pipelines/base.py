@@ -169,6 +169,12 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
                 align_weights(part)
         return pipeline
 
+    @classmethod
+    def further_weights(cls, folder: Path) -> dict[str, int]:
+        """Numbers that files of a model folder add to its parts once they are loaded, by part."""
+        del folder
+        return {}
+
     def push_to_hub(
         self,
         repo_id: str,

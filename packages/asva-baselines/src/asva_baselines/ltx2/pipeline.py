@@ -22,7 +22,13 @@ from asva_baselines.ltx2.sampling import denoise
 from asva_baselines.ltx2.settings import LTX2Sampling, Stage
 from asva_baselines.ltx2.sound import latent_rate, sound_tokens
 from asva_baselines.ltx2.tokens import VideoTokens, denormalise, normalise
-from asva_baselines.ltx2.versions import DISTILLED_ADAPTER, check_versions, set_distilled, skipped_block
+from asva_baselines.ltx2.versions import (
+    DISTILLED_ADAPTER,
+    check_versions,
+    distilled_loras,
+    set_distilled,
+    skipped_block,
+)
 from asva_baselines.ltx2.words import Words, read_words
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound, per_sample
@@ -30,6 +36,7 @@ from asva_pipelines.loading.placement import read_network
 from asva_pipelines.mtv.frames import read_given
 from asva_unet import draw_noise
 from asva_unet.pixels import to_frames, to_pixels
+from asva_weights import read_checkpoint
 
 if TYPE_CHECKING:  # not of the oldest diffusers that the package takes
     from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
@@ -93,10 +100,19 @@ class LTX2AudioToVideoPipeline(VideoPipeline):
             dtype = kwargs.get("dtype", kwargs.get("torch_dtype", torch.float32))
             kwargs["latent_upsampler"] = read_network(LTX2LatentUpsamplerModel, folder / "latent_upsampler", dtype)
         pipeline = super().from_pretrained(model, **kwargs)
-        for file in sorted(folder.glob("*distilled-lora*.safetensors"))[:1]:
+        for file in distilled_loras(folder):
             state = LTX2LoraLoaderMixin.lora_state_dict(str(folder), weight_name=file.name)
             pipeline.transformer.load_lora_adapter(state, adapter_name=DISTILLED_ADAPTER)
         return pipeline
+
+    @classmethod
+    def further_weights(cls, folder: Path) -> dict[str, int]:
+        """Those of the distilled LoRA."""
+        return {
+            "transformer": sum(
+                one.numel() for file in distilled_loras(folder) for one in read_checkpoint(file).values()
+            )
+        }
 
     @property
     def _multiple(self) -> int:

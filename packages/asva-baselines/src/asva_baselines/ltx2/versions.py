@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 DISTILLED_ADAPTER = "distilled"  # LoRA that turns full weights into distilled ones
@@ -53,6 +54,11 @@ def own_steps(transformer: Any, route: str) -> int:
 def skipped_block(transformer: Any) -> int:
     """The block whose self-attention is skipped for guidance."""
     return min(29 if is_first(transformer) else 28, len(transformer.transformer_blocks) - 1)
+
+
+def distilled_loras(folder: Path) -> list[Path]:
+    """The file of the LoRA that distils in a model folder, if it is there."""
+    return sorted(folder.glob("*distilled-lora*.safetensors"))[:1]
 
 
 def has_distilled(transformer: Any) -> bool:

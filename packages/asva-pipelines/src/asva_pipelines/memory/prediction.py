@@ -158,6 +158,9 @@ def _rehearsed(
         for module in part.modules()
     )
     sizes = {name: bytes_of(part) for name, part in networks(pipeline)}
+    further = getattr(pipeline, "further_weights", lambda folder: {})
+    for name, count in further(folder).items():
+        sizes[name] += count * dtype.itemsize
     return _Seen(sizes=sizes, layer=max(layers, default=0), peaks=dict(ledger.peaks))
 
 
