@@ -25,12 +25,9 @@ def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = to
     Raises:
         ModelError: If the folder is damaged, of no method, or of another one.
     """
-    found, index = method_of_model(folder, method), read_index(folder)
-    maker, held = (
-        found.pipeline_class,
-        {name: [*kind] for name, kind in found.beside.items() if (folder / name).is_dir()},
-    )
-    index = held | index
+    found = method_of_model(folder, method)
+    maker, beside = found.pipeline_class, {name: [*kind] for name, kind in found.beside.items()}
+    index = {name: kind for name, kind in beside.items() if (folder / name).is_dir()} | read_index(folder)
     folders = {name: folder / name for name in index} | shared_parts(folder)
     with damage_named(folder), quiet_libraries():
         # The names that the class itself expects: nothing that a folder says is imported besides.
