@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-TEMPORAL = ("token_conv", "tied_conv", "mean")
+TEMPORAL = ("token_conv", "tied_conv", "mean", "latent")
 
 
 class AudioTokens(nn.Module):
@@ -23,6 +23,7 @@ class AudioTokens(nn.Module):
         temporal: How two frames become one. ``"token_conv"``: a convolution of each token by itself, the light form.
             ``"tied_conv"``, as published: a convolution over all tokens of a frame at once, ``num_tokens * dim`` wide,
             3.62 of the 5.96 billion weights that MTV adds. ``"mean"``: their mean, without weights.
+            ``"latent"``: not at all, features are those of latent frames.
 
     Raises:
         ValueError: If `temporal` is none of these.
@@ -61,7 +62,7 @@ class AudioTokens(nn.Module):
         """
         x = F.relu(self.proj_in(features.flatten(2)))
         x = self.proj_out(F.relu(self.proj_hidden(x)))  # (b, t, n d)
-        for _ in range(2):
+        for _ in range(0 if self.temporal == "latent" else 2):
             x = torch.cat([x[:, :1], self._halved(x[:, 1:])], dim=1) if x.shape[1] > 1 else x
         return self.norm(x.unflatten(-1, (self.num_tokens, -1)))
 

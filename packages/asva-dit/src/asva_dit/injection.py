@@ -60,6 +60,7 @@ class IntervalInjection(nn.Module):
         norm_q: nn.Module | None = None,
         norm_k: nn.Module | None = None,
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
+        inside: Tensor | None = None,
     ) -> Tensor:
         """What the sound adds.
 
@@ -68,6 +69,7 @@ class IntervalInjection(nn.Module):
             tokens: (b, t, m, audio_dim) audio tokens.
             norm_q, norm_k: Norms of queries and keys, over the width of a head.
             image_rotary_emb: Cosines and sines (t * n, head_dim) of the video tokens; None leaves queries as they are.
+            inside: (t, m) bool, tokens that a frame hears; all if None.
 
         Returns:
             (b, t * n, dim).
@@ -80,7 +82,8 @@ class IntervalInjection(nn.Module):
         key = norm_k(key) if norm_k is not None else key
         if image_rotary_emb is not None:
             query = apply_rotary_emb(query, tuple(part[: x.shape[1]] for part in image_rotary_emb))
-        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        mask = None if inside is None else inside[:, None, None].repeat(frames[0], 1, 1, 1)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
         return self.to_out(attended).unflatten(0, frames).flatten(1, 2)
 
     def _heads(self, x: Tensor) -> Tensor:

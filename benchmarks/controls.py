@@ -1,0 +1,251 @@
+"""Which idea carries over? Event F1 of each backbone with each control on the synthetic world, as a table in Markdown.
+
+    python benchmarks/controls.py --folder runs/controls            # goes on where it stopped
+    ASVA_RECORD=1 python benchmarks/controls.py --folder runs/controls --show
+
+Small random transformers of diffusers' classes (CogVideoX, Wan, LTX-2) learn with an audio-windows or a multi-stream
+control on clips of 25 frames of 32 x 32 at 12 per second, with patches for an autoencoder. Everything learns, in every
+run alike: the same clips, steps, widths and optimizer; the sound is left out of one clip in ten. Then each makes videos of
+held-out first frames: with the clip's sound, with the control off, and with another clip's sound, scored against the
+clip's own events. F1 of events within one frame, sides counted, over three seeds of training; intervals are 95 % of a
+bootstrap over clips.
+"""
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import torch
+from bundled_model import interval
+from results import table
+
+from asva_audio import LogMelFrames
+from asva_data import SyntheticClip, SyntheticWorld, detect_events
+from asva_dit import PatchVideoAutoencoder
+from asva_dit.backbones import BACKBONES, Question
+from asva_dit.controls import AudioWindows, Features, MultiStream
+from asva_dit.flow import loss, sample
+from asva_dit.pixels import decode_video, encode_video
+from asva_dit.with_control import Hearing, control_arguments, control_of, with_control
+from asva_metrics import match_events
+from asva_train.fields import LoopRecipe
+from asva_train.optimizer import make_optimizer
+from asva_unet.pixels import to_frames, to_pixels
+
+FRAMES, FPS, SIZE, PATCH, CHANNELS = 25, 12.0, 32, 8, 48
+CLASSES = ("drums", "hammer")
+LEARNED, HELD_OUT = 31, 1_000_003
+BATCH, SAVE = 8, 100
+EAR = LogMelFrames(fps=FPS, num_hidden_layers=2, hidden_size=64)
+WIDTH = {"num_attention_heads": 4, "attention_head_dim": 32, "num_layers": 4}
+CONTROL = {"audio_dim": 96, "num_heads": 4, "head_dim": 32}
+CONTROLS = {
+    "audio windows": lambda arguments: AudioWindows(**arguments, **CONTROL, sources={"mel": 64}),
+    "multi-stream": lambda arguments: MultiStream(
+        **arguments,
+        **CONTROL,
+        sources={"effects": 64},
+        num_tokens=4,
+        hidden_dim=192,
+        interaction_layers=1,
+        interaction_heads=4,
+    ),
+}
+
+
+def transformer_of(name: str):
+    """A small random transformer of the class of a backbone, with its image-to-video inputs."""
+    if name == "cogvideox":
+        return diffusers.CogVideoXTransformer3DModel(
+            **WIDTH,
+            in_channels=2 * CHANNELS,
+            out_channels=CHANNELS,
+            time_embed_dim=128,
+            text_embed_dim=16,
+            sample_width=SIZE // PATCH,
+            sample_height=SIZE // PATCH,
+            patch_size=1,
+            max_text_seq_length=1,
+            use_rotary_positional_embeddings=True,
+        )
+    if name == "wan":
+        return diffusers.WanTransformer3DModel(
+            **WIDTH, patch_size=(1, 1, 1), in_channels=CHANNELS, out_channels=CHANNELS, text_dim=16, ffn_dim=512
+        )
+    return diffusers.LTX2VideoTransformer3DModel(
+        **WIDTH,
+        in_channels=2 * CHANNELS,
+        out_channels=2 * CHANNELS,
+        cross_attention_dim=128,
+        audio_in_channels=4,
+        audio_out_channels=4,
+        audio_num_attention_heads=2,
+        audio_attention_head_dim=8,
+        audio_cross_attention_dim=16,
+        caption_channels=16,
+        vae_scale_factors=(8, PATCH, PATCH),
+    )
+
+
+@dataclass
+class Clips:
+    """Clips as networks see them."""
+
+    latents: torch.Tensor
+    sound: torch.Tensor
+
+    @classmethod
+    def of(cls, clips: list[SyntheticClip], vae) -> "Clips":
+        pixels = to_pixels(torch.as_tensor(np.stack([clip.frames for clip in clips])))
+        waves = torch.as_tensor(np.stack([clip.waveform[0] for clip in clips]))
+        return cls(encode_video(vae, pixels), EAR(waves, FRAMES).flatten(1, 2))
+
+    def question(self, noisy: torch.Tensor, time: torch.Tensor) -> Question:
+        text = torch.zeros(len(noisy), 1, 16)
+        return Question(noisy=noisy, time=time, text=text, first=self.latents[:, :1], fps=FPS)
+
+    def heard(self, control, kept: torch.Tensor | float = 1.0, **options) -> Hearing:
+        name = next(iter(control.config["sources"]))
+        pieces = self.sound.shape[1]
+        times = (torch.arange(pieces, dtype=torch.float64) + 0.5) * FRAMES / FPS / pieces
+        return Hearing(features={name: Features(self.sound * kept, times)}, fps=FPS, **options)
+
+
+def world(seed: int) -> SyntheticWorld:
+    return SyntheticWorld(seed, size=SIZE, num_frames=FRAMES, fps=FPS, classes=CLASSES, two_objects=0.0)
+
+
+def autoencoder(slot: int) -> PatchVideoAutoencoder:
+    """Patches fitted on clips that no training sees; those of LTX-2 hold eight frames in twice as many numbers."""
+    vae = PatchVideoAutoencoder(PATCH, CHANNELS * slot // 4, temporal_compression_ratio=slot)
+    made = world(LEARNED + 1)
+    vae.fit(to_pixels(torch.as_tensor(np.stack([made[i].frames for i in range(96)]))).movedim(1, 2))
+    return vae
+
+
+def batch_of(options, step: int) -> list[SyntheticClip]:
+    """The clips of a step, the same for every run; made once and kept."""
+    folder = options.folder / "clips"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{step % options.different}.npz"
+    if not file.is_file():
+        clips = [world(LEARNED)[step % options.different * BATCH + i] for i in range(BATCH)]
+        draft = file.with_suffix(".part.npz")
+        np.savez_compressed(draft, frames=[c.frames for c in clips], waveform=[c.waveform for c in clips])
+        draft.replace(file)
+    with np.load(file) as kept:
+        return [Kept(f, w) for f, w in zip(kept["frames"], kept["waveform"], strict=True)]
+
+
+@dataclass
+class Kept:
+    """Of a clip what training needs."""
+
+    frames: np.ndarray
+    waveform: np.ndarray
+
+
+def train(name: str, kind: str, seed: int, options) -> tuple:
+    """A trained transformer with its control, from the last state that was kept."""
+    backbone = BACKBONES[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = transformer_of(name)
+        control = CONTROLS[kind](control_arguments(network))
+    with_control(network, control)
+    vae = autoencoder(backbone.frames_per_latent)
+    learning = [*network.parameters(), *control.parameters()]
+    recipe = LoopRecipe(batch_size=BATCH, learning_rate=options.rate, optimizer="muon")
+    optimizer = make_optimizer(recipe, learning)
+    file = options.folder / f"{name}-{kind.replace(' ', '-')}-{seed}.pt"
+    begun = 0
+    if file.is_file():
+        kept = torch.load(file, weights_only=True)
+        network.load_state_dict(kept["network"])
+        control.load_state_dict(kept["control"])
+        optimizer.load_state_dict(kept["optimizer"])
+        begun = kept["step"]
+    for step in range(begun, options.steps):
+        generator = torch.Generator().manual_seed(1000 * seed + step + 1_000_000)
+        clips = Clips.of(batch_of(options, step), vae)
+        time = 1 - torch.rand(BATCH, generator=generator) ** options.bias
+        kept = (torch.rand(BATCH, 1, 1, generator=generator) > 0.1).float()
+        noise = torch.randn(clips.latents.shape, generator=generator)
+        control_of(network).listen(clips.heard(control, kept))
+        moving = (clips.latents - clips.latents[:, :1]).square().mean(2, keepdim=True)
+        losses = loss(network, clips.question(noise, time), clips.latents, noise, 1 + moving / moving.mean())
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * min(1, (step + 1) / 50) * (1 - 0.95 * step / options.steps)
+        losses["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if (step + 1) % SAVE == 0 or step + 1 == options.steps:
+            state = {"network": network.state_dict(), "control": control.state_dict()}
+            state |= {"optimizer": optimizer.state_dict(), "step": step + 1}
+            torch.save(state, file.with_suffix(".part"))
+            file.with_suffix(".part").replace(file)
+            print(name, kind, seed, step + 1, f"{losses['error'].item():.4f}", flush=True)
+    return network.eval(), control, vae
+
+
+@torch.no_grad()
+def score(network, control, vae, options) -> dict[str, list]:
+    """Matches of events of each clip, with its own sound, with the control off and with another clip's sound."""
+    clips, found = [world(HELD_OUT)[i] for i in range(options.clips)], {}
+    others = clips[1:] + clips[:1]
+    own, swapped = Clips.of(clips, vae), Clips.of(others, vae)
+    noise = torch.randn(own.latents.shape, generator=torch.Generator().manual_seed(7))
+    question = own.question(noise, torch.ones(len(clips)))
+    hearings = {"own": own.heard(control), "off": None, "another": swapped.heard(control)}
+    for name, hearing in hearings.items():
+        control_of(network).listen(hearing)
+        pixels = decode_video(vae, sample(network, question, options.sampling))
+        frames = [to_frames(clip).numpy() for clip in pixels]
+        found[name] = [counts(shown, clip) for shown, clip in zip(frames, clips, strict=True)]
+    return found
+
+
+def counts(frames: np.ndarray, clip: SyntheticClip) -> list[int]:
+    """Events of a clip that frames show within a frame, those that are not its own, and those that they lack."""
+    seen = detect_events(frames, clip.scene, fps=FPS)
+    labels = {"predicted_labels": seen.labels, "target_labels": clip.event_labels}
+    match = match_events(seen.times, clip.event_times, 1 / FPS, **labels)
+    return [match.tp, match.fp, match.fn]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="states and scores; a stopped run goes on from them")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--different", type=int, default=200, help="batches of clips, which come again")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=48)
+    parser.add_argument("--sampling", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--bias", type=float, default=2.0)
+    parser.add_argument("--show", action="store_true", help="only the table of what is done")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    runs = [(name, kind, seed) for seed in range(options.seeds) for name in BACKBONES for kind in CONTROLS]
+    for name, kind, seed in runs:
+        file = options.folder / f"{name}-{kind.replace(' ', '-')}-{seed}.json"
+        if not file.is_file() and not options.show:
+            found = score(*train(name, kind, seed, options), options)
+            file.with_suffix(".part").write_text(json.dumps(found))
+            file.with_suffix(".part").replace(file)
+            print(name, kind, seed, {key: _f1(value) for key, value in found.items()}, flush=True)
+
+
+def _f1(counts: list) -> float:
+    right, wrong, missed = np.sum(counts, axis=0)
+    return 2 * right / max(2 * right + wrong + missed, 1)
+
+
+if __name__ == "__main__":
+    main()
