@@ -57,7 +57,7 @@ class Backbone:
         frames: Axis of the latents that counts latent frames, or the argument that says how many there are.
         frames_per_latent: Frames of every latent frame but the first.
         predicts: ``"velocity"`` of a straight flow, noise minus clean, or ``"v"`` of a diffusion.
-        ask: The prediction (b, t, c, h, w) of a transformer for a :class:`Question`, as its image-to-video pipeline asks.
+        ask: The prediction (b, t, c, h, w) of a transformer for a question, as its image-to-video pipeline asks.
         blocks: Name of the list of its blocks.
         per_token_time: Whether tokens may be of different times, the clean first frame of time 0.
         rotary: How positions enter.
@@ -124,7 +124,7 @@ def _ask_cogvideox(transformer: Any, question: Question) -> Tensor:
 
 def _ask_wan(transformer: Any, question: Question) -> Tensor:
     """Of 2.1 and 2.2 A14B the picture and its mask as further channels; of 2.2 5B the clean frame, of time 0."""
-    x, (_, t, c, h, w), p = question.noisy, question.noisy.shape, transformer.config.patch_size
+    x, (_, _, c, h, w), p = question.noisy, question.noisy.shape, transformer.config.patch_size
     missing = transformer.config.in_channels - c
     if missing > 0:
         still = torch.cat([question.first, torch.zeros_like(x[:, 1:])], dim=1)

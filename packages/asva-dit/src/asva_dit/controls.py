@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -12,8 +15,10 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor, nn
 
 from asva_dit.audio_tokens import AudioTokens
+from asva_dit.from_transformer import draw_layers
 from asva_dit.injection import BlockAudio, BlockControl, IntervalInjection
 from asva_dit.interval_interaction import IntervalInteraction
+from asva_weights.text import reading
 
 _EMBEDDED = 64  # numbers that a time is told by
 
@@ -62,6 +67,10 @@ class Control(ModelMixin, ConfigMixin):
         """What a layer adds to (b, t * n, d) video tokens."""
         raise NotImplementedError
 
+    def silence_(self) -> None:
+        """Put what writes into the video tokens to zero, so that nothing is added."""
+        raise NotImplementedError
+
     def check(self, features: Mapping[str, Features]) -> None:
         """Raise ValueError if the features are not those that this control was made for."""
         wanted = dict(self.config["sources"])
@@ -78,7 +87,7 @@ class AudioWindows(Control):
 
     Args:
         radius: Of the window, in latent frames to each side of the middle.
-        see_above: Other arguments: :class:`Control`.
+        rest: See :class:`Control`.
     """
 
     @register_to_config
@@ -103,8 +112,14 @@ class AudioWindows(Control):
         self.layers = nn.ModuleList(
             IntervalInjection(dim, audio_dim, num_heads, head_dim) for _ in range(0, num_blocks, interval)
         )
+        self.silence_()
+
+    @torch.no_grad()
+    def silence_(self) -> None:
+        """See :class:`Control`."""
         for layer in self.layers:
-            _zero(layer.to_out)
+            layer.to_out.weight.zero_()
+            layer.to_out.bias.zero_()
 
     def encode(self, features: Mapping[str, Features], frame_times: Tensor) -> tuple[Tensor, Tensor]:
         """(b, t, w, d) tokens of each latent frame's window, and (t, w) which of them are there."""
@@ -130,8 +145,8 @@ class MultiStream(Control):
     Of each track the features around a latent frame are read at equal distances, whatever their rate.
 
     Args:
-        see_above: Other arguments: :class:`Control`; `sources` are tracks, any of speech, effects and music, where one
-            that is not given stays silent.
+        sources: Tracks, any of speech, effects and music; one that is not among them stays silent. See :class:`Control`
+            for the others.
         samples: Places at which the features of a latent frame are read.
         context: Latent frames before and behind that are read too, as a share of one.
         num_tokens: Tokens of a latent frame and track.
@@ -172,6 +187,10 @@ class MultiStream(Control):
         self.layers = nn.ModuleList(
             BlockControl(dim, audio_dim, num_heads, head_dim) for _ in range(0, num_blocks, interval)
         )
+        self.silence_()
+
+    def silence_(self) -> None:
+        """See :class:`Control`."""
         for layer in self.layers:
             layer.zero_()
 
@@ -218,6 +237,43 @@ def _key(name: str) -> str:
     return name.replace(".", "-")
 
 
-def _zero(layer: nn.Linear) -> None:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+CONTROLS: dict[str, type[Control]] = {"AudioWindows": AudioWindows, "MultiStream": MultiStream}
+
+
+def make_control(kind: str, wanted: Mapping[str, Any], generator: torch.Generator | None = None) -> Control:
+    """A control that adds nothing yet, on the CPU.
+
+    Args:
+        kind: A name of :data:`CONTROLS`.
+        wanted: Its arguments.
+        generator: Draws its layers; a fresh one if None.
+
+    Raises:
+        ValueError: If there is no such control.
+    """
+    if kind not in CONTROLS:
+        raise ValueError(f"`control` must be one of {', '.join(CONTROLS)}, got {kind!r}.")
+    with torch.device("meta"):
+        control = CONTROLS[kind](**wanted)
+    draw_layers(control, generator)
+    control.silence_()
+    return control
+
+
+def read_control(folder: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> Control:
+    """A control as `save_pretrained` wrote it, its folder whole.
+
+    Raises:
+        ValueError: If it is none, or is damaged.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ValueError(f"`control` must be the folder of a control, got '{folder}', which has no config.json.")
+    with reading(path, "`control` must hold a configuration"):
+        kind = json.loads(path.read_text(encoding="utf-8")).get("_class_name")
+    if kind not in CONTROLS:
+        raise ValueError(f"`control` must be one of {', '.join(CONTROLS)}, got {kind} in '{folder}'.")
+    control, told = CONTROLS[kind].from_pretrained(folder, torch_dtype=dtype, output_loading_info=True)
+    if wrong := sorted(name for part in ("missing_keys", "unexpected_keys", "mismatched_keys") for name in told[part]):
+        raise ValueError(f"`control` must hold the weights of its configuration, got '{folder}': {wrong[:3]}.")
+    return control

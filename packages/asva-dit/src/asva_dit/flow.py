@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -67,7 +68,7 @@ def sample(transformer: Any, question: Question, steps: int, shift: float = 1.0)
     backbone, x = backbone_of(transformer), question.noisy
     even = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
     times = (shift * even / (1 + (shift - 1) * even)).to(x)
-    for now, following in zip(times, times[1:], strict=False):
+    for now, following in pairwise(times):
         time = now.expand(len(x))
         answer = backbone.ask(transformer, replace(question, noisy=x, time=time)).to(x)
         clean, noise = clean_and_noise(backbone.predicts, x, answer, time)

@@ -60,15 +60,20 @@ def draw_control(
     model: CogVideoXTransformer3DModel, transformer: CogVideoXTransformer3DModel, generator: torch.Generator | None
 ) -> None:
     """Give the control values, as PyTorch draws its layers, on the device and of the type of the base."""
+    for part in [model.control, *(block.control for block in model.transformer_blocks if block.control is not None)]:
+        draw_layers(part, generator).to(device=transformer.device, dtype=transformer.dtype)
+    model.zero_control_(everything=model.config["zero_init"])
+
+
+def draw_layers(part: nn.Module, generator: torch.Generator | None = None) -> nn.Module:
+    """Layers that have shapes alone, with values as PyTorch draws them, on the CPU; from a fresh generator if None."""
     if generator is None:
         generator = torch.Generator()
         generator.seed()
-    for part in [model.control, *(block.control for block in model.transformer_blocks if block.control is not None)]:
-        part.to_empty(device="cpu")
-        for module in part.modules():
-            _draw(module, generator)
-        part.to(device=transformer.device, dtype=transformer.dtype)
-    model.zero_control_(everything=model.config["zero_init"])
+    part.to_empty(device="cpu")
+    for module in part.modules():
+        _draw(module, generator)
+    return part
 
 
 def _draw(module: nn.Module, generator: torch.Generator) -> None:

@@ -15,7 +15,7 @@ def hear(pipeline: Any, features: Mapping[str, Features], *, fps: float, **optio
     """Inside, the pipeline's transformers hear; nothing else of the pipeline changes.
 
     Args:
-        pipeline: With a transformer that has a control, see :func:`asva_dit.with_control`; of Wan 2.2 A14B both experts.
+        pipeline: With a transformer that has a control (:func:`asva_dit.with_control`); of Wan 2.2 A14B both experts.
         features: By the names of the control's `sources`, as long as the clip; of one clip, or of each.
         fps: Frames per second of the video.
         options: `scale`, `guidance_scale`, `against`, `shift` of :class:`asva_dit.with_control.Hearing`.

@@ -179,7 +179,7 @@ def control_of(transformer: Any) -> Controlled:
 
 
 def with_control(transformer: Any, control: Control) -> Any:
-    """The same transformer, which hears by a control; until it is told to `hear`, and at first then too, it is the base.
+    """The same transformer, which hears by a control; until it is told what, it is the base.
 
     Args:
         transformer: Of diffusers, of a class that :mod:`asva_dit.backbones` describes. Its weights and keys are
