@@ -172,10 +172,14 @@ def control_of(transformer: Any) -> Controlled:
     Raises:
         ValueError: If it has none.
     """
-    found = transformer.__dict__.get(_PLACE)
-    if found is None:
+    if not is_controlled(transformer):
         raise ValueError("`transformer` must have a control, got one without: see `with_control`.")
-    return found
+    return transformer.__dict__[_PLACE]
+
+
+def is_controlled(transformer: Any) -> bool:
+    """Whether a transformer has a control."""
+    return _PLACE in transformer.__dict__
 
 
 def with_control(transformer: Any, control: Control) -> Any:
@@ -189,7 +193,7 @@ def with_control(transformer: Any, control: Control) -> Any:
     Raises:
         ValueError: If it has a control, or the control was made for another backbone.
     """
-    if _PLACE in transformer.__dict__:
+    if is_controlled(transformer):
         raise ValueError("`transformer` must have no control yet, got one that has: see `without_control`.")
     backbone, config = backbone_of(transformer), control.config
     wanted = control_arguments(transformer)

@@ -16,6 +16,7 @@ _FOLDERS = (
     "audio_window",
     "dynamicrafter",
     "mtv",
+    "hear",
     "static",
     "warp",
 )

@@ -51,7 +51,8 @@ def method_of_model(folder: Path, wanted: str | None = None) -> Method:
         ModelError: If the folder is damaged, of no method, or of another one.
     """
     index = read_index(folder)
-    found = method_of(index)
+    asked = METHODS.get(wanted or "")
+    found = asked if asked is not None and asked.accepts(index) else method_of(index)
     if found is None:
         raise ModelError(f"Model '{folder}' is a {index['_class_name']}, which no method loads ({', '.join(METHODS)}).")
     if wanted not in (None, found.name):

@@ -31,8 +31,10 @@ def skeleton(folder: Path, method: str | None = None, *, dtype: torch.dtype = to
     folders = {name: folder / name for name in index} | shared_parts(folder)
     with damage_named(folder), quiet_libraries():
         # The names that the class itself expects: nothing that a folder says is imported besides.
-        known = {name: index[name] for name in inspect.signature(maker.__init__).parameters if name in index}
-        pipeline = maker(**{name: _part(folders[name], value, dtype) for name, value in known.items()})
+        made = maker.stock_class(index["_class_name"]) if hasattr(maker, "stock_class") else maker
+        known = {name: index[name] for name in inspect.signature(made.__init__).parameters if name in index}
+        pipeline = made(**{name: _part(folders[name], value, dtype) for name, value in known.items()})
+        pipeline = pipeline if made is maker else maker.of(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

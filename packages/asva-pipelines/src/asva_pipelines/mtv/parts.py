@@ -24,6 +24,8 @@ LIBRARIES = {
     "MTVTransformer3DModel": "asva_dit",
     "PatchVideoAutoencoder": "asva_dit",
     "LogMelFrames": "asva_audio",
+    "ImageBindAudioEncoder": "asva_audio",
+    "BEATsEncoder": "asva_audio",
 }
 
 

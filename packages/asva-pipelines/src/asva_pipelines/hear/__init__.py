@@ -1,0 +1,1 @@
+"""Video transformers of diffusers that hear by a control."""
