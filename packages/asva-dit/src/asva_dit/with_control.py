@@ -76,7 +76,7 @@ class Controlled:
             if own is not None and abs(own - hearing.fps) > 1e-6:
                 raise ValueError(f"`fps` must be {own:g}, at which the control has learned, got {hearing.fps:g}.")
             if hearing.against not in ("off", "shifted"):
-                raise ValueError(f"`against` must be off or shifted, got {hearing.against!r}.")
+                raise ValueError(f"`against` must be off or shifted, got {hearing.against}.")
         self.hearing, self._encoded = hearing, {}
 
     def _begin(self, _: Any, args: tuple, kwargs: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from asva_pipelines.settings import OWN, Sampling, call_arguments
 from asva_weights import ModelError
 
 _EXPERTS, _LORA = ("transformer", "transformer_2"), "asva_control"
+LORA_FILE = "pytorch_lora_weights.safetensors"  # in the folder `lora` of a control
 
 
 @dataclass(kw_only=True)
@@ -150,7 +151,7 @@ class HearPipeline(VideoPipeline):
             folder = Path(control, name) if Path(control, name).is_dir() else Path(control)
             with_control(part, read_control(folder, part.dtype if part.dtype.is_floating_point else torch.float32))
             if (folder / "lora").is_dir():
-                part.load_lora_adapter(folder / "lora", prefix=None, adapter_name=_LORA, use_safetensors=True)
+                part.load_lora_adapter(folder / "lora", prefix=None, adapter_name=_LORA, weight_name=LORA_FILE)
         self.ears = read_ears(Path(control)) if control else {}
         self.heard = control
 

@@ -1,0 +1,304 @@
+"""Diffusers' own image-to-video pipelines, unchanged, that hear by a control; small, with random weights."""
+
+import sys
+from types import SimpleNamespace
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+import transformers
+from diffusers.pipelines.ltx2 import LTX2TextConnectors
+from peft import LoraConfig
+from PIL import Image
+
+from asva_audio import LogMelFrames
+from asva_dit.backbones import BACKBONES, backbone_of
+from asva_dit.controls import make_control
+from asva_dit.hear import hear
+from asva_dit.with_control import control_arguments, with_control
+from asva_pipelines.hear.features import features_of
+from asva_pipelines.hear.pipeline import LORA_FILE, HearPipeline
+from asva_weights import ModelError
+
+SMALL = {"out_channels": 4, "num_attention_heads": 2, "num_layers": 2}
+PIPELINES = {
+    "cogvideox": lambda: diffusers.CogVideoXImageToVideoPipeline(
+        tokenizer=tokenizer(),
+        text_encoder=t5("T5"),
+        vae=diffusers.AutoencoderKLCogVideoX(
+            down_block_types=("CogVideoXDownBlock3D",) * 4,
+            up_block_types=("CogVideoXUpBlock3D",) * 4,
+            block_out_channels=(4,) * 4,
+            latent_channels=4,
+            layers_per_block=1,
+            norm_num_groups=2,
+        ),
+        scheduler=diffusers.CogVideoXDDIMScheduler(),
+        transformer=diffusers.CogVideoXTransformer3DModel(
+            **SMALL,
+            **{"in_channels": 8, "attention_head_dim": 16, "time_embed_dim": 8, "text_embed_dim": 16, "patch_size": 2},
+            **{"sample_width": 4, "sample_height": 4, "use_rotary_positional_embeddings": True},
+        ),
+    ),
+    "wan": lambda: diffusers.WanImageToVideoPipeline(
+        tokenizer=tokenizer(),
+        text_encoder=t5("UMT5"),
+        vae=diffusers.AutoencoderKLWan(base_dim=3, num_res_blocks=1, dim_mult=[1] * 4),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        transformer=diffusers.WanTransformer3DModel(
+            **SMALL | {"out_channels": 16},
+            **{"in_channels": 36, "attention_head_dim": 12, "text_dim": 16, "freq_dim": 16, "ffn_dim": 32},
+        ),
+    ),
+    "ltx2": lambda: diffusers.LTX2ImageToVideoPipeline(
+        tokenizer=None,
+        text_encoder=None,
+        vocoder=None,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=diffusers.AutoencoderKLLTX2Video(
+            latent_channels=4,
+            block_out_channels=(8,) * 4,
+            decoder_block_out_channels=(8,) * 3,
+            layers_per_block=(1,) * 5,
+            decoder_layers_per_block=(1,) * 4,
+            spatial_compression_ratio=32,
+            temporal_compression_ratio=8,
+        ),
+        audio_vae=diffusers.AutoencoderKLLTX2Audio(
+            base_channels=4, ch_mult=(1,), num_res_blocks=1, latent_channels=2, mel_bins=8
+        ),
+        connectors=LTX2TextConnectors(
+            caption_channels=16,
+            text_proj_in_factor=3,
+            video_connector_num_attention_heads=2,
+            video_connector_attention_head_dim=8,
+            video_connector_num_layers=1,
+            video_connector_num_learnable_registers=None,
+            audio_connector_num_attention_heads=2,
+            audio_connector_attention_head_dim=8,
+            audio_connector_num_layers=1,
+            audio_connector_num_learnable_registers=None,
+        ),
+        transformer=diffusers.LTX2VideoTransformer3DModel(
+            **SMALL,
+            **{"in_channels": 4, "attention_head_dim": 8, "cross_attention_dim": 16, "caption_channels": 16},
+            **{"audio_in_channels": 4, "audio_out_channels": 4, "audio_num_attention_heads": 2},
+            **{"audio_attention_head_dim": 4, "audio_cross_attention_dim": 8},
+        ),
+    ),
+}
+
+
+def tokenizer():
+    """Three words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, "drum": 3}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+def t5(kind):
+    config = {"vocab_size": 8, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+    return getattr(transformers, f"{kind}EncoderModel")(getattr(transformers, f"{kind}Config")(**config)).eval()
+
+
+@pytest.fixture
+def stock(request, monkeypatch):
+    """A pipeline of diffusers by the name of its backbone."""
+    wan = sys.modules[diffusers.WanImageToVideoPipeline.__module__]
+    monkeypatch.setattr(wan, "ftfy", SimpleNamespace(fix_text=lambda text: text), raising=False)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pipeline = PIPELINES[request.param]()
+    pipeline.set_progress_bar_config(disable=True)
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval()
+    return pipeline
+
+
+def folder_of(transformer, folder, kind="AudioWindows", **changes):
+    """A control with random weights and its ear."""
+    sources = {"mel": 8} if kind == "AudioWindows" else {"speech": 8, "effects": 8, "music": 8}
+    arguments = {"audio_dim": 16, "num_heads": 2, "head_dim": 4, "sources": sources, **changes}
+    control = make_control(kind, control_arguments(transformer) | arguments, torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in control.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+    control.save_pretrained(folder)
+    LogMelFrames(fps=8, num_hidden_layers=2, hidden_size=8).save_pretrained(folder / "ears" / "mel")
+    return control
+
+
+def sound(seconds=2.0, seed=3):
+    wave = np.random.default_rng(seed).standard_normal(round(16000 * seconds)).astype(np.float32) * 0.01
+    wave[:: 4000 + 100 * seed] = 0.9
+    return wave
+
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+
+
+def call(pipeline, control, **arguments):
+    given = {"image": PICTURE, "audio": sound(), "sample_rate": 16000, "prompt": "drum", "height": 16, "width": 16}
+    given |= {"num_inference_steps": 2, "control": control and str(control), "text_guidance_scale": 2.0}
+    return pipeline(**given | {"generator": torch.Generator().manual_seed(4)} | arguments).frames.astype(float)
+
+
+def hearing(stock, num_frames):
+    """The method's pipeline for short clips at 8 frames per second."""
+    pipeline = HearPipeline.of(stock)
+    pipeline.register_to_config(num_frames=num_frames, fps=8)
+    return pipeline
+
+
+@pytest.mark.parametrize("stock", ["cogvideox", "wan"], indirect=True)
+def test_the_sound_given_makes_the_video(stock, tmp_path):
+    pipeline = hearing(stock, 7)  # whole latent frames have 5 or 9
+    folder_of(stock.transformer, tmp_path)
+    off, on = call(pipeline, None), call(pipeline, tmp_path)
+    assert on.shape == (7, 16, 16, 3)
+    assert np.array_equal(on, call(pipeline, tmp_path))
+    assert np.array_equal(off, call(pipeline, tmp_path, no_audio=True))
+    others = [
+        off,
+        call(pipeline, tmp_path, audio=sound(seed=5)),
+        call(pipeline, tmp_path, audio_guidance_scale=4.0),
+        call(pipeline, tmp_path, audio_guidance_scale=4.0, against="shifted"),
+    ]
+    assert all(np.abs(other - on).max() > 0 for other in others)
+
+
+@pytest.mark.parametrize("stock", ["wan"], indirect=True)
+def test_tracks_are_taken_from_a_mix(stock, tmp_path):
+    pipeline = hearing(stock, 5)
+    folder_of(stock.transformer, tmp_path, "MultiStream", interaction_layers=1, interaction_heads=2, num_tokens=2)
+    on, other = (call(pipeline, tmp_path, audio=sound(seed=seed)) for seed in (3, 5))
+    assert np.abs(on - other).max() > 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("stock", ["ltx2"], indirect=True)
+def test_ltx2_hears_beside_its_own_sound(stock, tmp_path):
+    control = folder_of(stock.transformer, tmp_path)
+    with_control(stock.transformer, control)
+    ear = {"mel": LogMelFrames(fps=8, num_hidden_layers=2, hidden_size=8)}
+    text = torch.randn(1, 4, 48, generator=torch.Generator().manual_seed(6))
+
+    def make():
+        return stock(
+            image=Image.fromarray(PICTURE),
+            **{"height": 64, "width": 64, "num_frames": 17, "frame_rate": 8.0, "num_inference_steps": 2},
+            **{"prompt_embeds": text, "negative_prompt_embeds": -text, "output_type": "latent"},
+            **{"prompt_attention_mask": torch.ones(1, 4), "negative_prompt_attention_mask": torch.ones(1, 4)},
+            **{"stg_scale": 0.0, "audio_stg_scale": 0.0, "generator": torch.Generator().manual_seed(4)},
+        ).frames
+
+    made, off = [], make()
+    for seed in (3, 5, 3):
+        heard = features_of(ear, {"mel": 8}, torch.as_tensor(sound(seed=seed))[None], 17 / 8)
+        with hear(stock, heard, fps=8.0):
+            made.append(make())
+    assert torch.equal(made[0], made[2])
+    assert torch.equal(off, make())
+    assert (made[0] - off).abs().max() > 1e-3
+    assert (made[0] - made[1]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("stock", ["wan"], indirect=True)
+def test_lora_beside_the_control(stock, tmp_path):
+    """That of the control's folder, which goes with it, and one that a user has loaded."""
+    plain, tuned = tmp_path / "plain", tmp_path / "tuned"
+    for folder in (plain, tuned):
+        folder_of(stock.transformer, folder)
+    stock.transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q"]), adapter_name="own")
+    with torch.no_grad():
+        for name, parameter in stock.transformer.named_parameters():
+            if "lora_B" in name:
+                parameter += 0.5
+    stock.transformer.save_lora_adapter(tuned / "lora", adapter_name="own")
+    stock.transformer.delete_adapters("own")
+    pipeline = hearing(stock, 5)
+    one, other = call(pipeline, plain), call(pipeline, tuned)
+    assert np.abs(one - other).max() > 0
+    assert np.array_equal(one, call(pipeline, plain))
+    stock.transformer.load_lora_adapter(tuned / "lora", prefix=None, adapter_name="users", weight_name=LORA_FILE)
+    assert np.array_equal(other, call(pipeline, plain))
+
+
+@pytest.mark.parametrize("stock", ["wan"], indirect=True)
+def test_both_experts_hear(stock, tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        second = diffusers.WanTransformer3DModel(**dict(stock.transformer.config)).eval()
+    stock.register_modules(transformer_2=second)
+    stock.register_to_config(boundary_ratio=0.9)
+    folder_of(stock.transformer, tmp_path)
+    pipeline = hearing(stock, 5)
+    both = call(pipeline, tmp_path)
+    folder_of(second, tmp_path / "transformer_2", audio_dim=8)
+    again = hearing(stock, 5)
+    assert np.abs(call(again, tmp_path) - both).max() > 0
+
+
+@pytest.mark.parametrize("stock", ["wan"], indirect=True)
+def test_what_does_not_fit_is_said_in_a_line(stock, tmp_path, monkeypatch):
+    pipeline = hearing(stock, 5)
+    folder_of(stock.transformer, tmp_path / "rate", fps=24.0)
+    with pytest.raises(ValueError, match="`fps` must be 24, at which the control has learned, got 8"):
+        call(pipeline, tmp_path / "rate")
+    folder_of(
+        diffusers.WanTransformer3DModel(num_attention_heads=1, num_layers=1, ffn_dim=32, text_dim=16), tmp_path / "size"
+    )
+    with pytest.raises(ValueError, match=r"`control` must be made for .*num_blocks"):
+        call(pipeline, tmp_path / "size")
+    folder_of(stock.transformer, tmp_path / "against")
+    with pytest.raises(ValueError, match="`against` must be off or shifted, got none"):
+        call(pipeline, tmp_path / "against", against="none")
+    with pytest.raises(ValueError, match="`control` must be the folder of a control"):
+        call(pipeline, tmp_path / "nothing")
+    folder_of(stock.transformer, tmp_path / "deaf")
+    (tmp_path / "deaf" / "ears" / "mel" / "config.json").rename(tmp_path / "gone")
+    with pytest.raises(ModelError, match="`mel` must be in"):
+        call(pipeline, tmp_path / "deaf")
+    assert call(pipeline, None).shape == (5, 16, 16, 3)  # nothing is left of what failed
+    monkeypatch.delattr(sys.modules[type(stock).__module__], "ftfy")
+    with pytest.raises(ModelError, match="`ftfy` must be installed"):
+        HearPipeline.of(stock)
+
+
+def test_features_have_the_seconds_of_their_encoders():
+    """A click is heard at its time by every encoder, also beyond the two seconds that ImageBind hears at once."""
+    from asva_audio import BEATsEncoder, ImageBindAudioEncoder
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ears = {
+            "mel": LogMelFrames(fps=8, num_hidden_layers=2, hidden_size=8),
+            "imagebind": ImageBindAudioEncoder(hidden_size=16, num_attention_heads=2, num_hidden_layers=2).eval(),
+            "beats": BEATsEncoder(hidden_size=16, num_attention_heads=2, num_hidden_layers=2).eval(),
+        }
+    wave = torch.zeros(1, 48000)
+    sources = {"mel": 8, "imagebind.0": 16, "beats.0": 16}
+    quiet = features_of(ears, sources, wave, 3.0)
+    wave[:, 40000:40400] = 0.9  # at 2.5 s
+    loud = features_of(ears, sources, wave, 3.0)
+    for name in sources:
+        assert loud[name].tokens.shape[:2] == (1, len(loud[name].times))
+        assert 2.5 < float(loud[name].times.max()) <= 3.0
+        changed = (loud[name].tokens - quiet[name].tokens).abs().sum(2)[0]
+        assert abs(float(loud[name].times[changed.argmax()]) - 2.5) < 0.3
+
+
+def test_whole_latent_frames_hold_every_length():
+    for backbone in BACKBONES.values():
+        for count in range(1, 60):
+            whole = backbone.whole_frames(count)
+            assert count <= whole < count + backbone.frames_per_latent
+            assert (whole - 1) % backbone.frames_per_latent == 0
+    assert backbone_of(PIPELINES["wan"]().transformer) is BACKBONES["wan"]
