@@ -257,6 +257,12 @@ def test_what_does_not_fit_is_said_in_a_line(stock, tmp_path, monkeypatch):
     )
     with pytest.raises(ValueError, match=r"`control` must be made for .*num_blocks"):
         call(pipeline, tmp_path / "size")
+    wide = diffusers.WanTransformer3DModel(num_attention_heads=1, num_layers=2, ffn_dim=32, text_dim=16)
+    wide.add_adapter(LoraConfig(r=2, target_modules=["to_q"]))
+    folder_of(stock.transformer, tmp_path / "lora")
+    wide.save_lora_adapter(tmp_path / "lora" / "lora", weight_name=LORA_FILE)
+    with pytest.raises(ValueError, match="`control` must hold a LoRA of the base's shapes"):
+        call(pipeline, tmp_path / "lora")
     folder_of(stock.transformer, tmp_path / "against")
     with pytest.raises(ValueError, match="`against` must be off or shifted, got none"):
         call(pipeline, tmp_path / "against", against="none")

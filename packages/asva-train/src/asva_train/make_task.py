@@ -13,6 +13,7 @@ from asva_train.task_recipes import LoRARecipe
 from asva_train.tasks.audio_window import AudioWindowTask
 from asva_train.tasks.avsyncd import AVSyncDTask
 from asva_train.tasks.carry import CarryTask
+from asva_train.tasks.control import ControlTask
 from asva_train.tasks.keyvid import KeyVIDTask
 from asva_train.tasks.localizer import LocalizerTask
 from asva_train.tasks.lora import LoRATask
@@ -31,6 +32,7 @@ _TASKS: dict[str, Callable[..., Task]] = {
     "i2vd": AVSyncDTask,
     "audio-window": AudioWindowTask,
     "mtv": MTVTask,
+    "control": ControlTask,
     "sync": SyncTask,
 }
 

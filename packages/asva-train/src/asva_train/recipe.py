@@ -14,6 +14,7 @@ from asva_train.task_recipes import (
     AudioWindowRecipe,
     AVSyncDRecipe,
     CarryRecipe,
+    ControlRecipe,
     DiffusionRecipe,
     LocalizerRecipe,
     LoRARecipe,
@@ -37,6 +38,7 @@ Recipe = (
     | AVSyncDRecipe
     | AudioWindowRecipe
     | MTVRecipe
+    | ControlRecipe
     | SyncRecipe
     | LoRARecipe
 )

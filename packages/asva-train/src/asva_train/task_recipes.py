@@ -265,3 +265,43 @@ class SyncRecipe:
     temperature: float = 0.1
     flip: Share = 0.5
     init: Path | None = None
+
+
+@strict
+class ControlRecipe:
+    """Recipe of a control on a video transformer of diffusers (CogVideoX, Wan, LTX-2), whose base is frozen.
+
+    Attributes:
+        base: Folder or hub id of an image-to-video pipeline of diffusers.
+        control: ``"AudioWindows"`` (open-domain, section 4) or ``"MultiStream"`` (MTV, section 4.2).
+        arguments: Of the control, beyond those that follow from base and clips.
+        hears: Names of ``ears``, ``name.layer``, or the tracks of MTV: speech, effects, music.
+        ears: Audio encoders by name: a folder, or the arguments of a spectrogram (``asva_audio.LogMelFrames``).
+        init: Folder of a control to go on from.
+        expert: Which transformer of the base; Wan 2.2 A14B has two.
+        times: Noise between which that expert works, from 0 to 1.
+        lora_rank: Of LoRA beside the control, 0 for none.
+        lora_targets: Layers of the base that it is laid on.
+        base_precision: In which the frozen base is kept.
+        dropout: Chance that ``text`` or ``audio`` is left out.
+        motion_weight: Extra weight of latent cells by their optical flow, as a share of the clip's mean (Syncphony).
+        noise_bias: Times are ``1 - u^noise_bias``, u uniform: 1 is uniform, more prefers much noise.
+    """
+
+    task: Literal["control"]
+    data: DataRecipe = field(default_factory=DataRecipe)
+    loop: LoopRecipe
+    base: str | None = None
+    control: Literal["AudioWindows", "MultiStream"] = "AudioWindows"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    hears: tuple[str, ...] = ("mel",)
+    ears: dict[str, dict[str, Any] | Path] = field(default_factory=dict)
+    init: Path | None = None
+    expert: Literal["transformer", "transformer_2"] = "transformer"
+    times: tuple[Share, Share] = (0.0, 1.0)
+    lora_rank: int = 0
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    base_precision: Literal["float32", "bfloat16"] = "float32"
+    dropout: dict[str, Share] = field(default_factory=dict)
+    motion_weight: float = 0.0
+    noise_bias: float = 1.0

@@ -151,7 +151,10 @@ class HearPipeline(VideoPipeline):
             folder = Path(control, name) if Path(control, name).is_dir() else Path(control)
             with_control(part, read_control(folder, part.dtype if part.dtype.is_floating_point else torch.float32))
             if (folder / "lora").is_dir():
-                part.load_lora_adapter(folder / "lora", prefix=None, adapter_name=_LORA, weight_name=LORA_FILE)
+                try:
+                    part.load_lora_adapter(folder / "lora", prefix=None, adapter_name=_LORA, weight_name=LORA_FILE)
+                except RuntimeError as error:
+                    raise ValueError(f"`control` must hold a LoRA of the base's shapes, got {folder}.") from error
         self.ears = read_ears(Path(control)) if control else {}
         self.heard = control
 

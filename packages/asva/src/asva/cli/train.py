@@ -38,14 +38,15 @@ processes: torchrun --nproc-per-node 2 -m asva train ...""",
 Recipe = Annotated[str, typer.Option(help="A recipe's name, or the path of a YAML file.")]
 Folder = Annotated[Path, typer.Option(help="Model folder: parts are read from it and written to it.")]
 Data = Annotated[Path | None, typer.Option(help="Dataset, or folder of videos with sound, in the recipe's place.")]
+Base = Annotated[str | None, typer.Option(help="Model that is built on, instead of the recipe's: folder or hub id.")]
 Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the newest checkpoint.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimizer steps, instead of the recipe's.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Any recipe field: --set loop.learning_rate=0.0001")]
 Device = Annotated[str, typer.Option(help="auto, or cpu.")]
 
 
-def _overrides(data: Path | None, steps: int | None, fields: list[str] | None) -> dict[str, Any]:
-    overrides = parse_fields(fields)
+def _overrides(data: Path | None, base: str | None, steps: int | None, fields: list[str] | None) -> dict[str, Any]:
+    overrides = parse_fields(fields) | ({} if base is None else {"base": base})
     if data is not None:
         overrides |= {"data.kind": "folder", "data.root": str(data)}
     if steps is not None:
@@ -58,6 +59,7 @@ def _train(
     recipe: str,
     folder: Path,
     data: Path | None,
+    base: str | None,
     resume: bool,
     steps: int | None,
     fields: list[str] | None,
@@ -70,7 +72,7 @@ def _train(
     from asva_train.checkpoint import checkpoints
     from asva_train.diffusion_task import fetch_base
 
-    resolved = load_recipe(recipe, _overrides(data, steps, fields))
+    resolved = load_recipe(recipe, _overrides(data, base, steps, fields))
     if resolved.task != task:
         raise RunError(f"`--recipe` must be a recipe for {task}, got one for {resolved.task}.")
     fetch_base(resolved, lambda plan: agree(plan, yes=yes), cpu=device == "cpu")
@@ -117,6 +119,7 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
         folder: Folder,
         recipe: Recipe = recipe_name,
         data: Data = None,
+        base: Base = None,
         resume: Resume = False,
         steps: Steps = None,
         fields: Set = None,
@@ -124,7 +127,7 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
         yes: Yes = False,
         json: Json = False,
     ) -> None:
-        _train(task, recipe, folder, data, resume, steps, fields, device, yes, json)
+        _train(task, recipe, folder, data, base, resume, steps, fields, device, yes, json)
 
 
 for _task, _recipe, _help in (
@@ -199,6 +202,15 @@ for _task, _recipe, _help in (
     --set base=MODEL: which one; by default the bundled model. --set method=interp, avsyncd, i2vd, audio-window or mtv:
     which of its networks, with that training's loss. --set rank=16; --set 'training={motion_weight: 6.0}': fields of
     that training's own recipe. Needs peft.""",
+    ),
+    (
+        "control",
+        "control-windows",
+        """A control by which CogVideoX, Wan or LTX-2 hears, on the frozen base (--base FOLDER).
+
+    --recipe control-windows: windows of sound around each latent frame; control-streams: speech, effects and music.
+    --set lora_rank=16 trains LoRA on the attention beside it. Then: asva sample --method hear --model BASE
+    --set control=FOLDER/control.""",
     ),
     (
         "sync",

@@ -1,0 +1,152 @@
+"""Training of a control on a small random base of diffusers."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import diffusers
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file
+
+from asva_dit.controls import read_control
+from asva_pipelines.hear.pipeline import LORA_FILE, HearPipeline
+from asva_train import Run, RunError, load_recipe, make_task
+
+SMALL = {
+    "data.num_frames": 5,
+    "data.fps": 5,
+    "loop.max_steps": 2,
+    "loop.batch_size": 2,
+    "loop.save_every": 1,
+    "arguments": {"audio_dim": 16, "num_heads": 2, "head_dim": 4},
+    "ears": {"mel": {"fps": 5, "num_hidden_layers": 2, "hidden_size": 8}},
+}
+STREAMS = {"audio_dim": 16, "num_heads": 2, "head_dim": 4, "num_tokens": 2} | {
+    "interaction_layers": 1,
+    "interaction_heads": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """Folder of a Wan image-to-video pipeline, tiny."""
+    from tokenizers import Tokenizer, models
+
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2}, unk_token="<unk>"))
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    text = {"vocab_size": 8, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+    network = {"num_attention_heads": 2, "attention_head_dim": 12, "text_dim": 16, "freq_dim": 16, "ffn_dim": 32}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pipeline = diffusers.WanImageToVideoPipeline(
+            tokenizer=tokenizer,
+            text_encoder=transformers.UMT5EncoderModel(transformers.UMT5Config(**text)),
+            vae=diffusers.AutoencoderKLWan(base_dim=3, num_res_blocks=1, dim_mult=[1] * 4),
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+            transformer=diffusers.WanTransformer3DModel(in_channels=36, out_channels=16, num_layers=2, **network),
+        )
+    folder = tmp_path_factory.mktemp("base")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def ftfy(monkeypatch):
+    wan = sys.modules[diffusers.WanImageToVideoPipeline.__module__]
+    monkeypatch.setattr(wan, "ftfy", SimpleNamespace(fix_text=lambda text: text), raising=False)
+
+
+def run_in(folder, base, **changes):
+    recipe = load_recipe(
+        "tiny-control", SMALL | {"base": str(base)} | {k.replace("__", "."): v for k, v in changes.items()}
+    )
+    return Run(make_task(recipe, folder), folder, device="cpu")
+
+
+def test_control_and_lora_learn_and_the_run_resumes_exactly(base, tmp_path):
+    before = {file.name: file.read_bytes() for file in (base / "transformer").iterdir()}
+    whole, halves = run_in(tmp_path / "a", base, lora_rank=2), run_in(tmp_path / "b", base, lora_rank=2)
+    names = {name for name, p in whole.task.module.named_parameters() if p.requires_grad}
+    assert any(name.startswith("lora.") for name in names)
+    assert all(name.startswith(("lora.", "learning.control.")) for name in names)
+    whole.train()
+    halves.recipe = halves.recipe.__class__(**vars(halves.recipe) | {"max_steps": 1})
+    halves.train()
+    again = run_in(tmp_path / "b", base, lora_rank=2)
+    assert again.resume() == 1
+    again.train()
+    one, other = (read_control(tmp_path / name / "control").state_dict() for name in "ab")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert any(value.abs().sum() > 0 for name, value in one.items() if "to_out" in name)
+    one, other = (load_file(tmp_path / name / "control" / "lora" / LORA_FILE) for name in "ab")
+    assert one
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert {file.name: file.read_bytes() for file in (base / "transformer").iterdir()} == before
+
+
+def test_what_was_trained_makes_videos(base, tmp_path):
+    run = run_in(tmp_path, base, control="MultiStream", hears=["effects"], arguments=STREAMS, loop__learning_rate=0.5)
+    run.train()
+    pipeline = HearPipeline.from_pretrained(base)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.register_to_config(num_frames=5, fps=5)
+    picture = run.task.source[0].frames[0]
+    sounds = [torch.as_tensor(run.task.source[index].waveform) for index in (0, 1)]
+    rest = {
+        "sample_rate": 16000,
+        "num_inference_steps": 1,
+        "height": 32,
+        "width": 32,
+        "control": str(tmp_path / "control"),
+    }
+    made = [
+        pipeline(picture, sound, "a", generator=torch.Generator().manual_seed(0), **rest).frames for sound in sounds
+    ]
+    assert made[0].shape == (5, 32, 32, 3)
+    assert (made[0] != made[1]).any()
+
+
+def test_the_weight_is_larger_where_the_picture_moves(base, tmp_path):
+    task = run_in(tmp_path, base).task
+    flow = torch.zeros(1, 5, 32, 32)
+    flow[:, 3, :16] = 2.0
+    weight = task.module.weight({"flow": flow}, torch.zeros(1, 2, 16, 4, 4))
+    assert weight.shape == (1, 2, 1, 4, 4)
+    assert weight[0, 0].unique().tolist() == [1.0]
+    assert weight[0, 1, 0, :2].unique().tolist() == [5.0]  # all of the movement in a quarter of the cells
+    assert weight[0, 1, 0, 2:].unique().tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data__num_frames": 6}, "`data.num_frames` must be 4k \\+ 1 for wan, got 6"),
+        ({"base": None}, "`base` must be given"),
+        ({"expert": "transformer_2"}, "`expert` must be a part of"),
+        ({"hears": ["beats.3"]}, "`ears` must hold an encoder for beats.3, got mel"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(base, tmp_path, changes, said):
+    with pytest.raises((RunError, ValueError), match=said):
+        make_task(
+            load_recipe(
+                "tiny-control", SMALL | {"base": str(base)} | {k.replace("__", "."): v for k, v in changes.items()}
+            ),
+            tmp_path,
+        )
+
+
+def test_a_quantised_base_is_refused(base, tmp_path):
+    import shutil
+
+    folder = tmp_path / "int8"
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "transformer" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "torchao", "quant_type": "int8wo"}
+    (folder / "transformer" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="`base` must not be quantised"):
+        make_task(load_recipe("tiny-control", SMALL | {"base": str(folder)}), tmp_path)
