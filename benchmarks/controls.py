@@ -228,7 +228,7 @@ def main() -> None:
         file = options.folder / f"{name}-{kind.replace(' ', '-')}-{seed}.json"
         if not file.is_file() and not options.show:
             found = score(*train(name, kind, seed, options), options)
-            file.with_suffix(".part").write_text(json.dumps(found))
+            file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
             file.with_suffix(".part").replace(file)
             print(name, kind, seed, {key: round(float(_f1(value)), 3) for key, value in found.items()}, flush=True)
     print(table("controls/backbones", rows(options)))
@@ -245,7 +245,7 @@ def rows(options) -> list[tuple[str, ...]]:
     for name in BACKBONES:
         for kind in CONTROLS:
             files = sorted(options.folder.glob(f"{name}-{kind.replace(' ', '-')}-*.json"))
-            kept = [json.loads(file.read_text()) for file in files]
+            kept = [json.loads(file.read_text(encoding="utf-8")) for file in files]
             if kept:
                 summed = {key: np.sum([one[key] for one in kept], axis=0) for key in kept[0]}
                 scores = [f"{interval(list(summed[key]), _f1):.3f}" for key in ("own", "off", "another")]

@@ -1,13 +1,10 @@
 """Training of a control on a small random base of diffusers."""
 
 import json
-import sys
-from types import SimpleNamespace
+import shutil
 
-import diffusers
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file
 
 from asva_dit.controls import read_control
@@ -29,35 +26,9 @@ STREAMS = {"audio_dim": 16, "num_heads": 2, "head_dim": 4, "num_tokens": 2} | {
 }
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """Folder of a Wan image-to-video pipeline, tiny."""
-    from tokenizers import Tokenizer, models
-
-    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2}, unk_token="<unk>"))
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-    text = {"vocab_size": 8, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
-    network = {"num_attention_heads": 2, "attention_head_dim": 12, "text_dim": 16, "freq_dim": 16, "ffn_dim": 32}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        pipeline = diffusers.WanImageToVideoPipeline(
-            tokenizer=tokenizer,
-            text_encoder=transformers.UMT5EncoderModel(transformers.UMT5Config(**text)),
-            vae=diffusers.AutoencoderKLWan(base_dim=3, num_res_blocks=1, dim_mult=[1] * 4),
-            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
-            transformer=diffusers.WanTransformer3DModel(in_channels=36, out_channels=16, num_layers=2, **network),
-        )
-    folder = tmp_path_factory.mktemp("base")
-    pipeline.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def ftfy(monkeypatch):
-    wan = sys.modules[diffusers.WanImageToVideoPipeline.__module__]
-    monkeypatch.setattr(wan, "ftfy", SimpleNamespace(fix_text=lambda text: text), raising=False)
+@pytest.fixture
+def base(stock_folder):
+    return stock_folder("wan")
 
 
 def run_in(folder, base, **changes):
@@ -93,7 +64,6 @@ def test_what_was_trained_makes_videos(base, tmp_path):
     run.train()
     pipeline = HearPipeline.from_pretrained(base)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.register_to_config(num_frames=5, fps=5)
     picture = run.task.source[0].frames[0]
     sounds = [torch.as_tensor(run.task.source[index].waveform) for index in (0, 1)]
     rest = {
@@ -141,12 +111,10 @@ def test_what_cannot_be_trained_is_said(base, tmp_path, changes, said):
 
 
 def test_a_quantised_base_is_refused(base, tmp_path):
-    import shutil
-
     folder = tmp_path / "int8"
     shutil.copytree(base, folder)
-    config = json.loads((folder / "transformer" / "config.json").read_text())
+    config = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
     config["quantization_config"] = {"quant_method": "torchao", "quant_type": "int8wo"}
-    (folder / "transformer" / "config.json").write_text(json.dumps(config))
+    (folder / "transformer" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(RunError, match="`base` must not be quantised"):
         make_task(load_recipe("tiny-control", SMALL | {"base": str(folder)}), tmp_path)

@@ -44,6 +44,7 @@ class Control(ModelMixin, ConfigMixin):
         num_blocks: Its blocks.
         frames_per_latent: Frames of its latent frames.
         fps: Frames per second that the control has learned at; None takes any.
+        num_frames: Frames of the clips that it has learned on, if known; it takes others.
         sources: Width of the features by name: layers of encoders, or tracks.
         interval: Every how many blocks the sound enters, from block 0 on.
         audio_dim: Width of an audio token.
@@ -99,6 +100,7 @@ class AudioWindows(Control):
         frames_per_latent: int,
         sources: dict[str, int],
         fps: float | None = None,
+        num_frames: int | None = None,
         interval: int = 1,
         audio_dim: int = 512,
         num_heads: int = 16,
@@ -164,6 +166,7 @@ class MultiStream(Control):
         frames_per_latent: int,
         sources: dict[str, int],
         fps: float | None = None,
+        num_frames: int | None = None,
         interval: int = 1,
         audio_dim: int = 512,
         num_heads: int = 16,

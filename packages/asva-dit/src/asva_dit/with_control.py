@@ -84,7 +84,7 @@ class Controlled:
         self._entered, hearing = None, self.hearing
         if hearing is None or (self._weak and hearing.against == "off"):
             return
-        given = dict(zip(self._names, args, strict=False)) | kwargs
+        given = dict(zip(self._names[: len(args)], args, strict=True)) | kwargs
         latents = given["hidden_states"]
         heard = self._encode(hearing, self.backbone.frames_in(given), latents)
         time = torch.as_tensor(given["timestep"], device=latents.device).reshape(-1)

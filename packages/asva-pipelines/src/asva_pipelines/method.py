@@ -183,6 +183,11 @@ class Method:
         signature = inspect.signature(self.pipeline_class.__init__).parameters
         return {name: one.default for name, one in signature.items() if isinstance(one.default, int | float | str)}
 
+    def settings_by(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings that follow from options of the command line."""
+        del options
+        return {}
+
     def accepts(self, index: Mapping[str, Any]) -> bool:
         """Whether a model with that ``model_index.json`` is of this method."""
         if index.get("_class_name") not in (self.pipeline_name, *self.foreign):

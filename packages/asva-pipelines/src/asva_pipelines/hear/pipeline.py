@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from asva_dit.hear import hear
 from asva_dit.with_control import control_of, is_controlled, with_control, without_control
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.hear.features import features_of, read_ears
-from asva_pipelines.hear.method import METHOD, SETTINGS
+from asva_pipelines.hear.method import METHOD, SETTINGS, settings_of
 from asva_pipelines.settings import OWN, Sampling, call_arguments
 from asva_weights import ModelError
 
@@ -39,7 +40,6 @@ class HearSampling(Sampling):
         audio_guidance_scale: Of the prediction with the sound against a weaker one; 1 is none.
         against: The weaker one: ``off``, without the control, or ``shifted``, the same sound at another time.
         control_scale: Factor of what the control adds.
-        fps: Frames per second; a window keeps its seconds.
         no_audio: Leave the control out.
         first_latents: (1, h, w, 3) frame that stands for the first one: the end of a video that goes on.
     """
@@ -50,7 +50,6 @@ class HearSampling(Sampling):
     audio_guidance_scale: float = OWN
     against: str = "off"
     control_scale: float = 1.0
-    fps: float = OWN
     no_audio: bool = False
     first_latents: Tensor | None = None
 
@@ -83,6 +82,7 @@ class HearPipeline(VideoPipeline):
         self.stock: Any = None
         self.heard: str | None = None
         self.ears: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}
 
     @staticmethod
     def stock_class(name: str) -> Any:
@@ -90,8 +90,8 @@ class HearPipeline(VideoPipeline):
         return getattr(diffusers, name)
 
     @classmethod
-    def of(cls, stock: Any) -> Self:
-        """Around a pipeline of diffusers that is loaded.
+    def of(cls, stock: Any, **settings: Any) -> Self:
+        """Around a pipeline of diffusers that is loaded, with other settings than the base's.
 
         Raises:
             ModelError: If it is none that this method knows, or a library is missing that it needs.
@@ -101,8 +101,8 @@ class HearPipeline(VideoPipeline):
             raise ModelError(f"`model` must be one of {', '.join(SETTINGS)}, got {type(stock).__name__}.")
         if hasattr(module, "basic_clean") and not hasattr(module, "ftfy"):
             raise ModelError("`ftfy` must be installed, by which diffusers cleans Wan's prompts: pip install ftfy.")
-        pipeline = cls(**METHOD.settings({"_class_name": type(stock).__name__}))
-        pipeline.stock = stock
+        pipeline = cls(**METHOD.settings({"_class_name": type(stock).__name__}) | settings)
+        pipeline.stock, pipeline._own = stock, {name: pipeline.config[name] for name in ("num_frames", "fps")}
         return pipeline
 
     @classmethod
@@ -110,11 +110,15 @@ class HearPipeline(VideoPipeline):
         """Read a folder of diffusers' pipeline."""
         return cls.of(DiffusionPipeline.from_pretrained(model, **kwargs))
 
+    def check(self, settings: HearSampling, images: list, audios: list) -> None:
+        """As of every pipeline, with the control: what it has learned at is what the sounds are read for."""
+        super().check(settings, images, audios)
+        self._take(settings.control)
+
     def make(self, clips: Clips, settings: HearSampling) -> dict[str, Any]:
         """Clip by clip, all frames of a window at once."""
-        self._take(settings.control)
         device, backbone = self._execution_device, backbone_of(self.stock.transformer)
-        count = self._count_frames(settings.fps)
+        count, fps = self.config.num_frames, self.config.fps
         whole = backbone.whole_frames(count)
         given = settings.generator
         generators = [given] * len(clips.prompts) if isinstance(given, torch.Generator) else given
@@ -128,9 +132,9 @@ class HearPipeline(VideoPipeline):
                 control = control_of(self.stock.transformer).control
                 ears = {name: ear.to(device) for name, ear in self.ears.items()}
                 mono = sound.mono[None].to(device)
-                heard = features_of(ears, control.config["sources"], mono, whole / settings.fps)
+                heard = features_of(ears, control.config["sources"], mono, whole / fps)
                 options = {"scale": settings.control_scale, "guidance_scale": settings.audio_guidance_scale}
-                with hear(self.stock, heard, fps=settings.fps, against=settings.against, **options):
+                with hear(self.stock, heard, fps=fps, against=settings.against, **options):
                     made = self.stock(**arguments)
             frames = torch.as_tensor(np.asarray(made[0][0])[:count]).movedim(-1, 1)
             videos.append(frames * 2 - 1)
@@ -156,6 +160,7 @@ class HearPipeline(VideoPipeline):
                 except RuntimeError as error:
                     raise ValueError(f"`control` must hold a LoRA of the base's shapes, got {folder}.") from error
         self.ears = read_ears(Path(control)) if control else {}
+        self.register_to_config(**self._own | settings_of(control))
         self.heard = control
 
     def _arguments(self, settings: HearSampling, frames: int) -> dict[str, Any]:
@@ -171,7 +176,7 @@ class HearPipeline(VideoPipeline):
             "return_dict": False,
         }
         if "frame_rate" in call_arguments(self.stock):
-            given["frame_rate"] = settings.fps
+            given["frame_rate"] = self.config.fps
         if report is not None:
 
             def on_step_end(_: Any, step: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -234,3 +239,13 @@ class HearPipeline(VideoPipeline):
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """The base's folder; the control has one of its own."""
         self.stock.save_pretrained(*args, **kwargs)
+
+
+def add_lora(transformer: Any, rank: int, layers: Sequence[str]) -> None:
+    """LoRA on layers of a frozen base, ready to learn in float32, which LoRA of a half precision would not."""
+    from peft import LoraConfig
+
+    transformer.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(layers)))
+    for parameter in transformer.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()

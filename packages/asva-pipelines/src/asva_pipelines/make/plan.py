@@ -82,6 +82,7 @@ def make_plan(request: Request) -> Plan:
         method = of_the_model
         warn_of_bundled(request, folder)
     settings = method.settings({}) if folder is None else model_settings(folder, method)
+    settings |= method.settings_by(request.options)
     interpolator, further = _interpolator(request, settings)
     return Plan(
         request=request,

@@ -20,7 +20,7 @@ from asva_dit.with_control import Hearing, control_arguments, control_of, with_c
 from asva_keyframe import optical_flow
 from asva_pipelines.hear.features import TRACKS, features_of
 from asva_pipelines.hear.latents import decode_frames, encode_frames, encode_text
-from asva_pipelines.hear.pipeline import LORA_FILE, HearPipeline
+from asva_pipelines.hear.pipeline import LORA_FILE, HearPipeline, add_lora
 from asva_pipelines.loading.folders import damage_named, quiet_libraries
 from asva_pipelines.loading.placement import in_dtype
 from asva_pipelines.mtv.parts import read_part
@@ -57,14 +57,15 @@ class ControlModule(LearningParts):
         self.backbone = backbone_of(parts["transformer"])
         adapted = recipe.lora_rank > 0
         if adapted:
-            _add_lora(parts["transformer"], recipe)
+            with layer_draws(recipe.loop.seed, 7):
+                add_lora(parts["transformer"], recipe.lora_rank, recipe.lora_targets)
         # The base's own weights are in no checkpoint, these are.
         self.lora = nn.ParameterList(p for p in parts["transformer"].parameters() if adapted and p.requires_grad)
 
     def features(self, sounds: Tensor, kept: Tensor | float = 1.0) -> dict[str, Features]:
         """What is heard of sounds (b, n, s); zeros where `kept` (b, 1, 1) is 0."""
         data, config = self.recipe.data, self.unet.config
-        named: Any = dict(zip(TRACKS, sounds.unbind(1), strict=False)) if sounds.shape[1] > 1 else sounds[:, 0]
+        named: Any = dict(zip(TRACKS, sounds.unbind(1)[:3], strict=True)) if sounds.shape[1] > 1 else sounds[:, 0]
         ears = {name: self.part(name) for name in self.ears}
         heard = features_of(ears, config["sources"], named, data.num_frames / data.fps)
         return {name: Features(part.tokens.float() * kept, part.times) for name, part in heard.items()}
@@ -135,8 +136,8 @@ class ControlTask:
         silence = torch.zeros(1, 16000)
         heard = features_of(ears, dict.fromkeys(recipe.hears, 0), dict.fromkeys(recipe.hears, silence), 1.0)
         sources = {name: part.tokens.shape[-1] for name, part in heard.items()}
-        wanted = {**control_arguments(transformer), "sources": sources, "fps": data.fps, **recipe.arguments}
-        return make_control(recipe.control, wanted, generator_at(recipe.loop.seed, 6))
+        wanted = {**control_arguments(transformer), "sources": sources, "fps": data.fps, "num_frames": data.num_frames}
+        return make_control(recipe.control, wanted | recipe.arguments, generator_at(recipe.loop.seed, 6))
 
     @torch.no_grad()
     def previews(self) -> dict[str, Tensor]:
@@ -181,14 +182,3 @@ def _read_base(recipe: ControlRecipe) -> Any:
 def _ear(name: str, given: Any) -> Any:
     """An audio encoder out of its folder, or a spectrogram by its arguments."""
     return read_part(name, Path(given)) if isinstance(given, str | Path) else LogMelFrames(**given)
-
-
-def _add_lora(transformer: Any, recipe: ControlRecipe) -> None:
-    from peft import LoraConfig
-
-    with layer_draws(recipe.loop.seed, 7):
-        config = LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_rank, target_modules=list(recipe.lora_targets))
-        transformer.add_adapter(config)
-    for parameter in transformer.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
