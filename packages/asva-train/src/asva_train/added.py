@@ -10,8 +10,9 @@ from typing import Any
 from asva_pipelines.entry_points import of_other_packages
 
 TASKS = (
-    "vae", "carry", "localizer", "keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv", "control", "sync", "lora"
-)  # fmt: skip
+    *("vae", "carry", "localizer", "keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv", "control", "sync"),
+    "lora",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
