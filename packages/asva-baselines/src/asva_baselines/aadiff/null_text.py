@@ -36,7 +36,7 @@ def learn_null_texts(
     network: StressedNetwork,
     trail: list[Tensor],
     scheduler: Any,
-    scale: float,
+    scale: float | Tensor,
     report: Callable[[int, int, Tensor], None] | None = None,
 ) -> dict[int, Tensor]:
     """What has to stand for no text at each step so that guided sampling goes back along a trail.

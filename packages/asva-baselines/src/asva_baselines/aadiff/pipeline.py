@@ -168,7 +168,7 @@ class AADiffPipeline(VideoPipeline):
         settings: AADiffSampling,
     ) -> Tensor:
         """Latents (b, t, c, h, w) of all frames."""
-        scheduler = DDIMScheduler.from_config(self.scheduler.config, clip_sample=False, thresholding=False)
+        scheduler: Any = DDIMScheduler.from_config(self.scheduler.config, clip_sample=False, thresholding=False)
         b, t = network.stress.shape[:2]
         predict, trail = network, None
         if first is None:

@@ -24,16 +24,16 @@ class WordRegion:
 
     def __init__(self, places: Tensor, share: float) -> None:
         self.places, self.share = places.float(), share
-        self.attention: Tensor | None = None
+        self.attention: Tensor | float = 0.0
 
     def keep(self, latents: Tensor) -> Tensor:
         """Latents (b, t, c, h, w) that are the first frame's outside the region."""
-        spread = F.max_pool2d(self.attention, 3, 1, 1)
+        spread = F.max_pool2d(torch.as_tensor(self.attention), 3, 1, 1)
         inside = spread > self.share * spread.amax((1, 2, 3), keepdim=True)
         return torch.where(inside[:, None], latents, latents[:, :1])
 
     @contextmanager
-    def watch(self, unet: UNet2DConditionModel, rows: Tensor, size: torch.Size) -> Generator[None]:
+    def watch(self, unet: UNet2DConditionModel, rows: Tensor, size: tuple[int, int]) -> Generator[None]:
         """Add what some rows of the network's batch attend to while the block lasts.
 
         Args:
@@ -50,8 +50,7 @@ class WordRegion:
             )
             shares = attention.get_attention_scores(query, key).unflatten(0, (len(rows), -1)).mean(1).float()
             found = (shares @ self.places[..., None].to(shares)).transpose(1, 2).unflatten(2, _grid(pixels, size))
-            found = F.interpolate(found, tuple(size), mode="bilinear")
-            self.attention = found if self.attention is None else self.attention + found
+            self.attention = self.attention + F.interpolate(found, size, mode="bilinear")
 
         crossing = [module for name, module in unet.named_modules() if name.endswith(".attn2")]
         hooks = [module.register_forward_pre_hook(add, with_kwargs=True) for module in crossing]
@@ -62,7 +61,7 @@ class WordRegion:
                 hook.remove()
 
 
-def _grid(pixels: Tensor, size: torch.Size) -> tuple[int, int]:
+def _grid(pixels: Tensor, size: tuple[int, int]) -> tuple[int, int]:
     """Height and width of (b, p, d) pixels, which are the latents' halved some times."""
     height, width = size
     while height * width > pixels.shape[1]:

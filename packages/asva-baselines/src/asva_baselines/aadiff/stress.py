@@ -55,7 +55,7 @@ class StressedNetwork:
             return nullcontext()
         b, t = len(self.stress), sample.shape[1]
         rows = torch.arange(b, device=sample.device) * t + given.index(True) * b * t
-        return self.region.watch(self.unet, rows, sample.shape[-2:])
+        return self.region.watch(self.unet, rows, (sample.shape[-2], sample.shape[-1]))
 
 
 @contextmanager

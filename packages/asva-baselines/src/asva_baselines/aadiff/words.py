@@ -75,6 +75,5 @@ def _clap(folder: str) -> tuple[Any, Any]:
 
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(f"`clap` must be a folder of transformers' ClapModel, got {folder}.")
-    parts = (part.from_pretrained(folder, local_files_only=True) for part in (ClapModel, ClapProcessor))
-    model, processor = parts
-    return model.eval(), processor
+    model: Any = ClapModel.from_pretrained(folder, local_files_only=True)
+    return model.eval(), ClapProcessor.from_pretrained(folder, local_files_only=True)

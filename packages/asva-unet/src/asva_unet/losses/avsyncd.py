@@ -27,7 +27,8 @@ class AVSyncDLoss(DenoisingLoss):
         self, *common: Any, heard: Tensor | None = None, silence: Tensor | None = None, drop_path: bool = False
     ):
         super().__init__(*common)
-        self.heard, self.silence, self.drop_path = heard, silence, drop_path
+        self.silence = torch.zeros(()) if silence is None else silence
+        self.heard, self.drop_path = heard, drop_path
 
     def audio(self, sound: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Audio tokens (b, n, d) of sounds (b, s), or where they are stored, and what each frame attends to (t, n)."""
@@ -39,12 +40,12 @@ class AVSyncDLoss(DenoisingLoss):
         """The same of spectrograms (b, ...)."""
         encoder = self.part("audio_encoder")
         encoder.train(self.training and self.drop_path)
-        silence = torch.zeros(()) if self.silence is None else self.silence
         dropped = drop.view(-1, *[1] * (mel.ndim - 1)).to(mel.device)
-        tokens = encoder(torch.where(dropped, silence.to(mel), mel)).last_hidden_state
-        if tokens.shape[1] < self.heard.shape[1]:  # ears without a class token
+        tokens = encoder(torch.where(dropped, self.silence.to(mel), mel)).last_hidden_state
+        heard = self.heard.to(mel.device)
+        if tokens.shape[1] < heard.shape[1]:  # ears without a class token
             tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], dim=1)
-        return F.layer_norm(tokens, tokens.shape[-1:], eps=1e-6), self.heard.to(mel.device)
+        return F.layer_norm(tokens, tokens.shape[-1:], eps=1e-6), heard
 
     def question(self, batch: dict, drop: dict[str, Tensor], generator: torch.Generator) -> Question:
         latents = self.encode(batch["frames"], generator)
