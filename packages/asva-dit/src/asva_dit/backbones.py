@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ class Backbone:
     scheduler: str = "FlowMatchEulerDiscreteScheduler"
     text_encoder: str = ""
     pipeline: str = ""
-    released: dict[str, dict[str, Any]]
+    released: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def blocks_of(self, transformer: Any) -> Any:
         """The blocks of a transformer."""

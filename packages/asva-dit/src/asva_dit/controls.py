@@ -127,14 +127,14 @@ class AudioWindows(Control):
         """(b, t, w, d) tokens of each latent frame's window, and (t, w) which of them are there."""
         tokens = torch.cat([self.projections[_key(name)](part.tokens) for name, part in features.items()], dim=1)
         away = torch.cat([part.times for part in features.values()]).to(frame_times)[None] - frame_times[:, None]
-        away = (away / _step(frame_times)).to(tokens.device)  # (t, n) latent frames
+        away = away / _step(frame_times)  # (t, n) latent frames
         inside = away.abs() <= self.config["radius"] + 1e-6
         if not inside.any(dim=1).all():
             raise ValueError(f"`radius` must leave every latent frame a token, got {self.config['radius']}: widen it.")
         place = (~inside).byte().argsort(dim=1, stable=True)[:, : int(inside.sum(dim=1).max())]  # (t, w)
         told = get_timestep_embedding(away.gather(1, place).flatten().float(), _EMBEDDED, scale=100.0)
-        told = self.distance(told.to(tokens.dtype)).unflatten(0, place.shape)
-        return self.norm(tokens[:, place] + told), inside.gather(1, place)
+        told = self.distance(told.to(tokens)).unflatten(0, place.shape)
+        return self.norm(tokens[:, place.to(tokens.device)] + told), inside.gather(1, place).to(tokens.device)
 
     def add(self, layer: int, hidden_states: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
         """See :class:`Control`."""
@@ -227,6 +227,7 @@ def _read(part: Features, places: Tensor) -> Tensor:
     right = torch.searchsorted(times, flat).clamp(1, len(times) - 1)
     left = right - 1
     share = ((flat - times[left]) / (times[right] - times[left])).clamp(0, 1).to(part.tokens)[None, :, None]
+    left, right = (place.to(part.tokens.device) for place in (left, right))
     read = part.tokens[:, left] * (1 - share) + part.tokens[:, right] * share
     return read.unflatten(1, places.shape)
 
