@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from asva_audio import Audio, LogMelFrames, MaskDemixer
+from asva_audio import Audio, LogMelFrames, default_demixer
 from asva_audio.mtv_features import hear_tracks
 from asva_dit import MTVPrompt, PatchVideoAutoencoder
 from asva_dit.pixels import decode_video, encode_video
