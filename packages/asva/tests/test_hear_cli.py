@@ -14,7 +14,8 @@ def test_from_clips_to_a_video_that_hears(asva, stock_folder, inputs):
     fields = [word for field in SMALL for word in ("--set", field)]
     ran = asva("train", "control", "--base", base, "--recipe", "tiny-control", "--folder", "run", *fields, "--json")
     assert ran.code == 0, ran.err
-    control = ["--method", "hear", "--model", base, "--set", "control=run/control", "--set", "control_scale=30", "--size", "16x16", "--steps", "1"]
+    control = ["--method", "hear", "--model", base, "--set", "control=run/control", "--set", "control_scale=30"]
+    control += ["--size", "16x16", "--steps", "1"]
     made = {}
     for name, more in {
         "on": [],
