@@ -10,7 +10,6 @@ measured on a GPU: kernels' own workspaces and the allocator come on top.
 """
 
 import argparse
-import gc
 
 import diffusers
 import torch
@@ -68,47 +67,51 @@ def fused(query, key, value, *_, **__):
     return Fused.apply(query, key, value)
 
 
-def count(name: str, size: str, kind: str, checkpointing: bool) -> tuple[int, int, int, int]:
-    """Weights of base and control, of the base's largest block, and most bytes of tensors in a step."""
-    backbone, (shape, fps, width, words) = BACKBONES[name], SIZES[size]
+def networks(name: str, size: str, kind: str, **changes) -> tuple:
+    """The base and the control on the meta device, in bfloat16."""
+    backbone = BACKBONES[name]
     with torch.device("meta"):
-        network = getattr(diffusers, backbone.transformer)(**backbone.released[size])
-        control = CONTROLS[kind](**control_arguments(network), sources=SOURCES[kind], interval=2)
-        noisy = torch.empty(1, *shape, dtype=torch.bfloat16)
-        text = torch.empty(1, words, width, dtype=torch.bfloat16)
-    network.to(torch.bfloat16).requires_grad_(False)
-    control.to(torch.bfloat16)
+        base = getattr(diffusers, backbone.transformer)(**backbone.released[size] | changes)
+        control = CONTROLS[kind](**control_arguments(base), sources=SOURCES[kind], interval=2)
+    return base.to(torch.bfloat16).requires_grad_(False), control.to(torch.bfloat16)
+
+
+def tensors(name: str, size: str, kind: str, checkpointing: bool, layers: int) -> int:
+    """Most bytes of tensors in a step of a base of so many blocks, without weights and their gradients."""
+    backbone, (shape, fps, width, words) = BACKBONES[name], SIZES[size]
+    base, control = networks(name, size, kind, num_layers=layers)
     if checkpointing:
-        network.enable_gradient_checkpointing()
-    with_control(network, control)
+        base.enable_gradient_checkpointing()
+    with_control(base, control)
     frames = 1 + (shape[0] - 1) * backbone.frames_per_latent
     times = (torch.arange(frames, dtype=torch.float64) + 0.5) / fps
-    features = {
-        source: Features(torch.empty(1, frames, wide, dtype=torch.bfloat16, device="meta"), times)
-        for source, wide in SOURCES[kind].items()
-    }
-    question = Question(
-        noisy=noisy, time=torch.empty(1, dtype=torch.bfloat16, device="meta"), text=text, first=noisy[:, :1], fps=fps
-    )
-    control_of(network).listen(Hearing(features=features, fps=fps))
-    with Ledger("cuda", {"base": network, "control": control}) as ledger:
-        loss(network, question, noisy, noisy)["loss"].backward()
-    gradients = sum(p.numel() * p.element_size() for p in control.parameters())  # counted with the states
-    base, learned = (sum(p.numel() for p in part.parameters()) for part in (network, control))
-    block = max(sum(p.numel() for p in part.parameters()) for part in backbone.blocks_of(network))
-    return base, learned, block, ledger.peak - gradients
+    with torch.device("meta"):
+        noisy, text, time = (torch.empty(1, *given, dtype=torch.bfloat16) for given in (shape, (words, width), ()))
+        features = {
+            source: Features(torch.empty(1, frames, wide, dtype=torch.bfloat16), times)
+            for source, wide in SOURCES[kind].items()
+        }
+    control_of(base).listen(Hearing(features=features, fps=fps))
+    with Ledger("cuda", {"base": base, "control": control}) as ledger:
+        asked = Question(noisy=noisy, time=time, text=text, first=noisy[:, :1], fps=fps)
+        loss(base, asked, noisy, noisy)["loss"].backward()
+    return ledger.peak - 2 * sum(p.numel() for p in control.parameters())
 
 
 def row(name: str, size: str, kind: str) -> tuple[str, ...]:
-    """One base with one control, in GiB."""
-    base, learned, block, plain = count(name, size, kind, False)
-    gc.collect()
-    saved = count(name, size, kind, True)[3]
-    states = learned * LEARNED
-    ways = {"bfloat16": 2 * base, "float8": base, "offloaded": 2 * 2 * block}
-    totals = {way: (weights + states + saved) / GIB for way, weights in ways.items()}
+    """One base with one control, in GiB; every block holds the same, so that two depths tell all of them."""
+    base, control = networks(name, size, kind)
+    weights, learned = (sum(p.numel() for p in part.parameters()) for part in (base, control))
+    blocks = BACKBONES[name].blocks_of(base)
+    block = max(sum(p.numel() for p in part.parameters()) for part in blocks)
+    held = []
+    for checkpointing in (False, True):
+        few, more = (tensors(name, size, kind, checkpointing, layers) for layers in (2, 4))
+        held.append(few + (more - few) // 2 * (len(blocks) - 2))
+    ways = {"bfloat16": 2 * weights, "float8": weights, "offloaded": 2 * 2 * block}
+    totals = {way: (kept + learned * LEARNED + held[1]) / GIB for way, kept in ways.items()}
     fits = next((way for way, total in totals.items() if total + SPARE <= 24), "none")
-    told = [f"{learned / 1e6:.0f} M", *(f"{bytes_ / GIB:.1f}" for bytes_ in (plain, saved))]
+    told = [f"{learned / 1e6:.0f} M", *(f"{bytes_ / GIB:.1f}" for bytes_ in held)]
     return (size, kind, *told, *(f"{total:.1f}" for total in totals.values()), fits)
 
 

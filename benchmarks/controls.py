@@ -5,10 +5,10 @@
 
 Small random transformers of diffusers' classes (CogVideoX, Wan, LTX-2) learn with an audio-windows or a multi-stream
 control on clips of 25 frames of 32 x 32 at 12 per second, with patches for an autoencoder. Everything learns, in every
-run alike: the same clips, steps, widths and optimizer; the sound is left out of one clip in ten. Then each makes videos of
-held-out first frames: with the clip's sound, with the control off, and with another clip's sound, each scored against
-the clip's own events. F1 of events within one frame, sides counted, over three seeds of training; intervals are 95 % of
-a bootstrap over clips.
+run alike: the same clips, steps, widths and optimizer; the sound is left out of one clip in ten. Then each makes videos
+of held-out first frames: with the clip's sound, with the control off, and with another clip's sound, each scored
+against the clip's own events. F1 of events within one frame, sides counted, over all seeds of training; intervals are
+95 % of a bootstrap over clips.
 """
 
 import argparse

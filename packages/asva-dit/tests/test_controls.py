@@ -210,6 +210,10 @@ def test_all_layers_learn_and_checkpointing_changes_nothing(name, kind):
         asked = question()
         loss(transformer, asked, asked.noisy, asked.noisy.flip(1))["loss"].backward()
         gradients.append([parameter.grad.clone() for parameter in control.parameters() if parameter.grad is not None])
+        blocks = backbone_of(transformer).blocks_of(transformer)
+        closures = [hook.__closure__ for block in blocks for hook in block._forward_hooks.values()]
+        kept = [cell.cell_contents for closure in closures for cell in closure]
+        assert kept and not any(kept)  # nothing of a block that was computed again stays
     assert len(gradients[0]) == len(list(control.parameters()))
     assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
     assert all(parameter.grad is None for parameter in transformer.parameters())

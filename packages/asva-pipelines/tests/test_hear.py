@@ -118,11 +118,11 @@ def test_lora_beside_the_control(stock, tmp_path):
     plain, tuned = tmp_path / "plain", tmp_path / "tuned"
     for folder in (plain, tuned):
         folder_of(stock.transformer, folder)
-    stock.transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q"]), adapter_name="own")
+    stock.transformer.add_adapter(LoraConfig(r=2, target_modules=["to_v", "to_out.0"]), adapter_name="own")
     with torch.no_grad():
         for name, parameter in stock.transformer.named_parameters():
             if "lora_B" in name:
-                parameter += 0.5
+                parameter += 2
     stock.transformer.save_lora_adapter(tuned / "lora", adapter_name="own")
     stock.transformer.delete_adapters("own")
     pipeline = hearing(stock, 5)

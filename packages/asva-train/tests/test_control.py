@@ -16,6 +16,7 @@ SMALL = {
     "data.fps": 5,
     "loop.max_steps": 2,
     "loop.batch_size": 2,
+    "loop.warmup_steps": 0,
     "loop.save_every": 1,
     "arguments": {"audio_dim": 16, "num_heads": 2, "head_dim": 4},
     "ears": {"mel": {"fps": 5, "num_hidden_layers": 2, "hidden_size": 8}},

@@ -53,7 +53,7 @@ class Control(ModelMixin, ConfigMixin):
     """
 
     config_name = "config.json"
-    layers: nn.ModuleList
+    layers: Any  # a list of modules, one for each block that hears
 
     def encode(self, features: Mapping[str, Features], frame_times: Tensor) -> Any:
         """All that does not depend on the noise: features of each source for latent frames at (t,) seconds."""
@@ -181,7 +181,12 @@ class MultiStream(Control):
         super().__init__()
         if unknown := sorted(set(sources) - {"speech", "effects", "music"}):
             raise ValueError(f"`sources` must be among speech, effects and music, got {unknown}.")
-        shape = {"hidden_dim": hidden_dim, "num_tokens": num_tokens, "dim": audio_dim, "temporal": "latent"}
+        shape: dict[str, Any] = {
+            "hidden_dim": hidden_dim,
+            "num_tokens": num_tokens,
+            "dim": audio_dim,
+            "temporal": "latent",
+        }
         self.tracks = nn.ModuleDict(
             {name: AudioTokens(window=samples, layers=1, channels=width, **shape) for name, width in sources.items()}
         )

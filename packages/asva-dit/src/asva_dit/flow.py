@@ -51,7 +51,7 @@ def loss(
     answer = backbone.ask(transformer, replace(question, noisy=signal * clean + share * noise)).float()
     target = noise - clean if backbone.predicts == "velocity" else signal * noise - share * clean
     error = (answer - target).square()[:, 1:]
-    weighted = error if isinstance(weight, float) else error * weight[:, 1:]
+    weighted = error * weight[:, 1:] if isinstance(weight, Tensor) else error * weight
     return {"loss": weighted.mean(), "error": error.mean()}
 
 

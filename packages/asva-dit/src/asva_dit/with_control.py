@@ -132,11 +132,13 @@ class Controlled:
 
         def before_norm(_: Any, args: tuple) -> tuple | None:
             added.clear()
-            if self._entered is None:
+            if self.hearing is None or self._entered is None:
                 return None
             x = args[0]
             addition = self.control.add(layer, x.to(self.control.dtype), self._entered)
             added.append(addition * self.hearing.scale)
+            if added[0].requires_grad:  # a block that is computed again stops here, and would keep all it has made
+                added[0].register_hook(lambda _: added.clear())
             return (x + added[0].to(x.dtype), *args[1:])
 
         def after_block(_: Any, __: tuple, output: Any) -> Any:

@@ -150,8 +150,11 @@ class HearPipeline(VideoPipeline):
                 without_control(part)
             if _LORA in getattr(part, "peft_config", {}):
                 part.delete_adapters(_LORA)
-        self.heard = None
-        for name, part in experts if control else ():
+        self.heard, self.ears = None, {}
+        self.register_to_config(**self._own | settings_of(control))
+        if control is None:
+            return
+        for name, part in experts:
             folder = Path(control, name) if Path(control, name).is_dir() else Path(control)
             with_control(part, read_control(folder, part.dtype if part.dtype.is_floating_point else torch.float32))
             if (folder / "lora").is_dir():
@@ -159,9 +162,7 @@ class HearPipeline(VideoPipeline):
                     part.load_lora_adapter(folder / "lora", prefix=None, adapter_name=_LORA, weight_name=LORA_FILE)
                 except RuntimeError as error:
                     raise ValueError(f"`control` must hold a LoRA of the base's shapes, got {folder}.") from error
-        self.ears = read_ears(Path(control)) if control else {}
-        self.register_to_config(**self._own | settings_of(control))
-        self.heard = control
+        self.heard, self.ears = control, read_ears(Path(control))
 
     def _arguments(self, settings: HearSampling, frames: int) -> dict[str, Any]:
         """Of the stock pipeline's call."""
@@ -195,7 +196,7 @@ class HearPipeline(VideoPipeline):
     # Where it runs is the business of the pipeline of diffusers, whose parts these are.
 
     @property
-    def components(self) -> dict[str, Any]:
+    def components(self) -> dict[str, Any]:  # ty: ignore[incompatible-property-override]  # those of another pipeline
         """Parts of the stock pipeline."""
         return self.stock.components
 

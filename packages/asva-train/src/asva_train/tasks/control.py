@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class ControlModule(LearningParts):
         heard = self.features(batch["sounds"], (~drop["audio"]).view(-1, 1, 1).to(latents))
         transformer = self.part("transformer")
         control_of(transformer).listen(Hearing(features=heard, fps=recipe.data.fps))
-        asked = Question(**vars(asked) | {"time": (low + (high - low) * share).to(latents)})
+        asked = replace(asked, time=(low + (high - low) * share).to(latents))
         return loss(transformer, asked, latents, noise, self.weight(batch, latents))
 
     def weight(self, batch: dict, latents: Tensor) -> Tensor | float:
@@ -148,7 +149,7 @@ class ControlTask:
         noise = torch.randn(latents.shape, generator=generator_at(self.recipe.loop.seed, 5)).to(latents)
         transformer = module.part("transformer")
         control_of(transformer).listen(Hearing(features=module.features(batch["sounds"]), fps=self.recipe.data.fps))
-        made = sample(transformer, Question(**vars(asked) | {"noisy": noise}), steps=4)
+        made = sample(transformer, replace(asked, noisy=noise), steps=4)
         shown = [batch["frames"][0], to_frames(decode_frames(module.part("vae"), made)[0])]
         return {"control": torch.cat([part.to(device) for part in shown], dim=1)}
 
