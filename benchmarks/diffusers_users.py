@@ -41,12 +41,15 @@ def rows(names: Sequence[str], features: Sequence[str], found: dict[str, str]) -
 
 
 def main() -> None:
-    outcomes = Outcomes()
-    which = ["-q", "-m", "slow or not slow", "-k", "test_networks or test_pipelines", "-p", "no:cacheprovider"]
-    if pytest.main([*which, str(ROOT / "tests" / "test_diffusers_users.py")], plugins=[outcomes]):
-        sys.exit("A cell does not do what the table says.")
-    print(table("diffusers_users/networks", rows(list(networks.NETWORKS), list(networks.FEATURES), outcomes.found)))
-    print(table("diffusers_users/pipelines", rows(pipelines.METHODS, list(pipelines.FEATURES), outcomes.found)))
+    for kind, names, features in (
+        ("networks", list(networks.NETWORKS), list(networks.FEATURES)),
+        ("pipelines", pipelines.METHODS, list(pipelines.FEATURES)),
+    ):
+        outcomes = Outcomes()
+        which = ["-q", "-m", "slow or not slow", "-k", f"test_{kind}", "-p", "no:cacheprovider"]
+        if pytest.main([*which, str(ROOT / "tests" / "test_diffusers_users.py")], plugins=[outcomes]):
+            sys.exit("A cell does not do what the table says.")
+        print(table(f"diffusers_users/{kind}", rows(names, features, outcomes.found)))
     numbered = [[f"({number})", why] for number, why in enumerate(REASONS, 1)]
     print(table("diffusers_users/reasons", [["", "why not"], *numbered]))
 

@@ -58,6 +58,7 @@ def test_lora_layers_count_by_their_scale(sample, layers):
         ("avsyncd", ("--lora", "nowhere"), "LoRA 'nowhere' must be a folder with"),
         ("avsyncd", ("--sampler", "unipc", "--eta", "0.5"), "`eta` must be 0 with unipc"),
         ("mtv", ("--sampler", "ddim"), "`--sampler` must be left out with the method mtv"),
+        ("avsyncd", ("--compile", "--storage", "float8"), "`compile` must be left out with float8"),
         ("avsyncd", ("--interp-eta", "1"), "`--interp-eta` must be left out with the method avsyncd: it is for keyvid"),
     ],
 )
@@ -99,6 +100,15 @@ def test_stages_have_samplers_and_noise_of_their_own(sample):
     assert np.array_equal(made["own"][0], made["as own"][0])
     for name in ("both", "second", "noisy"):
         assert not np.array_equal(made[name][0], made["own"][0]), name
+
+
+def test_what_waits_in_eight_bits_is_foretold(method_model):
+    from asva_pipelines.memory.prediction import predict
+
+    own, small = (
+        predict(method_model("avsyncd"), height=16, width=16, storage=storage) for storage in ("own", "float8")
+    )
+    assert small.weights < 0.9 * own.weights
 
 
 WARM = """

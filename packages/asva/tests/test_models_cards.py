@@ -98,7 +98,7 @@ def test_a_family_is_told_once(tmp_path, monkeypatch, caplog):
 
 def test_what_was_trained_here_owes_nothing_and_stable_diffusion_is_known(tmp_path, method_model):
     assert credit_of(method_model("avsyncd")) is None
-    assert credit_of(method_model("aadiff")) is METHODS["aadiff"].credit
+    assert credit_of(method_model("aadiff")) is ALL["aadiff"].credit
     assert credit_of(tmp_path) is None
 
 

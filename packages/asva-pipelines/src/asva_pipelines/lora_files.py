@@ -18,7 +18,7 @@ LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
 def lora_file(source: str | os.PathLike[str]) -> Path:
-    """The file of a folder, a file, or a hub id.
+    """The file of a folder, a file, or a hub id whose file is in the hub's cache; nothing is downloaded.
 
     Raises:
         ModelError: If there is none.
@@ -27,14 +27,14 @@ def lora_file(source: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         path = path / LORA_FILE
     elif not path.exists() and str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+        from huggingface_hub import try_to_load_from_cache
 
-        try:
-            return Path(hf_hub_download(str(source), LORA_FILE))
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"LoRA '{source}' is no folder and could not be had from the hub: {reason}") from error
+        cached = try_to_load_from_cache(str(source), LORA_FILE)
+        if not isinstance(cached, str):
+            raise ModelError(
+                f"LoRA '{source}' must be a folder, or fetched before: `hf download {source} {LORA_FILE}`."
+            )
+        return Path(cached)
     if not path.is_file():
         raise ModelError(f"LoRA '{source}' must be a folder with {LORA_FILE}, or that file.")
     return path
@@ -99,6 +99,7 @@ def check_lora(state: Mapping[str, Tensor], networks: Mapping[str, nn.Module]) -
             module: Any = networks[name].get_submodule(place)
         except AttributeError:
             raise ValueError(f"`lora` must be of this model, got a layer for '{layer}', which it has not.") from None
-        wanted = (module.in_features, value.shape[1]) if which[0] == "A" else (module.out_features, value.shape[0])
-        if wanted[0] != wanted[1]:
-            raise ValueError(f"`lora` must be of this model, got {wanted[1]} channels for '{layer}' of {wanted[0]}.")
+        side, given = ("in_features", value.shape[1]) if which[0] == "A" else ("out_features", value.shape[0])
+        if getattr(module, side, given) != given:
+            wanted = getattr(module, side)
+            raise ValueError(f"`lora` must be of this model, got {given} channels for '{layer}' of {wanted}.")

@@ -35,7 +35,7 @@ class PipelineNetworks(LoraBaseMixin):
 
         Args:
             weights: Folder with a `pytorch_lora_weights.safetensors`, as :meth:`save_lora_weights` and
-                ``asva train lora`` write it, such a file, a hub id, or its content.
+                ``asva train lora`` write it, such a file, a hub id whose file was fetched before, or its content.
             adapter_name: By which :meth:`set_adapters` scales them; a number of its own without it.
 
         Raises:
@@ -45,12 +45,9 @@ class PipelineNetworks(LoraBaseMixin):
             raise ModelError("LoRA needs peft: run `pip install peft`, or take the extra `lora`.")
         state, metadata = (dict(weights), None) if isinstance(weights, Mapping) else read_lora(weights)
         check_lora(state, {name: getattr(self, name) for name in self._lora_loadable_modules})
-        for name in {key.partition(".")[0] for key in state}:
-            of_it = None if metadata is None else dict(metadata)
-            network = getattr(self, name)
-            network.load_lora_adapter(
-                dict(state), prefix=name, adapter_name=adapter_name, metadata=of_it, _pipeline=self
-            )
+        for name in dict.fromkeys(key.partition(".")[0] for key in state):
+            of_it = {"prefix": name, "metadata": None if metadata is None else dict(metadata)}
+            getattr(self, name).load_lora_adapter(dict(state), adapter_name=adapter_name, _pipeline=self, **of_it)
 
     def save_lora_weights(  # ty: ignore[incompatible-method-override]
         self, save_directory: str | os.PathLike[str], adapter_name: str = "default"
@@ -78,22 +75,35 @@ class PipelineNetworks(LoraBaseMixin):
         Args:
             storage_dtype: In which they wait.
             compute_dtype: In which they work; as they are now without it.
+
+        Raises:
+            ValueError: If the pipeline has no such network.
         """
-        for name in self._lora_loadable_modules:
-            getattr(self, name).enable_layerwise_casting(storage_dtype=storage_dtype, compute_dtype=compute_dtype)
+        for network in self._denoising():
+            network.enable_layerwise_casting(storage_dtype=storage_dtype, compute_dtype=compute_dtype)
 
     def compile_repeated_blocks(self, **how: Any) -> None:
         """Compile the blocks of the denoising networks, each form of them once.
 
         Args:
             how: Of :func:`torch.compile`; ``fullgraph=True`` without it, so that nothing stays slow unseen.
+
+        Raises:
+            ValueError: If the pipeline has no such network.
         """
         import torch._dynamo
 
         limits: Any = torch._dynamo.config
         limits.recompile_limit = max(limits.recompile_limit, _MOST_COMPILED)
-        for name in self._lora_loadable_modules:
-            getattr(self, name).compile_repeated_blocks(**{"fullgraph": True} | how)
+        for network in self._denoising():
+            network.compile_repeated_blocks(**{"fullgraph": True} | how)
+
+    def _denoising(self) -> list[Any]:
+        if not (names := self._lora_loadable_modules):
+            raise ValueError(
+                f"`storage` and `compile` must be left out: no network of {type(self).__name__} takes them."
+            )
+        return [getattr(self, name) for name in names]
 
     def enable_vae_tiling(self) -> None:
         """Decode large frames tile by tile, seams blended: less memory."""

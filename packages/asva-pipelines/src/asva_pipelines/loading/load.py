@@ -75,6 +75,10 @@ def load_pipeline(
     folder = resolve_model(model, **resolve)
     if offload == "auto":
         offload = _choose_offload(folder, method, chosen, str(precision).removeprefix("torch."), storage)
+    if compile and (storage != "own" or offload in ("sequential", "group")):
+        raise ModelError(
+            "`compile` must be left out with float8 and with layers that wait elsewhere, which it cannot trace."
+        )
     pipeline = _read(folder, method_of_model(folder, method), precision)
     say_credit(folder)
     _prepare(pipeline, lora, storage, tiling)

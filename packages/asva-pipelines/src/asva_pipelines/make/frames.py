@@ -118,7 +118,7 @@ def _windows(
         plan=heard.plan,
         sound=control,
         tell=lambda: told_of_windows(made, heard, video, resumed),
-        settings=scalars(pipeline.config),
+        settings=scalars(pipeline.config) | _scheduler(pipeline),
         device=device,
         dtype=dtype,
         predicted=_predicted(plan),
@@ -128,6 +128,12 @@ def _windows(
         finish=(lambda: None) if store is None else store.remove,
     )
     return made, video
+
+
+def _scheduler(pipeline: Any) -> dict[str, str]:
+    """Whose steps are taken where the call names no sampler."""
+    own = getattr(pipeline, "scheduler", None)
+    return {} if own is None else {"scheduler": type(own).__name__}
 
 
 def _predicted(plan: Plan) -> int:

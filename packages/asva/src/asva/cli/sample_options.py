@@ -45,7 +45,7 @@ class SampleOptions:
     ] = None
     lora: Annotated[
         list[str] | None,
-        _INPUT(help="LoRA layers: folder, file or hub id, with a scale behind it if not 1, a/b:0.8; repeatable."),
+        _INPUT(help="LoRA layers: a folder or file, with a scale behind it if not 1, layers:0.8; repeatable."),
     ] = None
     seed: Annotated[int, _INPUT(min=0, help="The same seed gives the same pixels again on the same machine.")] = 0
 
