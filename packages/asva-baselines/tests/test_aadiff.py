@@ -113,20 +113,20 @@ def test_the_first_frame_is_the_picture_and_silence_keeps_it(pipeline):
     loud = run(pipeline, beats(0.2, 0.9, 0.0, 0.4))
     torch.testing.assert_close(loud[:1], first, atol=1e-5, rtol=0)
     silent = run(pipeline, torch.zeros(32000))
-    torch.testing.assert_close(silent, first.expand(4, -1, -1, -1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(silent, first.expand(4, -1, -1, -1), atol=1e-3, rtol=0)
 
 
 def test_what_is_loud_differs_from_the_picture(pipeline):
     frames = run(pipeline, beats(0.5, 0.9, 0.0, 0.45), audio_guidance_scale=6.0)
     change = (frames - frames[0]).abs().mean((1, 2, 3))
     assert change[1] > change[3] > change[2]
-    torch.testing.assert_close(frames[2], frames[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(frames[2], frames[0], atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("options", [{"audio_guidance_scale": 1.0}, {"no_audio": True}])
 def test_without_stress_nothing_moves(pipeline, options):
     frames = run(pipeline, beats(0.2, 0.9, 0.0, 0.4), **options)
-    torch.testing.assert_close(frames, frames[:1].expand_as(frames), atol=1e-4, rtol=0)
+    torch.testing.assert_close(frames, frames[:1].expand_as(frames), atol=1e-3, rtol=0)
 
 
 def test_other_words_other_frames(pipeline):
@@ -137,7 +137,7 @@ def test_other_words_other_frames(pipeline):
 
 def test_without_a_picture_frames_share_their_noise(pipeline):
     frames = run(pipeline, beats(0.0, 0.9, 0.0, 0.4), image=None)
-    torch.testing.assert_close(frames[0], frames[2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(frames[0], frames[2], atol=1e-3, rtol=0)
     assert not torch.allclose(frames[0], frames[1])
     noise = torch.randn(1, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     again = run(pipeline, beats(0.0, 0.9, 0.0, 0.4), image=None, seed=1, latents=noise)
@@ -146,14 +146,14 @@ def test_without_a_picture_frames_share_their_noise(pipeline):
 
 def test_branches_at_once_or_one_by_one(pipeline):
     one_by_one, at_once = (run(pipeline, beats(0.1, 0.9), batched_guidance=batched) for batched in (False, True))
-    torch.testing.assert_close(one_by_one, at_once, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(one_by_one, at_once, rtol=1e-3, atol=1e-3)
 
 
 def test_a_batch_is_its_samples(pipeline):
     sounds = [beats(0.1, 0.9), beats(0.9, 0.0, 0.5, 0.1)]
     both = run(pipeline, sounds, prompt=["a ball", "a red ball"], text_guidance_scale=2.0)
     alone = run(pipeline, sounds[1], prompt="a red ball", text_guidance_scale=2.0)
-    torch.testing.assert_close(both[1], alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(both[1], alone, rtol=1e-3, atol=1e-3)
 
 
 def test_frame_rate_and_stages(pipeline):
@@ -290,7 +290,7 @@ def test_null_texts_bring_the_picture_back_under_guidance(pipeline):
 def test_null_text_in_the_pipeline(pipeline):
     loud = {"audio_guidance_scale": 6.0, "inversion": "null-text"}
     frames = run(pipeline, beats(0.0, 0.9, 0.0, 0.4), **loud)
-    torch.testing.assert_close(frames[2], frames[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(frames[2], frames[0], atol=1e-3, rtol=0)
     assert not torch.allclose(frames[1], frames[0])
     assert not torch.equal(frames, run(pipeline, beats(0.0, 0.9, 0.0, 0.4), audio_guidance_scale=6.0))
 

@@ -70,9 +70,9 @@ def test_what_it_can_be_told(model, inputs):
 
     heard = latents()
     assert torch.equal(latents(), heard) and len(heard) == 4
-    torch.testing.assert_close(latents(batched_guidance=True), heard, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(latents(batched_guidance=True), heard, atol=1e-3, rtol=1e-3)
     deaf = latents(no_audio=True)
-    torch.testing.assert_close(deaf, deaf[:1].expand_as(deaf), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(deaf, deaf[:1].expand_as(deaf), atol=1e-3, rtol=1e-3)
     changes = ({"segments": "even"}, {"concept": "a hammer"}, {"threshold": 0.0}, {"edit_below": 300})
     picture = {"image": inputs / "ball.png"}
     for more in (*changes, {"audio_gain": 50.0}, picture):
