@@ -44,7 +44,6 @@ HEAD = (
     "with checkpointing",
     "all, checkpointed",
     "and base in float8",
-    "and base offloaded by blocks",
     "least that fits 24 GB",
 )
 
@@ -103,13 +102,12 @@ def row(name: str, size: str, kind: str) -> tuple[str, ...]:
     """One base with one control, in GiB; every block holds the same, so that two depths tell all of them."""
     base, control = networks(name, size, kind)
     weights, learned = (sum(p.numel() for p in part.parameters()) for part in (base, control))
-    blocks = BACKBONES[name].blocks_of(base)
-    block = max(sum(p.numel() for p in part.parameters()) for part in blocks)
+    blocks = len(BACKBONES[name].blocks_of(base))
     held = []
     for checkpointing in (False, True):
         few, more = (tensors(name, size, kind, checkpointing, layers) for layers in _DEPTHS)
-        held.append(few + (more - few) // (_DEPTHS[1] - _DEPTHS[0]) * (len(blocks) - _DEPTHS[0]))
-    ways = {"bfloat16": 2 * weights, "float8": weights, "offloaded": 2 * 2 * block}
+        held.append(few + (more - few) // (_DEPTHS[1] - _DEPTHS[0]) * (blocks - _DEPTHS[0]))
+    ways = {"bfloat16": 2 * weights, "float8": weights}
     totals = {way: (kept + learned * LEARNED + held[1]) / GIB for way, kept in ways.items()}
     fits = next((way for way, total in totals.items() if total + SPARE <= 24), "none")
     told = [f"{learned / 1e6:.0f} M", *(f"{bytes_ / GIB:.1f}" for bytes_ in held)]

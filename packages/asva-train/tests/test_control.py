@@ -81,6 +81,19 @@ def test_what_was_trained_makes_videos(base, tmp_path):
     assert (made[0] != made[1]).any()
 
 
+def test_a_base_in_eight_bits_teaches_nearly_the_same(base, tmp_path):
+    learned = []
+    for name, storage in (("a", "own"), ("b", "float8")):
+        run = run_in(tmp_path / name, base, base_storage=storage, loop__gradient_checkpointing=True)
+        assert (run.task.module.part("transformer").blocks[0].ffn.net[2].weight.dtype == torch.float8_e4m3fn) == (
+            name == "b"
+        )
+        run.train()
+        control = read_control(tmp_path / name / "control")
+        learned.append(torch.cat([layer.to_out.weight.flatten() for layer in control.layers]))
+    assert torch.corrcoef(torch.stack(learned))[0, 1] > 0.9
+
+
 def test_the_weight_is_larger_where_the_picture_moves(base, tmp_path):
     task = run_in(tmp_path, base).task
     flow = torch.zeros(1, 5, 32, 32)
@@ -97,6 +110,7 @@ def test_the_weight_is_larger_where_the_picture_moves(base, tmp_path):
     [
         ({"data__num_frames": 6}, "`data.num_frames` must be 4k \\+ 1 for wan, got 6"),
         ({"base": None}, "`base` must be given"),
+        ({"base_storage": "float8", "lora_rank": 2}, "`base_storage` must be own with LoRA"),
         ({"expert": "transformer_2"}, "`expert` must be a part of"),
         ({"hears": ["beats.3"]}, "`ears` must hold an encoder for beats.3, got mel"),
     ],

@@ -282,7 +282,8 @@ class ControlRecipe:
         times: Noise between which that expert works, from 0 to 1.
         lora_rank: Of LoRA beside the control, 0 for none.
         lora_targets: Layers of the base that it is laid on.
-        base_precision: In which the frozen base is kept.
+        base_precision: In which the frozen base is computed.
+        base_storage: ``"float8"`` keeps its weights in eight bits between the layers' calls; not with LoRA.
         dropout: Chance that ``text`` or ``audio`` is left out.
         motion_weight: Extra weight of latent cells by their optical flow, as a share of the clip's mean (Syncphony).
         noise_bias: Times are ``1 - u^noise_bias``, u uniform: 1 is uniform, more prefers much noise.
@@ -302,6 +303,7 @@ class ControlRecipe:
     lora_rank: int = 0
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
     base_precision: Literal["float32", "bfloat16"] = "float32"
+    base_storage: Literal["own", "float8"] = "own"
     dropout: dict[str, Share] = field(default_factory=dict)
     motion_weight: float = 0.0
     noise_bias: float = 1.0

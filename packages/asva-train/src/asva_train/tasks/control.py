@@ -122,6 +122,10 @@ class ControlTask:
             )
         ears = {name: _ear(name, given) for name, given in recipe.ears.items()}
         with_control(transformer, self._control(transformer, ears))
+        if recipe.base_storage == "float8":
+            if recipe.lora_rank:
+                raise RunError(f"`base_storage` must be own with LoRA, got {recipe.base_storage}.")
+            transformer.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, recipe.base_precision))
         if recipe.loop.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
         networks = {name: part for name, part in stock.components.items() if isinstance(part, nn.Module)}
