@@ -79,3 +79,9 @@ def test_tables_are_those_of_the_results(monkeypatch):
 def test_the_page_of_each_score_is_what_reports_say():
     module = runpy.run_path(str(ROOT / "docs" / "score_pages.py"))
     assert module["page"]() == module["PAGE"].read_text(encoding="utf-8"), "run docs/score_pages.py"
+
+
+def test_a_backbone_is_added_in_forty_lines():
+    page = (ROOT / "docs/tasks/backbones.md").read_text(encoding="utf-8")
+    [code] = [block for block in re.findall(r"```python\n(.*?)```", page, flags=re.S) if 'BACKBONES["' in block]
+    assert "class Plain3DModel" in code and sum(bool(line.strip()) for line in code.splitlines()) <= 40

@@ -215,3 +215,31 @@ def test_whole_latent_frames_hold_every_length():
             whole = backbone.whole_frames(count)
             assert count <= whole < count + backbone.frames_per_latent
             assert (whole - 1) % backbone.frames_per_latent == 0
+
+
+def _sequential(pipeline):
+    """Weights lie on the meta device but while a layer works, as diffusers does it layer by layer."""
+    from accelerate import cpu_offload
+
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            cpu_offload(part, torch.device("cpu"), offload_buffers=True)
+
+
+OFFLOADS = {
+    "model": lambda pipeline: pipeline.enable_model_cpu_offload(device=torch.device("cpu")),
+    "sequential": _sequential,
+    "group": lambda pipeline: pipeline.enable_group_offload(
+        torch.device("cpu"), torch.device("cpu"), offload_type="leaf_level"
+    ),
+}
+
+
+@pytest.mark.parametrize("stock", ["cogvideox", "wan"], indirect=True)
+def test_offloaded_bases_make_the_same(stock, make_stock, tmp_path, request):
+    folder_of(stock.transformer, tmp_path)
+    on = call(hearing(stock, 5), tmp_path)
+    for name, offload in OFFLOADS.items():
+        pipeline = hearing(make_stock(request.node.callspec.params["stock"]), 5)
+        offload(pipeline)
+        assert np.array_equal(call(pipeline, tmp_path), on), name
