@@ -167,6 +167,19 @@ def test_every_condition_moves_the_result(pipe):
     assert not np.array_equal(base, run(prompt="a bell rings"))
 
 
+def test_guidance_leads_away_from_the_sound_at_another_time(pipe):
+    """In both stages; a sound that is the same when it is turned around leads nowhere."""
+
+    def run(waveform, scale, against):
+        scales = {"audio_guidance_scale": scale, "interp_audio_guidance_scale": scale, "against": against}
+        return sample(pipe, picture(), waveform, keyframe_indices=range(0, 48, 4), output_type="pt", **scales).frames
+
+    again = 0.3 * torch.randn(RATE, generator=torch.Generator().manual_seed(0)).repeat(2)
+    torch.testing.assert_close(run(again, 6.0, "shifted"), run(again, 1.0, "silence"), atol=2e-3, rtol=0)
+    once = again * (torch.arange(2 * RATE) < RATE)
+    assert not torch.allclose(run(once, 6.0, "shifted"), run(once, 6.0, "silence"), atol=2e-3)
+
+
 def test_a_batch_is_its_samples(pipe):
     images, sounds, prompts = [picture(0), picture(1)], [sound(0), sound(1)], ["", "a bell rings"]
     options = {"output_type": "pt", "eta": 1.0}

@@ -53,6 +53,23 @@ def test_only_who_hears_depends_on_the_sound(pipeline):
     assert torch.equal(_latents(pipeline, 0, no_audio=True), _latents(pipeline, None))
 
 
+def _turned(pipeline, waveform, scale, against="shifted"):
+    generator = torch.Generator().manual_seed(0)
+    given = {"generator": generator, "output_type": "latent", "audio_guidance_scale": scale, "against": against}
+    return pipeline(PICTURE, waveform, "a ball", sample_rate=16000, **given).frames
+
+
+def test_guidance_leads_away_from_the_sound_at_another_time(pipeline):
+    """A sound that is the same when it is turned around by half of the clip leads nowhere; another one does."""
+    again = 0.3 * torch.randn(16000, generator=torch.Generator().manual_seed(0)).repeat(2)
+    torch.testing.assert_close(_turned(pipeline, again, 6.0), _turned(pipeline, again, 1.0), atol=1e-3, rtol=1e-3)
+    once = again * (torch.arange(32000) < 16000)
+    moved = not torch.allclose(_turned(pipeline, once, 6.0), _turned(pipeline, once, 6.0, "silence"), atol=1e-3)
+    assert moved == bool(_hears(pipeline))
+    with pytest.raises(ValueError, match="`against` must be"):
+        _turned(pipeline, once, 6.0, "noise")
+
+
 def test_guidance_by_the_sound_counts(pipeline):
     weak, strong = (_latents(pipeline, 0, audio_guidance_scale=scale) for scale in (1.0, 6.0))
     assert torch.equal(weak, strong) != bool(_hears(pipeline))

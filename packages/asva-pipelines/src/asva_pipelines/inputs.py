@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,10 @@ class Sound:
     waveform: Tensor
     sample_rate: int
     mono: Tensor
+
+    def turned(self) -> Sound:
+        """The same, turned around by half of its length: nothing sounds when it did."""
+        return replace(self, mono=self.mono.roll(len(self.mono) // 2))
 
 
 def read_sound(audio: Any, sample_rate: int | None, seconds: float, network_rate: int) -> Sound:

@@ -26,6 +26,7 @@ CHOICES = {
     "alignment": ("aligned", "official"),
     "interp_window_fusion": ("attention", "network"),
     "sampler": SAMPLERS,
+    "against": ("silence", "shifted"),
     "interp_sampler": SAMPLERS,
 }
 
@@ -102,6 +103,18 @@ class Denoising(Sampling):
 
 
 @dataclass(kw_only=True)
+class AudioGuided(Denoising):
+    """What pipelines take whose guidance by sound has two sides.
+
+    Attributes:
+        against: What it leads away from: `"silence"`, or `"shifted"`, the same sound turned around by half of the clip
+            (off-sync guidance, Syncphony's idea).
+    """
+
+    against: str = "silence"
+
+
+@dataclass(kw_only=True)
 class TextAudioSampling(Denoising):
     """What pipelines with guidance by text and sound take.
 
@@ -119,7 +132,7 @@ class TextAudioSampling(Denoising):
 
 
 @dataclass(kw_only=True)
-class ContinuedSampling(TextAudioSampling):
+class ContinuedSampling(TextAudioSampling, AudioGuided):
     """What pipelines take that can go on from a frame.
 
     Attributes:

@@ -125,7 +125,10 @@ class AudioWindowPipeline(VideoPipeline):
         waveform = torch.stack([sound.mono for sound in sounds]).to(self._execution_device)
         heard = multi_feature_tokens(encoders, self.taps, waveform, self.config.sample_rate)
         audio: dict[bool, Tensor | None] = {True: heard.tokens, False: None}
-        if lacks_audio:
+        if lacks_audio and settings.against == "shifted":
+            turned = torch.stack([sound.turned().mono for sound in sounds]).to(waveform)
+            audio[False] = multi_feature_tokens(encoders, self.taps, turned, self.config.sample_rate).tokens
+        elif lacks_audio:
             seconds = waveform.shape[1] / self.config.sample_rate
             nothing = {"batch": len(sounds), "seconds": seconds, "device": waveform.device}
             audio[False] = null_feature_tokens(encoders, self.taps, **nothing).tokens

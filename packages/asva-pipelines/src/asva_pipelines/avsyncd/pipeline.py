@@ -71,7 +71,7 @@ class AVSyncDPipeline(VideoPipeline):
         guidance = self._guidance(settings, hears)
         first = self._first_latents(clips.pixels, settings)
         sounds = clips.sounds if hears else [None] * len(clips.sounds)
-        network = self._network(first, clips.prompts, sounds, guidance)
+        network = self._network(first, clips.prompts, sounds, guidance, settings)
         others = self._denoise(network, guidance, settings)
         return {"frames": self._finish(torch.cat([first, others], dim=1), settings)}
 
@@ -80,7 +80,12 @@ class AVSyncDPipeline(VideoPipeline):
         return TextAudioGuidance(settings.text_guidance_scale, settings.audio_guidance_scale if hears else 1.0)
 
     def _network(
-        self, first: Tensor, prompts: list[str], sounds: Sequence[Sound | None], guidance: TextAudioGuidance
+        self,
+        first: Tensor,
+        prompts: list[str],
+        sounds: Sequence[Sound | None],
+        guidance: TextAudioGuidance,
+        settings: ContinuedSampling,
     ) -> AVSyncDStage:
         given = [BRANCHES[branch] for branch in guidance.branches]
         lacks_text, lacks_audio = (not all(flags) for flags in zip(*given, strict=True))
@@ -88,19 +93,25 @@ class AVSyncDPipeline(VideoPipeline):
         audio: dict[bool, Tensor | None] = {True: None, False: None}
         mask = None
         if self.unet.config.audio:
-            audio, mask = self._audio(sounds, lacks_audio)
+            audio, mask = self._audio(sounds, lacks_audio, settings)
         return AVSyncDStage(self.unet, first, text, audio, mask)
 
-    def _audio(self, sounds: Sequence[Sound | None], lacks_audio: bool) -> tuple[dict[bool, Tensor], Tensor]:
+    def _audio(
+        self, sounds: Sequence[Sound | None], lacks_audio: bool, settings: ContinuedSampling
+    ) -> tuple[dict[bool, Tensor], Tensor]:
         """Tokens with and, where a branch wants it, without sound, and what each frame attends to (t, n)."""
         encoder, device = self.audio_encoder, self._execution_device
         silence = encoder.null_spectrogram(seconds=self.config.num_frames / self.config.fps, device=device)
         mel = silence.expand(len(sounds), *silence.shape[1:])
-        if sounds[0] is not None:
-            mel = encoder.spectrogram(torch.stack([sound.mono for sound in sounds]), self.config.sample_rate)
+        if heard := [sound for sound in sounds if sound is not None]:
+            mel = self._mel(heard)
+            silence = self._mel([sound.turned() for sound in heard]) if settings.against == "shifted" else silence
         tokens = both(lambda mels: segment_tokens(encoder, mels.to(device, encoder.dtype)), mel, silence, lacks_audio)
         mask = encoder_segment_mask(encoder, mel, self.config.num_frames, window=self.config.segment_window)
         return tokens, mask.to(device)
+
+    def _mel(self, sounds: Sequence[Sound]) -> Tensor:
+        return self.audio_encoder.spectrogram(torch.stack([sound.mono for sound in sounds]), self.config.sample_rate)
 
     def _denoise(self, network: AVSyncDStage, guidance: TextAudioGuidance, settings: ContinuedSampling) -> Tensor:
         """Latents (b, t - 1, c, h, w) of the frames after the first."""

@@ -25,7 +25,7 @@ from asva_pipelines.base import VideoPipeline, both
 from asva_pipelines.inputs import Sound, as_batch, per_sample, read_frames, read_keyframes, read_picture
 from asva_pipelines.keyvid.tokens import ClipTokens, audio_tokens
 from asva_pipelines.output import VideoOutput
-from asva_pipelines.settings import OWN, Denoising
+from asva_pipelines.settings import OWN, AudioGuided
 from asva_unet import Guidance, denoise, draw_noise
 from asva_unet.guidance import BRANCHES
 from asva_unet.stage import StageNetwork
@@ -34,7 +34,7 @@ from asva_unet.transformer import temporal_windows
 
 
 @dataclass(kw_only=True)
-class InterpSampling(Denoising):
+class InterpSampling(AudioGuided):
     """What the second stage takes.
 
     Attributes:
@@ -129,8 +129,8 @@ class InterpolatingPipeline(VideoPipeline):
         guidance = settings.interp_guidance(hears)
         with self._ready():
             latents = self._encode_frames(given, settings)
-            mel = self._mel(sounds) if hears else None
-            tokens = self._encode_tokens(pixels, prompts, mel, {"interp": guidance}, settings.alignment)
+            heard = sounds if hears else None
+            tokens = self._encode_tokens(pixels, prompts, heard, {"interp": guidance}, settings)
             latents = self._between(latents, tokens["interp"], indices, guidance, settings)
             frames = self._finish(latents, settings)
         return VideoOutput.of(sounds, self.config.fps, single=single, frames=frames)
@@ -149,7 +149,13 @@ class InterpolatingPipeline(VideoPipeline):
         return self.audio_encoder.spectrogram(waveform, self.config.sample_rate)
 
     def _encode_tokens(
-        self, pixels: Tensor, prompts: list[str], mel: Tensor | None, guidance: dict[str, Guidance], alignment: str
+        self,
+        pixels: Tensor,
+        prompts: list[str],
+        sounds: Sequence[Sound] | None,
+        guidance: dict[str, Guidance],
+        settings: InterpSampling,
+        mel: Tensor | None = None,
     ) -> dict[str, ClipTokens]:
         """Tokens for each stage, of the clips and, where a branch wants them, of nothing: "", grey, a mel of zeros."""
         branches = {branch for scales in guidance.values() for branch in scales.branches}
@@ -157,7 +163,10 @@ class InterpolatingPipeline(VideoPipeline):
         text, towers = self._text_tokens(prompts, lacks_text), self._image_tokens(pixels, lacks_image)
         shape = self.audio_encoder.config
         silence = null_mel(num_mel_bins=shape.num_mel_bins, num_frames=shape.num_frames)
-        heard = silence.expand(len(pixels), -1, -1, -1) if mel is None else mel
+        heard = silence.expand(len(pixels), -1, -1, -1)
+        if sounds is not None:
+            heard = self._mel(sounds) if mel is None else mel
+            silence = self._mel([sound.turned() for sound in sounds]) if settings.against == "shifted" else silence
         audio = both(
             lambda mels: audio_tokens(self.audio_encoder, mels, self._execution_device), heard, silence, lacks_audio
         )
@@ -171,7 +180,7 @@ class InterpolatingPipeline(VideoPipeline):
                 audio=audio,
                 grid=self.audio_encoder.grid,
                 num_frames=self.config.num_frames,
-                alignment=alignment,
+                alignment=settings.alignment,
             )
             for stage, projector in projectors.items()
         }

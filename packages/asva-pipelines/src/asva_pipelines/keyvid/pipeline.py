@@ -153,7 +153,8 @@ class KeyVIDPipeline(InterpolatingPipeline):
         mel = self._mel(clips.sounds) if hears else None
         indices, curve = self._choose_keyframes(mel, settings, len(first))
         # 3. what the networks look at
-        tokens = self._encode_tokens(clips.pixels, clips.prompts, mel, guidance, settings.alignment)
+        heard = clips.sounds if hears else None
+        tokens = self._encode_tokens(clips.pixels, clips.prompts, heard, guidance, settings, mel)
         # 4. keyframes, then the frames between them
         keyframe_latents = self._keyframes(first, tokens["keyframe"], indices, guidance["keyframe"], settings)
         handed = self._hand_over(keyframe_latents, settings)
