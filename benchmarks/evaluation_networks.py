@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/evaluation_networks.py                 100 clips against 100, in rounds of 10
 
 Random weights; clips of 2 s, 256 x 256 pixels, 6 frames a second are drawn, protocol `keyvid-12`. In each round the
-same clips are taken four ways, one after the other: the networks alone on frames in memory, each clip by itself and
-four at once; a plain loop that decodes, resizes and asks the networks; and `asva_eval.evaluate`, records written. Times
-are those of the process on one thread (decoding beside the networks counts) and of the clock, as ratios to the first.
+same clips are taken in turn by the networks alone, on frames in memory, and by `asva_eval.evaluate`, records written;
+in every fifth round also by the networks with four clips at once, and by a plain loop that decodes, resizes and asks them.
+Times are those of the process on one thread (decoding beside the networks counts) and of the clock, as ratios to the
+networks alone in the same rounds.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from asva_eval.protocol import load_protocol
 from asva_metrics import I3D, FIDInception, fid_images, fvd_video
 
 FPS, SIZE, ROUND = 6, 4, 10
-WAYS = ("networks alone", f"networks alone, {SIZE} clips at once", "plain loop over files", "`asva evaluate`")
+WAYS = ("networks alone", "`asva evaluate`", f"networks alone, {SIZE} clips at once", "plain loop over files")
 
 
 def measured(compute: Callable[[], object]) -> np.ndarray:
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=100)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     networks = {"inception": FIDInception().eval(), "i3d": I3D().eval()}
     whole = load_protocol("keyvid-12")
@@ -67,18 +69,21 @@ def main() -> None:
             output = Path(home) / f"out{number}"
             ways = (
                 lambda videos=videos: [ask(networks, video[None]) for video in videos],
-                lambda videos=videos: [ask(networks, some) for some in videos.split(SIZE)],
-                lambda paths=paths: [ask(networks, as_video(read_video(path).frames)[None]) for path in paths],
                 lambda sides=sides, output=output: evaluate(
                     {"it": sides[0]}, sides[1], output, protocol=protocol, weights=networks
                 ),
+                lambda videos=videos: [ask(networks, some) for some in videos.split(SIZE)],
+                lambda paths=paths: [ask(networks, as_video(read_video(path).frames)[None]) for path in paths],
             )
-            rows.append([measured(way) for way in ways])
-    sums = np.sum(rows, axis=0)
-    ratios = [[f"{ratio:.3f}" for ratio in way / sums[0]] for way in sums]
+            rows.append([measured(way) for way in ways[: None if number % 5 == 0 else 2]])
+            print(number, rows[-1], flush=True)
+    ratios = []
+    for way in range(len(WAYS)):
+        mine = [row for row in rows if way < len(row)]
+        ratios.append([f"{ratio:.3f}" for ratio in sum(row[way] for row in mine) / sum(row[0] for row in mine)])
     head = ["way", "time of the process", "time of the clock"]
     print(table("evaluation_networks/cost", [head, *([w, *r] for w, r in zip(WAYS, ratios, strict=True))]))
-    print(f"{options.clips} clips against as many; networks alone took {sums[0][0]:.0f} s of the process")
+    print(f"{options.clips} clips against as many; networks alone: {sum(row[0][0] for row in rows):.0f} s of the process")
 
 
 if __name__ == "__main__":
