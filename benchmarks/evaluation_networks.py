@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/evaluation_networks.py                 100 clips against 100, in rounds of 10
 
 Random weights; clips of 2 s, 256 x 256 pixels, 6 frames a second are drawn, protocol `keyvid-12`. In each round the
-same clips are taken in turn by the networks alone, on frames in memory, and by `asva_eval.evaluate`, records written;
-in every fifth round also by the networks with four clips at once, and by a plain loop that decodes, resizes and asks them.
-Times are those of the process on one thread (decoding beside the networks counts) and of the clock, as ratios to the
-networks alone in the same rounds.
+same clips are taken in turn by the networks alone, on frames in memory, and by `asva_eval.evaluate`, records written.
+Every fifth round they are also taken by the networks four clips at once, and by a plain loop that decodes, resizes and
+asks. Times are those of the process on one thread (decoding beside the networks counts) and of the clock, as ratios to
+the networks alone in the same rounds.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main() -> None:
         ratios.append([f"{ratio:.3f}" for ratio in sum(row[way] for row in mine) / sum(row[0] for row in mine)])
     head = ["way", "time of the process", "time of the clock"]
     print(table("evaluation_networks/cost", [head, *([w, *r] for w, r in zip(WAYS, ratios, strict=True))]))
-    print(f"{options.clips} clips against as many; networks alone: {sum(row[0][0] for row in rows):.0f} s of the process")
+    print(f"{options.clips} clips against as many; {sum(row[0][0] for row in rows):.0f} s of the networks alone")
 
 
 if __name__ == "__main__":
