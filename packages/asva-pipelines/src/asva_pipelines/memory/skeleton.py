@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import pipelines
 from torch import nn
 
 from asva_pipelines.loading.folders import damage_named, method_of_model, quiet_libraries, read_index, shared_parts
@@ -46,6 +45,8 @@ def _part(folder: Path, value: Any, dtype: torch.dtype) -> Any:
     library, name = value
     if library is None:
         return None
+    from diffusers import pipelines  # which reading a network without it does not load
+
     if hasattr(pipelines, library):  # diffusers names classes that stand beside a pipeline by its folder
         library = f"diffusers.pipelines.{library}"
     if library.split(".")[0] not in ("diffusers", "transformers") and not library.startswith("asva"):
