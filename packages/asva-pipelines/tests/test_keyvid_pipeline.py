@@ -175,9 +175,9 @@ def test_guidance_leads_away_from_the_sound_at_another_time(pipe):
         return sample(pipe, picture(), waveform, keyframe_indices=range(0, 48, 4), output_type="pt", **scales).frames
 
     again = 0.3 * torch.randn(RATE, generator=torch.Generator().manual_seed(0)).repeat(2)
-    torch.testing.assert_close(run(again, 6.0, "shifted"), run(again, 1.0, "silence"), atol=2e-3, rtol=0)
+    torch.testing.assert_close(run(again, 6.0, "shifted"), run(again, 1.0, "off"), atol=2e-3, rtol=0)
     once = again * (torch.arange(2 * RATE) < RATE)
-    assert not torch.allclose(run(once, 6.0, "shifted"), run(once, 6.0, "silence"), atol=2e-3)
+    assert not torch.allclose(run(once, 6.0, "shifted"), run(once, 6.0, "off"), atol=2e-3)
 
 
 def test_a_batch_is_its_samples(pipe):

@@ -26,7 +26,7 @@ CHOICES = {
     "alignment": ("aligned", "official"),
     "interp_window_fusion": ("attention", "network"),
     "sampler": SAMPLERS,
-    "against": ("silence", "shifted"),
+    "against": ("off", "shifted"),
     "interp_sampler": SAMPLERS,
 }
 
@@ -107,11 +107,11 @@ class AudioGuided(Denoising):
     """What pipelines take whose guidance by sound has two sides.
 
     Attributes:
-        against: What it leads away from: `"silence"`, or `"shifted"`, the same sound turned around by half of the clip
+        against: What it leads away from: `"off"`, no sound, or `"shifted"`, the same sound turned around by half of the clip
             (off-sync guidance, Syncphony's idea).
     """
 
-    against: str = "silence"
+    against: str = "off"
 
 
 @dataclass(kw_only=True)
