@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_said_in_a_line(stock, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="`control` must hold a LoRA of the base's shapes"):
         call(pipeline, tmp_path / "lora")
     folder_of(stock.transformer, tmp_path / "against")
-    with pytest.raises(ValueError, match="`against` must be off or shifted, got none"):
+    with pytest.raises(ValueError, match="`against` must be one of off, shifted, got none"):
         call(pipeline, tmp_path / "against", against="none")
     with pytest.raises(ValueError, match="`control` must be the folder of a control"):
         call(pipeline, tmp_path / "nothing")
