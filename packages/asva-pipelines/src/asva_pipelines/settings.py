@@ -107,8 +107,8 @@ class AudioGuided(Denoising):
     """What pipelines take whose guidance by sound has two sides.
 
     Attributes:
-        against: What it leads away from: `"off"`, no sound, or `"shifted"`, the same sound turned around by half of the clip
-            (off-sync guidance, Syncphony's idea).
+        against: What it leads away from: `"off"`, no sound, or `"shifted"`, the same sound turned around by half of the
+            clip (off-sync guidance, Syncphony's idea).
     """
 
     against: str = "off"
