@@ -52,13 +52,17 @@ class WordRegion:
             found = (shares @ self.places[..., None].to(shares)).transpose(1, 2).unflatten(2, _grid(pixels, size))
             self.attention = self.attention + F.interpolate(found, size, mode="bilinear")
 
-        crossing = [module for name, module in unet.named_modules() if name.endswith(".attn2")]
-        hooks = [module.register_forward_pre_hook(add, with_kwargs=True) for module in crossing]
+        hooks = [layer.register_forward_pre_hook(add, with_kwargs=True) for layer in text_attentions(unet)]
         try:
             yield
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def text_attentions(unet: UNet2DConditionModel) -> list[Any]:
+    """The layers in which a U-Net attends to the words."""
+    return [module for name, module in unet.named_modules() if name.endswith(".attn2")]
 
 
 def _grid(pixels: Tensor, size: tuple[int, int]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from asva_baselines.aadiff.region import WordRegion
+from asva_baselines.aadiff.region import WordRegion, text_attentions
 from asva_unet.text_audio import BRANCHES
 
 
@@ -74,8 +74,7 @@ def stressed(unet: UNet2DConditionModel, stress: Tensor) -> Generator[None]:
         del layer, inputs
         return values * stress[..., None].to(values)
 
-    crossing = [module for name, module in unet.named_modules() if name.endswith(".attn2")]
-    hooks = [module.to_v.register_forward_hook(scale) for module in crossing]
+    hooks = [layer.to_v.register_forward_hook(scale) for layer in text_attentions(unet)]
     try:
         yield
     finally:
