@@ -8,11 +8,16 @@ control on clips of 25 frames of 32 x 32 at 12 per second, with patches for an a
 run alike: the same clips, steps, widths and optimizer; the sound is left out of one clip in ten. Then each makes videos
 of held-out first frames: with the clip's sound, with the control off, and with another clip's sound, each scored
 against the clip's own events. F1 of events within one frame, sides counted, over all seeds of training; intervals are
-95 % of a bootstrap over clips.
+95 % of a bootstrap over clips. The papers' U-Nets stand beside them, of about as many operations; they hear by layers
+of their own, and their latents are those of single frames.
+
+Expected before they were trained: with latents of every frame the U-Nets are at least as much in time as the
+transformers; KeyVID and AVSyncD, each frame of which hears its own piece alone, are ahead of audio windows.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +26,8 @@ import numpy as np
 import torch
 from bundled_model import interval
 from results import table
+from torch.utils.flop_counter import FlopCounterMode
+from unet_backbones import FRAMES_OF_THEIR_OWN, UNETS, HearingUNet
 
 from asva_audio import LogMelFrames
 from asva_data import SyntheticClip, SyntheticWorld, detect_events
@@ -35,6 +42,7 @@ from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
 from asva_unet.pixels import to_frames, to_pixels
 
+BACKBONES["unet"] = FRAMES_OF_THEIR_OWN
 FRAMES, FPS, SIZE, PATCH, CHANNELS = 25, 12.0, 32, 8, 16
 CLASSES = ("drums", "hammer")
 LEARNED, HELD_OUT = 31, 1_000_003
@@ -54,6 +62,7 @@ CONTROLS = {
         interaction_heads=4,
     ),
 }
+RUNS = [(name, kind) for name in BACKBONES for kind in (UNETS if name == "unet" else CONTROLS)]
 
 
 def transformer_of(name: str):
@@ -107,11 +116,10 @@ class Clips:
         text = torch.zeros(len(noisy), 1, 16)
         return Question(noisy=noisy, time=time, text=text, first=self.latents[:, :1], fps=FPS)
 
-    def heard(self, control, kept: torch.Tensor | float = 1.0, **options) -> Hearing:
-        name = next(iter(control.config["sources"]))
+    def heard(self, name: str, kept: torch.Tensor | float = 1.0) -> Hearing:
         pieces = self.sound.shape[1]
         times = (torch.arange(pieces, dtype=torch.float64) + 0.5) * FRAMES / FPS / pieces
-        return Hearing(features={name: Features(self.sound * kept, times)}, fps=FPS, **options)
+        return Hearing(features={name: Features(self.sound * kept, times)}, fps=FPS)
 
 
 def world(seed: int) -> SyntheticWorld:
@@ -120,7 +128,7 @@ def world(seed: int) -> SyntheticWorld:
 
 def autoencoder(slot: int) -> PatchVideoAutoencoder:
     """Patches fitted on clips that no training sees; those of LTX-2 hold eight frames in twice as many numbers."""
-    vae = PatchVideoAutoencoder(PATCH, CHANNELS * slot // 4, temporal_compression_ratio=slot)
+    vae = PatchVideoAutoencoder(PATCH, max(CHANNELS * slot // 4, CHANNELS), temporal_compression_ratio=slot)
     made = world(LEARNED + 1)
     vae.fit(to_pixels(torch.as_tensor(np.stack([made[i].frames for i in range(96)]))).movedim(1, 2))
     return vae
@@ -140,19 +148,37 @@ def batches(options, vae) -> list[Clips]:
     return [Clips(*pair) for pair in torch.load(file, weights_only=True)]
 
 
-def train(name: str, kind: str, seed: int, options) -> tuple:
-    """A trained transformer with its control, from the last state that was kept."""
-    backbone = BACKBONES[name]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        network = transformer_of(name)
-        control = CONTROLS[kind](control_arguments(network))
-    with_control(network, control)
-    vae = autoencoder(backbone.frames_per_latent)
+@dataclass
+class Learner:
+    """A network, what it hears by, and how it is told to listen."""
+
+    network: torch.nn.Module
+    control: torch.nn.Module
+    listen: Callable[[Hearing | None], None]
+    source: str = "mel"
+
+    @classmethod
+    def new(cls, name: str, kind: str, seed: int) -> "Learner":
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            if name == "unet":
+                network = HearingUNet(kind, CHANNELS, EAR.config.hidden_size, FPS)
+                return cls(network, torch.nn.Identity(), network.listen)
+            network = transformer_of(name)
+            control = CONTROLS[kind](control_arguments(network))
+        with_control(network, control)
+        return cls(network, control, control_of(network).listen, next(iter(control.config["sources"])))
+
+
+def train(name: str, kind: str, seed: int, options) -> tuple[Learner, PatchVideoAutoencoder]:
+    """A trained network with its control, from the last state that was kept."""
+    learner = Learner.new(name, kind, seed)
+    network, control = learner.network, learner.control
+    vae = autoencoder(BACKBONES[name].frames_per_latent)
     learning = [*network.parameters(), *control.parameters()]
     recipe = LoopRecipe(batch_size=BATCH, learning_rate=options.rate, optimizer="muon")
     optimizer = make_optimizer(recipe, learning)
-    file = options.folder / f"{name}-{kind.replace(' ', '-')}-{seed}.pt"
+    file = place(options, name, kind, seed, ".pt")
     begun, known = 0, batches(options, vae)
     if file.is_file():
         kept = torch.load(file, weights_only=True)
@@ -166,7 +192,7 @@ def train(name: str, kind: str, seed: int, options) -> tuple:
         time = 1 - torch.rand(BATCH, generator=generator) ** options.bias
         kept = (torch.rand(BATCH, 1, 1, generator=generator) > 0.1).float()
         noise = torch.randn(clips.latents.shape, generator=generator)
-        control_of(network).listen(clips.heard(control, kept))
+        learner.listen(clips.heard(learner.source, kept))
         moving = (clips.latents - clips.latents[:, :1]).square().mean(2, keepdim=True)
         losses = loss(network, clips.question(noise, time), clips.latents, noise, 1 + 4 * moving / moving.mean())
         for group in optimizer.param_groups:
@@ -181,21 +207,27 @@ def train(name: str, kind: str, seed: int, options) -> tuple:
             torch.save(state, file.with_suffix(".part"))
             file.with_suffix(".part").replace(file)
             print(name, kind, seed, step + 1, f"{losses['error'].item():.4f}", flush=True)
-    return network.eval(), control, vae
+    network.eval()
+    return learner, vae
+
+
+def place(options, name: str, kind: str, seed: int | str, ending: str) -> Path:
+    """Where the state or the scores of one training lie."""
+    return options.folder / f"{name}-{kind.replace(',', '').replace(' ', '-')}-{seed}{ending}"
 
 
 @torch.no_grad()
-def score(network, control, vae, options) -> dict[str, list]:
+def score(learner: Learner, vae, options) -> dict[str, list]:
     """Matches of events of each clip, with its own sound, with the control off and with another clip's sound."""
     clips, found = [world(HELD_OUT)[i] for i in range(options.clips)], {}
     others = clips[1:] + clips[:1]
     own, swapped = Clips.of(clips, vae), Clips.of(others, vae)
     noise = torch.randn(own.latents.shape, generator=torch.Generator().manual_seed(7))
     question = own.question(noise, torch.ones(len(clips)))
-    hearings = {"own": own.heard(control), "off": None, "another": swapped.heard(control)}
+    hearings = {"own": own.heard(learner.source), "off": None, "another": swapped.heard(learner.source)}
     for name, hearing in hearings.items():
-        control_of(network).listen(hearing)
-        pixels = decode_video(vae, sample(network, question, options.sampling))
+        learner.listen(hearing)
+        pixels = decode_video(vae, sample(learner.network, question, options.sampling))
         frames = [to_frames(clip).numpy() for clip in pixels]
         found[name] = [counts(shown, clip) for shown, clip in zip(frames, clips, strict=True)]
     return found
@@ -223,9 +255,8 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    runs = [(name, kind, seed) for seed in range(options.seeds) for name in BACKBONES for kind in CONTROLS]
-    for name, kind, seed in runs:
-        file = options.folder / f"{name}-{kind.replace(' ', '-')}-{seed}.json"
+    for name, kind, seed in [(*run, seed) for seed in range(options.seeds) for run in RUNS]:
+        file = place(options, name, kind, seed, ".json")
         if not file.is_file() and not options.show:
             found = score(*train(name, kind, seed, options), options)
             file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
@@ -239,18 +270,39 @@ def _f1(counts: list) -> float:
     return 2 * right / max(2 * right + wrong + missed, 1)
 
 
+def ceiling(name: str, options) -> float:
+    """F1 of true frames that went through the autoencoder: what no network can pass but by luck."""
+    vae, clips = autoencoder(BACKBONES[name].frames_per_latent), [world(HELD_OUT)[i] for i in range(options.clips)]
+    shown = decode_video(vae, Clips.of(clips, vae).latents)
+    return _f1([counts(to_frames(frames).numpy(), clip) for frames, clip in zip(shown, clips, strict=True)])
+
+
+def operations(name: str, kind: str) -> float:
+    """Millions of multiplications and additions of one call for one clip that is heard."""
+    learner, vae, clips = Learner.new(name, kind, 0), autoencoder(BACKBONES[name].frames_per_latent), [world(0)[0]]
+    own = Clips.of(clips, vae)
+    learner.listen(own.heard(learner.source))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        BACKBONES[name].ask(learner.network.eval(), own.question(own.latents, torch.ones(1)))
+    return counter.get_total_flops() / 1e6
+
+
 def rows(options) -> list[tuple[str, ...]]:
-    """A row for each backbone and control: all seeds together, a clip's events of all of them counted as one."""
-    told = [("backbone", "control", "seeds", "its own sound", "each seed", "control off", "another clip's sound")]
-    for name in BACKBONES:
-        for kind in CONTROLS:
-            files = sorted(options.folder.glob(f"{name}-{kind.replace(' ', '-')}-*.json"))
-            kept = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-            if kept:
-                summed = {key: np.sum([one[key] for one in kept], axis=0) for key in kept[0]}
-                scores = [f"{interval(list(summed[key]), _f1):.3f}" for key in ("own", "off", "another")]
-                each = ", ".join(f"{_f1(one['own']):.3f}" for one in kept)
-                told.append((name, kind, str(len(kept)), scores[0], each, *scores[1:]))
+    """A row for each network: all seeds together, a clip's events of all of them counted as one."""
+    told = [
+        ("network", "hears by", "operations", "true frames, encoded", "its own sound", "each seed", "off", "another's")
+    ]
+    for name, kind in RUNS:
+        kept = [
+            json.loads(file.read_text())
+            for file in sorted(options.folder.glob(place(options, name, kind, "*", ".json").name))
+        ]
+        if kept:
+            summed = {key: np.sum([one[key] for one in kept], axis=0) for key in kept[0]}
+            scores = [f"{interval(list(summed[key]), _f1):.3f}" for key in ("own", "off", "another")]
+            each = ", ".join(f"{_f1(one['own']):.3f}" for one in kept)
+            known = (f"{operations(name, kind):.0f} M", f"{ceiling(name, options):.2f}")
+            told.append(("U-Net" if name == "unet" else name, kind, *known, scores[0], each, *scores[1:]))
     return told
 
 
