@@ -294,7 +294,7 @@ def rows(options) -> list[tuple[str, ...]]:
     ]
     for name, kind in RUNS:
         kept = [
-            json.loads(file.read_text())
+            json.loads(file.read_text(encoding="utf-8"))
             for file in sorted(options.folder.glob(place(options, name, kind, "*", ".json").name))
         ]
         if kept:

@@ -59,19 +59,25 @@ def hearing(stock, num_frames):
     return HearPipeline.of(stock, num_frames=num_frames, fps=8)
 
 
-@pytest.mark.parametrize("stock", ["cogvideox", "wan"], indirect=True)
-def test_the_sound_given_makes_the_video(stock, tmp_path):
+@pytest.mark.parametrize(
+    ("stock", "side"),
+    [("cogvideox", 16), ("wan", 16), ("ltx2", 64)],
+    indirect=["stock"],
+    ids=["cogvideox", "wan", "ltx2"],
+)
+def test_the_sound_given_makes_the_video(stock, side, tmp_path):
     pipeline = hearing(stock, 7)  # whole latent frames have 5 or 9
     folder_of(stock.transformer, tmp_path)
-    off, on = call(pipeline, None), call(pipeline, tmp_path)
-    assert on.shape == (7, 16, 16, 3)
-    assert np.array_equal(on, call(pipeline, tmp_path))
-    assert np.array_equal(off, call(pipeline, tmp_path, no_audio=True))
+    size = {"height": side, "width": side}
+    off, on = call(pipeline, None, **size), call(pipeline, tmp_path, **size)
+    assert on.shape == (7, side, side, 3)
+    assert np.array_equal(on, call(pipeline, tmp_path, **size))
+    assert np.array_equal(off, call(pipeline, tmp_path, no_audio=True, **size))
     others = [
         off,
-        call(pipeline, tmp_path, audio=sound(seed=5)),
-        call(pipeline, tmp_path, audio_guidance_scale=4.0),
-        call(pipeline, tmp_path, audio_guidance_scale=4.0, against="shifted"),
+        call(pipeline, tmp_path, audio=sound(seed=5), **size),
+        call(pipeline, tmp_path, audio_guidance_scale=4.0, **size),
+        call(pipeline, tmp_path, audio_guidance_scale=4.0, against="shifted", **size),
     ]
     assert all(np.abs(other - on).max() > 0 for other in others)
 
@@ -90,14 +96,14 @@ def test_ltx2_hears_beside_its_own_sound(stock, tmp_path):
     control = folder_of(stock.transformer, tmp_path)
     with_control(stock.transformer, control)
     ear = {"mel": LogMelFrames(fps=8, num_hidden_layers=2, hidden_size=8)}
-    text = torch.randn(1, 4, 48, generator=torch.Generator().manual_seed(6))
+    text = torch.randn(1, 8, 48, generator=torch.Generator().manual_seed(6))
 
     def make():
         return stock(
             image=Image.fromarray(PICTURE),
             **{"height": 64, "width": 64, "num_frames": 17, "frame_rate": 8.0, "num_inference_steps": 2},
             **{"prompt_embeds": text, "negative_prompt_embeds": -text, "output_type": "latent"},
-            **{"prompt_attention_mask": torch.ones(1, 4), "negative_prompt_attention_mask": torch.ones(1, 4)},
+            **{"prompt_attention_mask": torch.ones(1, 8), "negative_prompt_attention_mask": torch.ones(1, 8)},
             **{"stg_scale": 0.0, "audio_stg_scale": 0.0, "generator": torch.Generator().manual_seed(4)},
         ).frames
 

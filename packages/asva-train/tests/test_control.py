@@ -7,9 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from asva_data import write_world
 from asva_dit.controls import read_control
 from asva_pipelines.hear.pipeline import LORA_FILE, HearPipeline
 from asva_train import Run, RunError, load_recipe, make_task
+from asva_train.draws import generator_at
+from asva_train.precompute import precompute
+from asva_train.run_order import collate
 
 SMALL = {
     "data.num_frames": 5,
@@ -133,3 +137,47 @@ def test_a_quantised_base_is_refused(base, tmp_path):
     (folder / "transformer" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(RunError, match="`base` must not be quantised"):
         make_task(load_recipe("tiny-control", SMALL | {"base": str(folder)}), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    write_world(folder / "drawn", 2, seed=5, size=32)
+    return folder
+
+
+def stored(videos, base, output, **changes):
+    """Shards of the videos for a training, and the same training from both."""
+    drop = {"dropout": {"text": 0.5, "audio": 0.3}, "motion_weight": 2.0, "data.kind": "folder"}
+    values = SMALL | drop | {"base": str(base), "data.root": str(videos)} | changes
+    recipe = load_recipe("tiny-control", values)
+    assert precompute(recipe.data, base, output, recipe=recipe, device="cpu", passes=2)["counts"]["stored"] == 4
+    return values, values | {"data.kind": "latents", "data.root": str(output)}
+
+
+@pytest.mark.parametrize("name", ["cogvideox", "wan", "ltx2"])
+def test_losses_of_stored_clips_are_those_of_the_videos(name, stock_folder, videos, tmp_path):
+    base = stock_folder(name)
+    larger = {"data.num_frames": 9, "data.height": 64, "data.width": 64} if name == "ltx2" else {}
+    both = stored(videos, base, tmp_path / "shards", **larger)
+    seen, kept = (make_task(load_recipe("tiny-control", values), tmp_path) for values in both)
+    assert kept.module.stock.text_encoder is None
+    assert kept.module.stock.vae is not None
+    for step in range(2):  # two passes
+        batches = [
+            collate([task.view(task.source[i], generator_at(0, 1, i)) for i in (2 * step, 2 * step + 1)])
+            for task in (seen, kept)
+        ]
+        losses = [
+            task.module(batch, generator_at(5, step))["loss"] for task, batch in zip((seen, kept), batches, strict=True)
+        ]
+        torch.testing.assert_close(losses[0], losses[1], rtol=5e-3, atol=1e-4)
+    assert kept.previews()["control"].shape == seen.previews()["control"].shape
+
+
+def test_shards_of_another_base_or_without_an_ear_are_refused(stock_folder, base, videos, tmp_path):
+    _, values = stored(videos, base, tmp_path / "shards")
+    with pytest.raises((RunError, ValueError), match="must be the one that"):
+        make_task(load_recipe("tiny-control", values | {"base": str(stock_folder("cogvideox"))}), tmp_path)
+    with pytest.raises((RunError, ValueError), match="`hears` must be among mel"):
+        make_task(load_recipe("tiny-control", values | {"hears": ["effects"]}), tmp_path)

@@ -211,6 +211,8 @@ def read_arguments(kind: type, given: Mapping[str, str]) -> dict[str, Any]:
 def _read_word(name: str, word: str, known: Mapping[str, set[type]]) -> Any:
     if name not in known:
         raise ValueError(f"`--set` must name one of {', '.join(sorted(known)) or 'nothing here'}, got '{name}'.")
+    if name in CHOICES and word not in CHOICES[name]:
+        raise ValueError(f"`--set {name}` must be one of {', '.join(CHOICES[name])}, got '{word}'.")
     if bool in known[name] and word in ("true", "false"):
         return word == "true"
     for kind in (int, float, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from asva_dit.pixels import encode_video
 from asva_dit.prompt import prompt_embeds
 from asva_pipelines.mtv.parts import read_part
 from asva_train.components import find_component, read_component, read_tokenizer
+from asva_train.control_clips import ControlPlan
 from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
 from asva_train.fingerprints import component_hash, tokenizer_hash
 from asva_train.mtv_clips import named_tracks, stems_of
+from asva_train.task_recipes import ControlRecipe
 from asva_train.token_sets import TokenSet, check_taps, clip_seconds, tokens_of_model, tokens_of_recipe
 from asva_train.training_clip import SAMPLE_RATE, TrainingClip
 from asva_unet.pixels import to_pixels
@@ -59,7 +61,7 @@ class EncoderPlan:
         return None if self.tokenizer is None else read_tokenizer([self.tokenizer.parent])
 
 
-def plan_encoders(model: Path, recipe: Any = None) -> EncoderPlan:
+def plan_encoders(model: Path, recipe: Any = None) -> EncoderPlan | ControlPlan:
     """The encoders of a training, those that its recipe names by ``init`` and else the model's.
 
     Args:
@@ -71,6 +73,8 @@ def plan_encoders(model: Path, recipe: Any = None) -> EncoderPlan:
         ModelError: If there is no recipe and the model is of no method.
     """
     model = model.resolve()  # workers may be at home elsewhere
+    if isinstance(recipe, ControlRecipe):
+        return ControlPlan(recipe=replace(recipe, base=str(model)))
     tokens = tokens_of_model(model) if recipe is None else tokens_of_recipe(recipe)
     if tokens is None:
         raise RunError(f"`recipe` must be of a training that takes tokens, got {recipe.task}, which needs the videos.")

@@ -22,6 +22,7 @@ from asva_data.many import item_key, store_many
 from asva_pipelines.loading.load import choose_device
 from asva_pipelines.notes import note
 from asva_train.clips import FolderClips
+from asva_train.control_clips import ControlPlan
 from asva_train.draws import generator_at
 from asva_train.encoders import EncoderPlan, plan_encoders
 from asva_train.errors import RunError
@@ -86,7 +87,9 @@ def precompute(
     return _finish(output, pieces, clips, settings, failures)
 
 
-def make_work(clips: FolderClips, plan: EncoderPlan, device: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def make_work(
+    clips: FolderClips, plan: EncoderPlan | ControlPlan, device: str
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """The work of one process: the sample of a piece."""
     import cv2
 

@@ -35,7 +35,8 @@ class TokenSet:
 
     Attributes:
         method: ``"keyvid"`` hears the audio trunk, ``"avsyncd"`` its normalised tokens, ``"audio-window"`` layers of
-            several encoders, ``"mtv"`` features of each track, ``"i2vd"`` nothing.
+            several encoders, ``"mtv"`` features of each track, ``"hear"`` what a control's ears give, ``"i2vd"``
+            nothing.
         taps: For each audio encoder of ``"audio-window"`` the blocks heard, counted from 0.
         tracks: What the tracks of ``"mtv"`` are, as its recipe says.
         stems: How it takes sounds apart, or ``"stored"``.
@@ -121,7 +122,7 @@ def check_taps(taps: Mapping[str, Sequence[int]], encoders: Mapping[str, Any]) -
 
 def tokens_of_recipe(recipe: Any) -> TokenSet | None:
     """What a training wants; None of one that needs the videos themselves."""
-    method = METHOD_OF_TASK.get(recipe.task)
+    method = "hear" if recipe.task == "control" else METHOD_OF_TASK.get(recipe.task)
     if method is None:
         return None
     if isinstance(recipe, MTVRecipe):

@@ -13,7 +13,8 @@ from asva_dit.pixels import decode_video, encode_video
 
 def _statistics(vae: Any, like: Tensor) -> tuple[Tensor, Tensor] | None:
     """Mean and deviation (c, 1, 1) of latents, where the autoencoder states them: in its config, or beside it."""
-    found = [vae.config.get(name, getattr(vae, name, None)) for name in ("latents_mean", "latents_std")]
+    names = ("latents_mean", "latents_std")
+    found = [vae.config[name] if name in vae.config else getattr(vae, name, None) for name in names]
     if found[0] is None:
         return None
     mean, deviation = (torch.as_tensor(one).to(like).view(-1, 1, 1) for one in found)

@@ -16,7 +16,7 @@ from asva.cli.terminal import print_json, table
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.notes import note
 
-OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps")
+OF_CLIPS, OF_RECIPE = ("data.",), ("data.", "init.", "taps", "hears", "ears")
 
 
 def motion(
@@ -98,7 +98,7 @@ def precompute(
     passes: Annotated[int, typer.Option(min=1, help="Pieces of each video.")] = 1,
     fields: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A field of the clips (data.seed=3) or, with a recipe, init and taps."),
+        typer.Option("--set", help="A field of the clips (data.seed=3) or, with a recipe, init, taps, hears, ears."),
     ] = None,
     workers: Workers = 1,
     ray_address: RayAddress = None,
@@ -110,9 +110,9 @@ def precompute(
     """Store latents, motion, and tokens of words, picture and sound, so that a training step runs the U-Net alone.
 
     The recipe, or else the model's method, says how the sound is heard: keyframe and interp, avsyncd, i2vd (not at
-    all), audio-window (its taps) or mtv (its tracks). Train with --set data.kind=latents --set data.root=SHARDS;
-    shards for another method, and encoders of another model, are refused. A run that was stopped goes on behind the
-    last stored piece.
+    all), audio-window (its taps), mtv (its tracks) or control (its ears; --model is the base). Train with --set
+    data.kind=latents --set data.root=SHARDS; shards for another method, and encoders of another model, are refused.
+    A run that was stopped goes on behind the last stored piece.
 
     Examples:
 
