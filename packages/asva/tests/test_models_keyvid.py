@@ -247,3 +247,17 @@ def _weights(folder):
     from safetensors.torch import load_file
 
     return [value for path in sorted(folder.glob("*.safetensors")) for _, value in sorted(load_file(path).items())]
+
+
+def test_half_precision_is_stored_on_request(asva, made, released, tmp_path):
+    ran = asva("models", "convert", released, tmp_path / "half", "--dtype", "bfloat16")
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "half" / "source.json").read_text(encoding="utf-8"))["stored"] == "bfloat16"
+    sizes = [
+        sum(file.stat().st_size for file in (home / "keyframe_unet").glob("*.safetensors"))
+        for home in (resolve_model(released), tmp_path / "half")
+    ]
+    assert 1.9 < sizes[0] / sizes[1] < 2.1
+    pipeline = load_pipeline(tmp_path / "half", device="cpu", dtype="bfloat16")
+    for name, weight in made["keyframe"].state_dict().items():
+        assert torch.equal(pipeline.keyframe_unet.state_dict()[name], weight.bfloat16())

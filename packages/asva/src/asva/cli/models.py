@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from json import loads as read_json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -131,13 +131,17 @@ def convert(
     wav2vec: Annotated[
         Path | None, typer.Option(help="Folder of wav2vec2-base-960h for MTV, where it is not in the folder.")
     ] = None,
+    dtype: Annotated[Literal["float32", "bfloat16", "float16"], typer.Option(help="In which weights are stored.")] = (
+        "float32"
+    ),
     yes: options.Yes = False,
     json: options.Json = False,
 ) -> None:
     """Convert released files to a folder that `--model` loads, or an encoder's file to a folder of its own.
 
     KeyVID, DynamiCrafter 512, AVSyncD, MTV, ImageBind's audio encoder and BEATs are told apart by files. Every key
-    and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written.
+    and shape is checked. Files are memory-mapped, so that a part is in memory only while it is written. Half precision
+    takes half the disk, and is what a GPU computes in anyway.
 
     Example:
 
@@ -156,7 +160,8 @@ def convert(
     for path in (source, *given.values()):
         if not path.exists():
             raise ModelError(f"'{path}' does not exist.")
-    family = convert_model(source, destination, given=given, confirm=partial(agree, yes=yes), on_progress=note)
+    asked = partial(agree, yes=yes)
+    family = convert_model(source, destination, given=given, dtype=dtype, confirm=asked, on_progress=note)
     if json:
         return print_json({"family": family.name, "title": family.title, "model": destination})
     use = f"asva sample --model {destination} ..." if family.name in METHODS else f"{family.title} in {destination}"
