@@ -59,6 +59,9 @@ def test_a_record_is_a_recipe_again(tmp_path):
 
 def test_other_packages_may_not_take_our_names():
     from asva_train.added import TASKS
-    from asva_train.make_task import _TASKS
+    from asva_train.added import ADDED
+    from asva_train.trainings import TRAININGS
 
-    assert set(TASKS) == {*_TASKS, "lora"}  # which wraps one of the others
+    assert set(TASKS) == TRAININGS.keys() - ADDED.keys()
+    own = [one for name, one in TRAININGS.items() if name in TASKS]
+    assert all(callable(one.task_class) and one.default in recipe_names() for one in own)

@@ -16,33 +16,42 @@ TASKS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AddedTraining:
-    """What another package lets ``asva train`` train. Its module is read whenever `asva` starts: no torch there.
+class Training:
+    """What ``asva train`` trains by a name.
 
     Attributes:
         name: As its recipes and the command line have it.
-        summary: What learns, in a line.
-        recipe: Class of its recipes, made by ``asva_data.settings.strict``, whose ``task`` is a literal of the name and
-            that hold ``data`` and ``loop``; as ``module:name``.
+        summary: What learns, in a line, and what its options are.
         task: An :class:`asva_train.Task`, made of a recipe and the model folder; as ``module:name``.
-        default: YAML of the recipe that is taken where none is named.
+        default: The recipe that is taken where none is named, or its YAML.
     """
 
     name: str
     summary: str
-    recipe: str
     task: str
-    default: Path
-
-    @property
-    def recipe_class(self) -> Any:
-        """The class itself."""
-        return _named(self.recipe)
+    default: str | Path
 
     @property
     def task_class(self) -> Any:
         """The class itself; importing it takes seconds."""
         return _named(self.task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedTraining(Training):
+    """One of another package. Its module is read whenever `asva` starts: no torch there.
+
+    Attributes:
+        recipe: Class of its recipes, made by ``asva_data.settings.strict``, whose ``task`` is a literal of the name and
+            that hold ``data`` and ``loop``; as ``module:name``.
+    """
+
+    recipe: str
+
+    @property
+    def recipe_class(self) -> Any:
+        """The class itself."""
+        return _named(self.recipe)
 
 
 def _named(name: str) -> Any:

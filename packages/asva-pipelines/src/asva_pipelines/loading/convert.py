@@ -78,7 +78,7 @@ def convert_files(
 def _write(folder: Path, release: Release, dtype: torch.dtype, say: Say) -> dict[str, Any]:
     for name, network in release.networks.items():
         say(f"writing {name}, {sum(value.numel() for value in network.parameters()) / 1e6:.1f} M parameters")
-        whole = network if dtype == torch.float32 else network.to(dtype)
+        whole = network if dtype == torch.float32 else torch.nn.Module.to(network, dtype)
         whole.save_pretrained(folder if release.finish is None else folder / name, max_shard_size=_SHARD)
         network.to("meta")  # what it holds in memory goes
     return {} if release.finish is None else release.finish(folder, say)

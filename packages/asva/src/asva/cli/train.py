@@ -7,7 +7,7 @@ import typer
 
 from asva.cli.options import Json, Yes, parse_fields
 from asva.cli.terminal import print_json
-from asva_train.added import ADDED
+from asva_train.trainings import TRAININGS
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -130,99 +130,8 @@ def _add_command(task: str, recipe_name: str, help_text: str) -> None:
         _train(task, recipe, folder, data, base, resume, steps, fields, device, yes, json)
 
 
-for _task, _recipe, _help in (
-    ("vae", "tiny-vae", "The autoencoder between pixels and latents."),
-    (
-        "localizer",
-        "tiny-localizer",
-        """The network that hears how much a clip moves when.
-
-    Published: --recipe keyvid-localizer --data VIDEOS --set init=FOLDER, ImageBind's ears as `asva models convert`
-    writes them, towards the motion that `asva data motion` has measured.""",
-    ),
-    (
-        "keyframe",
-        "tiny-keyframe",
-        """The generator of keyframes.
-
-    Published: --recipe keyvid-keyframe --data VIDEOS, from DynamiCrafter and ImageBind's ears
-    (--set init.audio_encoder=FOLDER), or on from the released weights (--set base=keyvid), by the motion that
-    `asva data motion` has measured. On uniform frames: --recipe keyvid-uniform-keyframe.""",
-    ),
-    (
-        "interp",
-        "tiny-interp",
-        "The interpolator from keyframes to every frame (published: --recipe keyvid-interp, keyvid-uniform-interp).",
-    ),
-    (
-        "carry",
-        "tiny-carry",
-        """The head that carries the first frame's texture to where things have moved, ours; for KeyVID models.
-
-    First the model (--set pipeline=FOLDER) makes data.shots clips of each class, which stay beside the training.""",
-    ),
-    (
-        "avsyncd",
-        "tiny-avsyncd",
-        """AVSyncD: a clip around its clean first frame, each frame hearing its piece of the sound.
-
-    The published recipe is --recipe avsyncd --data VIDEOS, on a Stable Diffusion 1.5 folder (--set base=FOLDER). Of
-    the paper's ablation: --set first_frame_conv=false, --set first_frame_attention=false.""",
-    ),
-    ("i2vd", "tiny-i2vd", "I2VD, AVSyncD without sound (published: --recipe i2vd)."),
-    (
-        "audio-window",
-        "tiny-audio-window",
-        """The open-domain model: windows of sound around each frame, on DynamiCrafter.
-
-    Published: --recipe audio-window-pretrain --data MANY_VIDEOS, then --recipe audio-window-finetune --data
-    CLEAN_VIDEOS --set data.shots=K (all for all), each on a converted DynamiCrafter (--set base=FOLDER).
-
-    --set radius=R: of a window, in frames. --set 'taps={imagebind: [1, 2, 3]}': encoders and their blocks.
-
-    --set data.wrong_sound=P, data.shifted_sound=P, data.off_screen_sound=P: how often a sound does not fit.""",
-    ),
-    (
-        "mtv",
-        "tiny-mtv",
-        """MTV: speech, effects and music steer a video transformer.
-
-    The paper's five stages, each starting from the one before: --recipe mtv-face, mtv-single, mtv-multiple,
-    mtv-sound-event, mtv-mood, with --data VIDEOS --set base=FOLDER (vae, text_encoder, tokenizer, audio_encoder) and
-    --set init.mtv_transformer=FOLDER (a transformer of CogVideoX, or the stage before). `asva data stems` takes the
-    sounds apart before. The default is a small model on the synthetic world of three tracks, all of it from scratch.
-
-    --set learns=control freezes the base; --set tracks=mix gives every track the whole sound (ablations).""",
-    ),
-    (
-        "lora",
-        "tiny-lora",
-        """LoRA layers for a network that is trained already, for asva sample --lora FOLDER.
-
-    --set base=MODEL: which one; by default the bundled model. --set method=interp, avsyncd, i2vd, audio-window or mtv:
-    which of its networks, with that training's loss. --set rank=16; --set 'training={motion_weight: 6.0}': fields of
-    that training's own recipe. Needs peft.""",
-    ),
-    (
-        "control",
-        "control-windows",
-        """A control by which CogVideoX, Wan or LTX-2 hears, on the frozen base (--base FOLDER).
-
-    --recipe control-windows: windows of sound around each latent frame; control-streams: speech, effects and music.
-    --set lora_rank=16 trains LoRA on the attention beside it. Then: asva sample --method hear --model BASE
-    --set control=FOLDER/control.""",
-    ),
-    (
-        "sync",
-        "tiny-sync",
-        """A classifier of synchronization: which sound was heard while these frames were seen?
-
-    AVSyncD's own, behind RelSync and AlignSync, is --recipe sync-avsync --data VIDEOS (six seconds or more); it starts
-    from AVID-CMA with --set init=FILE. The default is the small one that comes with asva-metrics.""",
-    ),
-    *((one.name, str(one.default), one.summary) for one in ADDED.values()),
-):
-    _add_command(_task, _recipe, _help)
+for _training in TRAININGS.values():
+    _add_command(_training.name, str(_training.default), _training.summary)
 
 
 @train_app.command()
