@@ -58,8 +58,7 @@ def test_a_record_is_a_recipe_again(tmp_path):
 
 
 def test_other_packages_may_not_take_our_names():
-    from asva_train.added import TASKS
-    from asva_train.added import ADDED
+    from asva_train.added import ADDED, TASKS
     from asva_train.trainings import TRAININGS
 
     assert set(TASKS) == TRAININGS.keys() - ADDED.keys()
