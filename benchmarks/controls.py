@@ -12,7 +12,8 @@ against the clip's own events. F1 of events within one frame, sides counted, ove
 of their own, and their latents are those of single frames.
 
 Expected before they were trained: with latents of every frame the U-Nets are at least as much in time as the
-transformers; KeyVID and AVSyncD, each frame of which hears its own piece alone, are ahead of audio windows.
+transformers; KeyVID and AVSyncD, each frame of which hears its own piece alone, are ahead of audio windows; without its
+lookups in the first frame AVSyncD is as much in time, and worse to look at (its paper: both fall).
 """
 
 import argparse
@@ -230,7 +231,15 @@ def score(learner: Learner, vae, options) -> dict[str, list]:
         pixels = decode_video(vae, sample(learner.network, question, options.sampling))
         frames = [to_frames(clip).numpy() for clip in pixels]
         found[name] = [counts(shown, clip) for shown, clip in zip(frames, clips, strict=True)]
+        if name == "own":
+            found["psnr"] = [psnr(shown, clip.frames) for shown, clip in zip(frames, clips, strict=True)]
     return found
+
+
+def psnr(frames: np.ndarray, true: np.ndarray) -> float:
+    """Decibels, of the frames behind the first."""
+    error = np.square(frames[1:].astype(float) - true[1:]).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
 def counts(frames: np.ndarray, clip: SyntheticClip) -> list[int]:
@@ -298,11 +307,13 @@ def rows(options) -> list[tuple[str, ...]]:
             for file in sorted(options.folder.glob(place(options, name, kind, "*", ".json").name))
         ]
         if kept:
-            summed = {key: np.sum([one[key] for one in kept], axis=0) for key in kept[0]}
-            scores = [f"{interval(list(summed[key]), _f1):.3f}" for key in ("own", "off", "another")]
+            pooled = {key: np.concatenate([one[key] for one in kept]) for key in ("own", "off", "another", "psnr")}
+            pooled = {key: list(value.reshape(len(kept), -1, *value.shape[1:]).sum(0)) for key, value in pooled.items()}
+            scores = [f"{interval(pooled[key], _f1):.3f}" for key in ("own", "off", "another")]
+            looks = f"{interval([one / len(kept) for one in pooled['psnr']], np.mean):.1f}"
             each = ", ".join(f"{_f1(one['own']):.3f}" for one in kept)
             known = (f"{operations(name, kind):.0f} M", f"{ceiling(name, options):.2f}")
-            told.append(("U-Net" if name == "unet" else name, kind, *known, scores[0], each, *scores[1:]))
+            told.append(("U-Net" if name == "unet" else name, kind, *known, scores[0], each, *scores[1:], looks))
     return told
 
 

@@ -9,7 +9,12 @@ from asva_dit.backbones import Backbone, Question
 from asva_dit.with_control import Hearing
 from asva_unet import AVSyncDUNet, KeyVIDUNet
 
-UNETS = {"AVSyncD": (16, 40), "KeyVID, every frame": (16, 32), "audio windows": (16, 32)}
+UNETS = {
+    "AVSyncD": (16, 40),
+    "KeyVID, every frame": (16, 32),
+    "audio windows": (16, 32),
+    "AVSyncD without first-frame lookups": (16, 40),
+}
 """Widths of the levels."""
 TEXT = 16
 RADIUS = 0.125
@@ -30,8 +35,11 @@ class HearingUNet(nn.Module):
         super().__init__()
         self.kind, self.fps, self.config = kind, fps, {"patch_size": 1}
         self.heard: Hearing | None = None
-        if kind == "AVSyncD":
+        if kind.startswith("AVSyncD"):
+            lookups = "without" not in kind
             self.unet: nn.Module = AVSyncDUNet(
+                first_frame_conv=lookups,
+                first_frame_attention=lookups,
                 in_channels=channels,
                 out_channels=channels,
                 block_out_channels=UNETS[kind],
@@ -77,7 +85,7 @@ class HearingUNet(nn.Module):
     def forward(self, noisy: Tensor, time: Tensor, text: Tensor, first: Tensor) -> Tensor:
         b, frames = noisy.shape[:2]
         tokens, near = self.sounds(frames)
-        if self.kind == "AVSyncD":
+        if self.kind.startswith("AVSyncD"):
             if tokens is None:
                 tokens, near = noisy.new_zeros(b, frames, self.unet.config.audio_cross_attention_dim), None
             return self.unet(torch.cat([first, noisy[:, 1:]], 1), time, text, tokens, near, return_dict=False)[0]
