@@ -297,20 +297,18 @@ def operations(name: str, kind: str) -> float:
 
 
 def rows(options) -> list[tuple[str, ...]]:
-    """A row for each network: all seeds together, a clip's events of all of them counted as one."""
-    told = [
-        ("network", "hears by", "operations", "true frames, encoded", "its own sound", "each seed", "off", "another's")
-    ]
+    """A row for each network; a clip's events and decibels are the mean of all seeds."""
+    known = ("network", "hears by", "operations", "true frames, encoded")
+    told = [(*known, "its own sound", "each seed", "off", "another's", "PSNR")]
     for name, kind in RUNS:
         kept = [
             json.loads(file.read_text(encoding="utf-8"))
             for file in sorted(options.folder.glob(place(options, name, kind, "*", ".json").name))
         ]
         if kept:
-            pooled = {key: np.concatenate([one[key] for one in kept]) for key in ("own", "off", "another", "psnr")}
-            pooled = {key: list(value.reshape(len(kept), -1, *value.shape[1:]).sum(0)) for key, value in pooled.items()}
+            pooled = {key: list(np.mean([one[key] for one in kept], axis=0)) for key in kept[0]}
             scores = [f"{interval(pooled[key], _f1):.3f}" for key in ("own", "off", "another")]
-            looks = f"{interval([one / len(kept) for one in pooled['psnr']], np.mean):.1f}"
+            looks = f"{interval(pooled['psnr'], np.mean):.1f}"
             each = ", ".join(f"{_f1(one['own']):.3f}" for one in kept)
             known = (f"{operations(name, kind):.0f} M", f"{ceiling(name, options):.2f}")
             told.append(("U-Net" if name == "unet" else name, kind, *known, scores[0], each, *scores[1:], looks))
