@@ -41,7 +41,12 @@ def pipeline(released, tmp_path_factory):
     return load_pipeline(home, device="cpu")
 
 
-QUICK = ("dpm-solver", "ddpm", "ddim")  # the other takes hundreds of steps where weights are random
+QUICK = (
+    "dpm-solver",
+    "dpm-solver-multistep",
+    "ddpm",
+    "ddim",
+)  # the other takes hundreds of steps where weights are random
 SMALL = {"height": 16, "width": 16, "num_inference_steps": 2}
 
 

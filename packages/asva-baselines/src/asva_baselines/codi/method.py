@@ -24,7 +24,7 @@ METHOD = Method(
     models=(
         NamedModel(
             name="codi",
-            summary="released CoDi weights, 256x256, 8 frames at 4 fps; 13 GB to download",
+            summary="released CoDi weights, 256x256, 8 frames at 4 fps",
             licence=LICENCE,
             files=(*_FILES, *TOKENIZER_FILES),
             converted=9.0,

@@ -23,7 +23,7 @@ METHOD = Method(
     models=(
         NamedModel(
             name="ltx2",
-            summary=f"released LTX-2 weights ({REPO}), 1024x1536, 121 frames at 24 fps; 69 GB",
+            summary=f"released LTX-2 weights ({REPO}), 1024x1536, 121 frames at 24 fps",
             licence=LICENCE,
             files=(
                 *(

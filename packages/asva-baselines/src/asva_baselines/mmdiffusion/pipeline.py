@@ -18,7 +18,7 @@ from asva_pipelines.output import VideoOutput
 from asva_pipelines.settings import OWN, Sampling
 from asva_unet import draw_noise
 
-JOINT_SAMPLERS = ("dpm-solver", "dpm-solver++", "ddpm", "ddim")
+JOINT_SAMPLERS = ("dpm-solver", "dpm-solver-multistep", "dpm-solver++", "ddpm", "ddim")
 GROWTH = 4  # of super resolution
 
 
@@ -31,8 +31,8 @@ class MMDiffusionSampling(Sampling):
         audio_guidance_scale: Strength of the gradient that draws the video to the sound; 0 is replacement alone. The
             original's 3.0 is multiplied by 2^20, which it never takes back: 3145728.
         redraw_shifts: Let the gradient be that of a network with other windows than the step's, as the original does.
-        joint_sampler: Without a sound: "dpm-solver", "dpm-solver++" (which takes as many steps as it needs), "ddpm" or
-            "ddim".
+        joint_sampler: Without a sound: "dpm-solver", "dpm-solver-multistep", "dpm-solver++" (as many as it needs),
+            "ddpm" or "ddim".
         joint_num_inference_steps: Its steps.
         upsampler_num_inference_steps: Steps of super resolution.
     """
@@ -154,11 +154,10 @@ class MMDiffusionPipeline(VideoPipeline):
 
             packed = torch.cat([video.flatten(1), audio.flatten(1)], dim=1)
             solver = Solver(predict, [size, audio.shape[2]])
-            made = (
-                solver.adaptive(packed)
-                if settings.joint_sampler == "dpm-solver++"
-                else solver.singlestep(packed, steps)
-            )
+            if settings.joint_sampler == "dpm-solver++":
+                made = solver.adaptive(packed)
+            else:
+                made = (solver.multistep if "multi" in settings.joint_sampler else solver.singlestep)(packed, steps)
             return made[:, :size].view(shape), made[:, None, size:]
         ddim = settings.joint_sampler == "ddim"
         chain = Chain(range(0, 1000, 1000 // steps) if ddim else even_timesteps(steps))

@@ -6,6 +6,7 @@ The streams are packed side by side, (b, n); only where a norm or a quantile is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ class Solver:
 
         whole = np.expm1(h)
         if order == 1:
-            return moved(end, (whole, first))
+            return self.straight(x, first, start, end)
         if order == 2:
             second = self.noise(moved(times[1], (np.expm1(h / 2), first)), times[1])
             return moved(end, (whole, first), (whole, second - first))
@@ -107,6 +108,22 @@ class Solver:
         bend = 2 * (np.expm1(two) / two - 1)
         third = self.noise(moved(times[2], (np.expm1(two), first), (bend, second - first)), times[2])
         return moved(end, (whole, first), (1.5 * (whole / h - 1), third - first))
+
+    def multistep(self, x: Tensor, steps: int = 20) -> Tensor:
+        """DPM-Solver of order 2 at even times: where the answers are heading is told by the one before."""
+        before: tuple[Tensor, float] | None = None
+        for start, end in pairwise(np.linspace(1.0, LAST, steps + 1).tolist()):
+            noise, clock = self.noise(x, start), self.levels.half_log_snr(start)
+            heading = 0.0 if before is None else (noise - before[0]) / (clock - before[1])
+            ahead = (self.levels.half_log_snr(end) - clock) / 2
+            x, before = self.straight(x, noise + ahead * heading, start, end), (noise, clock)
+        return x
+
+    def straight(self, x: Tensor, noise: Tensor, start: float, end: float) -> Tensor:
+        """From one time to another by one answer."""
+        # The original moves the sound by another formula's factors here; its own 20 steps of order 3 never come by.
+        (alpha, sigma), (signal, rest) = (self.levels.alpha_sigma(time) for time in (start, end))
+        return signal / alpha * x + (rest - signal / alpha * sigma) * noise
 
     def adaptive(self, x: Tensor, *, atol: float = 0.0078, rtol: float = 0.05) -> Tensor:
         """DPM-Solver++ of order 2 whose steps are as long as the difference to order 1 allows."""

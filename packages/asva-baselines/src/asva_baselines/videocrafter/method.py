@@ -10,10 +10,9 @@ LICENCE = "Apache-2.0 with a clause: research, no commercial use (VideoCrafter);
 
 def _model(name: str, summary: str, repo: str, gigabytes: float) -> NamedModel:
     file = RemoteFile(repo=f"VideoCrafter/{repo}", path=CHECKPOINT, gigabytes=gigabytes, licence=LICENCE)
-    text = f"{summary}; {gigabytes:.0f} GB to download"
     return NamedModel(
         name=name,
-        summary=text,
+        summary=summary,
         licence=LICENCE,
         files=(file, *TOKENIZER_FILES),
         converted=gigabytes,

@@ -26,13 +26,13 @@ METHOD = Method(
     models=(
         _model(
             "dynamicrafter",
-            "released DynamiCrafter_512, without sound, 320x512, 16 frames told to be at 24 fps; 10 GB to download",
+            "released DynamiCrafter_512, without sound, 320x512, 16 frames told to be at 24 fps",
             "Doubiiu/DynamiCrafter_512",
             "9eb874455b7903c0244fe7bf53ca21cb979cd05a",
         ),
         _model(
             "dynamicrafter-interp",
-            "released DynamiCrafter_512_Interp, trained to be given the last frame too; 10 GB to download",
+            "released DynamiCrafter_512_Interp, trained to be given the last frame too",
             "Doubiiu/DynamiCrafter_512_Interp",
         ),
     ),

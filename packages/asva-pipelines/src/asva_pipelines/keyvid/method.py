@@ -43,7 +43,7 @@ METHOD = Method(
         ),
         NamedModel(
             name="keyvid",
-            summary=f"released KeyVID weights ({REPO}), 320x512, 48 frames at 24 fps, AVSync15; 31 GB to download",
+            summary=f"released KeyVID weights ({REPO}), 320x512, 48 frames at 24 fps, AVSync15",
             licence=LICENCE,
             files=(
                 RemoteFile(repo=REPO, path=KEYFRAME_CKPT, gigabytes=15.55, licence=LICENCE),

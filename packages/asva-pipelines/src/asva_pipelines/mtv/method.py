@@ -44,7 +44,7 @@ METHOD = Method(
         *(
             NamedModel(
                 name=name,
-                summary=f"released MTV weights ({REPO}), {what}, 480x720, 49 frames at 24 fps; 34 GB to download",
+                summary=f"released MTV weights ({REPO}), {what}, 480x720, 49 frames at 24 fps",
                 licence=LICENCE,
                 files=files_of(variant),
                 converted=34.0,

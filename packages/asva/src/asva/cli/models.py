@@ -26,6 +26,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List, describe and convert 
 def list_models(json: options.Json = False) -> None:
     """List the models that have a name, whether they are on this machine, and the methods without such a model."""
     from asva_pipelines import METHODS, MODELS
+    from asva_weights.remote import size_text
 
     found = [_described(model) for model in MODELS.values()]
     others = [
@@ -36,7 +37,8 @@ def list_models(json: options.Json = False) -> None:
     if json:
         return print_json({"models": found, "methods": others})
     for one in found:
-        typer.echo(f"{one['name']} ({one['state']}): {one['summary']}\n  licence: {one['licence']}")
+        size = "" if one["state"] == "here" else f", {size_text(one['gigabytes'])}"
+        typer.echo(f"{one['name']} ({one['state']}{size}): {one['summary']}\n  licence: {one['licence']}")
     for one in others:
         takes = "takes a folder or hub id as `--model`" if one["needs_model"] else "needs no model"
         typer.echo(f"--method {one['method']} ({takes}): {one['summary']}")
@@ -82,7 +84,8 @@ def _described(model: NamedModel) -> dict[str, Any]:
         state = "to be fetched by hand"
     else:
         state = "not on this machine" if cached_files(model.files)[1] else "here"
-    return {"name": model.name, "state": state, "summary": model.summary, "licence": model.licence}
+    size = sum(file.gigabytes for file in model.files)
+    return {"name": model.name, "state": state, "summary": model.summary, "licence": model.licence, "gigabytes": size}
 
 
 def _record(name: str) -> dict[str, Any]:
