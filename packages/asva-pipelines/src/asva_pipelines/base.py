@@ -245,6 +245,19 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
             raise ValueError(f"`fps` must give a whole number of frames, 1 to 1000, in {seconds:g} s, got {fps:g}.")
         return round(count)
 
+    def _noise(self, count: int, num_frames: int, settings: Any) -> Tensor:
+        """Initial noise (b, t, c, h, w): that given, or drawn."""
+        shape = (count, num_frames, *latent_shape(self.vae, (settings.height, settings.width)))
+        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
+        return noise.to(self._execution_device)
+
+    def save_beside(self, folder: Path) -> None:
+        """Write the configuration, and the parts that are no networks, into a folder where the networks lie."""
+        for name, part in self.components.items():
+            if part is not None and not isinstance(part, torch.nn.Module):
+                part.save_pretrained(folder / name)
+        self.save_config(folder)
+
     def _encode_frames(self, frames: Tensor, settings: Denoising) -> Tensor:
         """Latents (b, t, c, h, w) of frames (b, t, 3, H, W), frame by frame."""
         shape = latent_shape(self.vae, frames.shape[-2:])

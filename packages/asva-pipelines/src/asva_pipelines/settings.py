@@ -97,6 +97,15 @@ class Denoising(Sampling):
         """Shares of the steps between which guidance acts."""
         return self.guidance_start, self.guidance_stop
 
+    def steps(self, stage: str) -> dict[str, Any]:
+        """What :func:`asva_unet.denoise` takes of these in a stage."""
+        return {
+            "generator": self.generator,
+            "guidance_range": self.guidance_range,
+            "batched": self.batched_guidance,
+            "callback_on_step_end": self.report(stage),
+        }
+
     def hears(self, sound: Any) -> bool:
         """Whether there is a sound that counts."""
         return sound is not None and not self.no_audio

@@ -27,7 +27,7 @@ from asva_pipelines.amplitude import frame_amplitude
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import OWN, TextAudioSampling
-from asva_unet import denoise, draw_noise
+from asva_unet import denoise
 from asva_unet.pixels import latent_shape
 from asva_unet.text_audio import BRANCHES, TextAudioGuidance
 
@@ -172,7 +172,7 @@ class AADiffPipeline(VideoPipeline):
         b, t = network.stress.shape[:2]
         predict, trail = network, None
         if first is None:
-            noise = draw_noise((b, 1, *shape), settings.generator) if settings.latents is None else settings.latents
+            noise = self._noise(b, 1, settings)
         else:
             calm, report = network.calm(), settings.report("inversion")
             trail = invert(calm, first, scheduler, settings.num_inference_steps, report)
@@ -193,8 +193,6 @@ class AADiffPipeline(VideoPipeline):
             settings.num_inference_steps,
             guidance=guidance,
             prediction_type=scheduler.config["prediction_type"],
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
             after_step=correct,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )

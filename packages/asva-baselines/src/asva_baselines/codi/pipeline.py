@@ -18,8 +18,7 @@ from asva_baselines.codi.contexts import audio_context, image_context, text_cont
 from asva_baselines.codi.unet import CoDiUNet
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
-from asva_unet import TextAudioGuidance, denoise, draw_noise
-from asva_unet.pixels import latent_shape
+from asva_unet import TextAudioGuidance, denoise
 
 
 @dataclass(kw_only=True)
@@ -85,8 +84,6 @@ class CoDiPipeline(VideoPipeline):
     def make(self, clips: Clips, settings: CoDiSampling) -> dict[str, Any]:
         """All frames at once."""
         contexts = self._contexts(clips, settings)
-        shape = (len(clips.prompts), self.config.num_frames, *latent_shape(self.vae, (settings.height, settings.width)))
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
 
         def predict(sample: Tensor, timestep: Tensor, branches: tuple[str, ...]) -> Tensor:
             context = torch.cat([contexts[branch == "full"] for branch in branches])
@@ -95,15 +92,12 @@ class CoDiPipeline(VideoPipeline):
         scale = settings.audio_guidance_scale
         latents = denoise(
             predict,
-            noise.to(self._execution_device),
+            self._noise(len(clips.prompts), self.config.num_frames, settings),
             self._scheduler_for(self.unet, settings.sampler),
             settings.num_inference_steps,
             guidance=TextAudioGuidance(text=scale, audio=scale),  # equal scales: all is given, or nothing
             prediction_type="epsilon",
-            generator=settings.generator,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )
         return {"frames": self._finish(latents, settings)}
 

@@ -61,9 +61,7 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files) -> dict[str, A
             prediction_type="epsilon", zero_terminal_snr=False, timestep_spacing="leading", steps_offset=1
         ),
     }
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
-    CoDiPipeline(**networks, **others).save_config(folder)
+    CoDiPipeline(**networks, **others).save_beside(folder)
     return {"model": "CoDi"}
 
 

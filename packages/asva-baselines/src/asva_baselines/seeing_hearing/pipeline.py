@@ -22,8 +22,8 @@ from asva_metrics import ImageBindTextTower, ImageBindVisionTower
 from asva_metrics.networks.preprocessing import CLIP_MEAN, CLIP_STD, smooth_resize
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
-from asva_unet import TextAudioGuidance, draw_noise
-from asva_unet.pixels import decode_latents, latent_shape
+from asva_unet import TextAudioGuidance
+from asva_unet.pixels import decode_latents
 from asva_unet.text_audio import BRANCHES
 
 
@@ -101,9 +101,7 @@ class SeeingHearingPipeline(VideoPipeline):
 
     def make(self, clips: Clips, settings: SeeingHearingSampling) -> dict[str, Any]:
         """All frames at once, aligned step by step."""
-        count, device = self.config.num_frames, self._execution_device
-        shape = (len(clips.prompts), count, *latent_shape(self.vae, (settings.height, settings.width)))
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
+        count = self.config.num_frames
         text = self._text_tokens(clips.prompts, True)
         dtype = self.unet.dtype
 
@@ -115,7 +113,7 @@ class SeeingHearingPipeline(VideoPipeline):
         scheduler = self._scheduler_for(self.unet, settings.sampler)
         latents = denoise_aligned(
             predict,
-            noise.to(device) * scheduler.init_noise_sigma,
+            self._noise(len(clips.prompts), count, settings) * scheduler.init_noise_sigma,
             scheduler,
             settings.num_inference_steps,
             guidance=TextAudioGuidance(text=settings.text_guidance_scale),

@@ -9,7 +9,13 @@ from typing import Any
 from asva_audio.released import IMAGEBIND
 from asva_baselines.seeing_hearing.method import ADAPTER, METHOD
 from asva_pipelines.avsyncd.method import STABLE_DIFFUSION, STABLE_DIFFUSION_REPO
-from asva_pipelines.loading.diffusers_folder import folder_files, published_folder, read_network, read_tokenizer
+from asva_pipelines.loading.diffusers_folder import (
+    folder_files,
+    published_folder,
+    read_network,
+    read_networks,
+    read_tokenizer,
+)
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, Release, Say, blame
 
@@ -40,8 +46,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 
 def _read(files: Files, say: Say) -> Release:
-    from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
-    from transformers import CLIPTextModel
+    from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
     from asva_metrics import convert_imagebind
 
@@ -54,8 +59,7 @@ def _read(files: Files, say: Say) -> Release:
         "audio_encoder": bound.audio,
         "audio_head": bound.audio_head,
     }
-    kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-    networks |= {part: read_network(files, STABLE_DIFFUSION, part, kind) for part, kind in kinds.items()}
+    networks |= read_networks(files, STABLE_DIFFUSION, UNet2DConditionModel)
     motion = read_network(files, ADAPTER, "", MotionAdapter)
     networks["unet"] = UNetMotionModel.from_unet2d(networks["unet"], motion).eval()
     others = {
@@ -69,9 +73,7 @@ def _read(files: Files, say: Say) -> Release:
 def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     from asva_baselines.seeing_hearing.pipeline import SeeingHearingPipeline
 
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
-    SeeingHearingPipeline(**networks, **others, **RELEASED_SETTINGS).save_config(folder)
+    SeeingHearingPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
     return {"model": "Seeing and Hearing, approximate"}
 
 

@@ -19,7 +19,6 @@ from asva_baselines.tempotokens.network import FrameWordsNetwork, all_layers, fr
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
 from asva_unet import TextAudioGuidance, denoise, draw_noise
-from asva_unet.pixels import latent_shape
 
 
 @dataclass(kw_only=True)
@@ -86,23 +85,19 @@ class TempoTokensPipeline(VideoPipeline):
 
     def make(self, clips: Clips, settings: TempoTokensSampling) -> dict[str, Any]:
         """All frames at once."""
-        shape = (len(clips.sounds), self.config.num_frames, *latent_shape(self.vae, (settings.height, settings.width)))
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
+        noise = self._noise(len(clips.sounds), self.config.num_frames, settings)
         hears = settings.hears(clips.sounds[0])
         guidance = TextAudioGuidance(audio=settings.audio_guidance_scale if hears else 1.0)
         network = FrameWordsNetwork(self.unet, self._contexts(clips, settings, hears))
         scheduler = self._scheduler_for(self.unet, settings.sampler)
         latents = denoise(
             network,
-            noise.to(self._execution_device) * scheduler.init_noise_sigma,
+            noise * scheduler.init_noise_sigma,
             scheduler,
             settings.num_inference_steps,
             guidance=guidance,
             prediction_type=scheduler.config.prediction_type,
-            generator=settings.generator,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )
         return {"frames": self._finish(latents, settings)}
 

@@ -11,7 +11,7 @@ from asva_pipelines.loading.diffusers_folder import (
     folder_files,
     published_folder,
     read_json,
-    read_network,
+    read_networks,
     read_tokenizer,
 )
 from asva_weights import ModelError, read_checkpoint, read_content
@@ -49,8 +49,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 
 def _read(files: Files, say: Say) -> Release:
-    from diffusers import AutoencoderKL, UNet3DConditionModel
-    from transformers import CLIPTextModel
+    from diffusers import UNet3DConditionModel
 
     from asva_audio.weights import read_beats
     from asva_baselines.tempotokens.mapper import convert_mapper
@@ -60,8 +59,7 @@ def _read(files: Files, say: Say) -> Release:
         networks: dict[str, Any] = {"mapper": convert_mapper(state, num_frames=RELEASED_SETTINGS["num_frames"])}
     with blame(files[EARS], "BEATs checkpoint"):
         networks["audio_encoder"] = read_beats(ears)
-    kinds = {"unet": UNet3DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-    networks |= {part: read_network(files, ZEROSCOPE, part, kind) for part, kind in kinds.items()}
+    networks |= read_networks(files, ZEROSCOPE, UNet3DConditionModel)
     others = {"tokenizer": read_tokenizer(files, ZEROSCOPE), "scheduler": _scheduler(files)}
     say("Note: there is no picture and no prompt; the mapper was trained on one second of sound and is given two.")
     return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others))
@@ -78,9 +76,7 @@ def _scheduler(files: Files) -> Any:
 def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     from asva_baselines.tempotokens.pipeline import TempoTokensPipeline
 
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
-    TempoTokensPipeline(**networks, **others, **RELEASED_SETTINGS).save_config(folder)
+    TempoTokensPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
     return {"model": "TempoTokens"}
 
 

@@ -21,8 +21,6 @@ from asva_baselines.tpos.spectrogram import draw_places, even_segments, placed_s
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import per_sample
 from asva_pipelines.settings import OWN, Denoising
-from asva_unet import draw_noise
-from asva_unet.pixels import latent_shape
 
 
 @dataclass(kw_only=True)
@@ -108,6 +106,8 @@ class TPoSPipeline(VideoPipeline):
             raise ValueError(f"`segments` must be official or even, got {settings.segments}.")
         if not 0.0 <= settings.threshold <= 1.0:
             raise ValueError(f"`threshold` must be between 0 and 1, got {settings.threshold}.")
+        if settings.latents is not None and settings.latents.shape[1] != 1:
+            raise ValueError(f"`latents` must have shape (b, 1, c, h, w), got {tuple(settings.latents.shape)}.")
         if not 0.0 < settings.strength < 1.0:
             raise ValueError(f"`strength` must lie between 0 and 1, got {settings.strength}.")
 
@@ -115,7 +115,7 @@ class TPoSPipeline(VideoPipeline):
         """Every frame by itself, from the same noise."""
         size, count = len(clips.sounds), self._count_frames(settings.fps)
         grid = Grid(self.scheduler.alphas_cumprod, settings.num_inference_steps)
-        noise = self._noise(size, settings).expand(-1, count, -1, -1, -1).flatten(0, 1)
+        noise = self._noise(size, 1, settings).expand(-1, count, -1, -1, -1).flatten(0, 1)
         contexts = self._contexts(clips, count, settings)
         report, dtype = settings.report("frames"), self.unet.dtype
 
@@ -139,14 +139,6 @@ class TPoSPipeline(VideoPipeline):
             clean = self._encode_frames(clips.pixels[:, None], settings).expand(-1, count, -1, -1, -1).flatten(0, 1)
             latents = sample_ddim(predict, start_from_picture(clean, noise, grid, steps), grid, edits, steps, report)
         return {"frames": self._finish(latents.unflatten(0, (size, count)), settings)}
-
-    def _noise(self, size: int, settings: TPoSSampling) -> Tensor:
-        """(b, 1, c, h, w) that all frames share."""
-        shape = (size, 1, *latent_shape(self.vae, (settings.height, settings.width)))
-        given = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
-        if given.shape != shape:
-            raise ValueError(f"`latents` must have shape {shape}, got {tuple(given.shape)}.")
-        return given.to(self._execution_device)
 
     def _edits(self, settings: TPoSSampling, size: int, count: int, *, picture: bool) -> Edits:
         """From a picture concepts pull half as much."""

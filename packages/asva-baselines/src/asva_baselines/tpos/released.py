@@ -11,7 +11,7 @@ from asva_pipelines.loading.diffusers_folder import (
     folder_files,
     published_folder,
     read_json,
-    read_network,
+    read_networks,
     read_tokenizer,
 )
 from asva_weights import ModelError, read_checkpoint
@@ -53,8 +53,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 
 def _read(files: Files, say: Say) -> Release:
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
 
     from asva_baselines.tpos.encoder import convert_encoder, convert_mapper
 
@@ -63,8 +62,7 @@ def _read(files: Files, say: Say) -> Release:
         state = read_checkpoint(files[name])
         with blame(files[name], f"{part} of TPoS"):
             networks[part] = convert(state)
-    kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-    networks |= {part: read_network(files, STABLE_DIFFUSION, part, kind) for part, kind in kinds.items()}
+    networks |= read_networks(files, STABLE_DIFFUSION, UNet2DConditionModel)
     schedule = read_json(files[f"{STABLE_DIFFUSION}/scheduler/scheduler_config.json"])
     others = {
         "tokenizer": read_tokenizer(files, STABLE_DIFFUSION),
@@ -79,9 +77,7 @@ def _read(files: Files, say: Say) -> Release:
 def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     from asva_baselines.tpos.pipeline import TPoSPipeline
 
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
-    TPoSPipeline(**networks, **others, **RELEASED_SETTINGS).save_config(folder)
+    TPoSPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
     return {"model": "TPoS"}
 
 

@@ -16,9 +16,8 @@ from transformers import CLIPTextModel, CLIPVisionModel
 
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
-from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise, draw_noise
+from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise
 from asva_unet.guidance import BRANCHES
-from asva_unet.pixels import latent_shape
 from asva_unet.stage import StageNetwork, Tokens
 from asva_unet.tokens import project
 
@@ -102,22 +101,17 @@ class VideoCrafterPipeline(VideoPipeline):
             towers = self._image_tokens(clips.pixels, not unguided)
             image = {given: project(self.image_projector, tokens) for given, tokens in towers.items()}
         tokens = _Tokens(self._text_tokens(clips.prompts, not unguided), image, {})
-        latents = latent_shape(self.vae, (settings.height, settings.width))
-        shape = (len(clips.prompts), self.config.num_frames, *latents)
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
-        indices = torch.arange(shape[1], device=self._execution_device).expand(shape[:2])
+        noise = self._noise(len(clips.prompts), self.config.num_frames, settings)
+        indices = torch.arange(noise.shape[1], device=noise.device).expand(noise.shape[:2])
         made = denoise(
             StageNetwork(self.unet, tokens, "frames", indices, settings.told_fps),
-            noise.to(self._execution_device),
+            noise,
             self._scheduler_for(self.unet, settings.sampler),
             settings.num_inference_steps,
             guidance=guidance,
             prediction_type=self.unet.config.prediction_type,
             eta=settings.eta,
-            generator=settings.generator,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )
         return {"frames": self._finish(made, settings)}
 

@@ -70,10 +70,8 @@ def _finish(
             **rescaled,
         ),
     }
-    for name, part in parts.items():
-        part.save_pretrained(folder / name)
     settings = {"dynamic_rescale": base_scale is not None} | SETTINGS[model]
-    VideoCrafterPipeline(**networks, **parts, **settings).save_config(folder)
+    VideoCrafterPipeline(**networks, **parts, **settings).save_beside(folder)
     return {"model": model}
 
 

@@ -22,7 +22,7 @@ from asva_audio import (
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import OWN, ImageGuidedSampling
-from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise, draw_noise
+from asva_unet import Guidance, ImageResampler, KeyVIDUNet, UNetConditions, denoise
 from asva_unet.guidance import BRANCHES
 from asva_unet.stage import StageNetwork, Tokens
 from asva_unet.tokens import project
@@ -140,21 +140,17 @@ class AudioWindowPipeline(VideoPipeline):
     ) -> Tensor:
         """Latents (b, t, c, h, w) of all frames."""
         shape = (len(first), self.config.num_frames, *first.shape[2:])
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
         indices = torch.arange(self.config.num_frames, device=first.device).expand(len(first), -1)
         return denoise(
             StageNetwork(self.unet, tokens, "frames", indices, self.config.fps),
-            noise.to(first),
+            self._noise(*shape[:2], settings),
             self._scheduler_for(self.unet, settings.sampler),
             settings.num_inference_steps,
             guidance=guidance,
             condition_latents=first.expand(shape),
             prediction_type=self.unet.config.prediction_type,
             eta=settings.eta,
-            generator=settings.generator,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )
 
 

@@ -14,7 +14,7 @@ from asva_audio import BEATsEncoder, CLAPAudioEncoder, ImageBindAudioEncoder, en
 from asva_pipelines.base import Clips, VideoPipeline, both, registered
 from asva_pipelines.inputs import Sound
 from asva_pipelines.settings import ContinuedSampling
-from asva_unet import AVSyncDUNet, TextAudioGuidance, denoise, draw_noise
+from asva_unet import AVSyncDUNet, TextAudioGuidance, denoise
 from asva_unet.avsyncd.stage import AVSyncDStage
 from asva_unet.text_audio import BRANCHES
 
@@ -117,19 +117,15 @@ class AVSyncDPipeline(VideoPipeline):
         """Latents (b, t - 1, c, h, w) of the frames after the first."""
         first, kind = network.first, self.unet.config.prediction_type
         shape = (len(first), self.config.num_frames - 1, *first.shape[2:])
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
         scheduler = self._scheduler_for(self.unet, settings.sampler)
         return denoise(
             network,
-            noise.to(first) * scheduler.init_noise_sigma,
+            self._noise(*shape[:2], settings) * scheduler.init_noise_sigma,
             scheduler,
             settings.num_inference_steps,
             guidance=guidance.at(torch.arange(1, self.config.num_frames)),
             condition_latents=first.expand(shape) if kind == "residual" else None,
             prediction_type=kind,
             eta=settings.eta,
-            generator=settings.generator,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("frames"),
+            **settings.steps("frames"),
         )

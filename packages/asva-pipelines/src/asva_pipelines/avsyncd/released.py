@@ -124,9 +124,7 @@ def _height(folder: Path) -> int:
 def _finish(folder: Path, networks: dict[str, torch.nn.Module], others: dict[str, Any], height: int) -> dict[str, Any]:
     from asva_pipelines.avsyncd.pipeline import AVSyncDPipeline
 
-    for name, part in others.items():
-        part.save_pretrained(folder / name)
-    AVSyncDPipeline(**networks, **others, **{**RELEASED_SETTINGS, "height": height}).save_config(folder)
+    AVSyncDPipeline(**networks, **others, **{**RELEASED_SETTINGS, "height": height}).save_beside(folder)
     return {"model": "AVSyncD" if "audio_encoder" in networks else "I2VD"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.avsyncd.method import STABLE_DIFFUSION, STABLE_DIFFUSION_REPO
-from asva_pipelines.loading.diffusers_folder import folder_files, read_json, read_network, read_tokenizer
+from asva_pipelines.loading.diffusers_folder import folder_files, read_json, read_networks, read_tokenizer
 from asva_pipelines.loading.hub import cached_folder
 from asva_weights import ModelError
 from asva_weights.release import Files
@@ -38,11 +38,7 @@ def read_stable_diffusion(files: Files) -> tuple[dict[str, Any], dict[str, Any]]
     Raises:
         ModelError: If a file is damaged, or a weight is missing, unknown or of another shape.
     """
-    from diffusers import AutoencoderKL
-    from transformers import CLIPTextModel
-
-    kinds = {"vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-    networks = {part: read_network(files, STABLE_DIFFUSION, part, kind) for part, kind in kinds.items()}
+    networks = read_networks(files, STABLE_DIFFUSION)
     return networks, {"tokenizer": read_tokenizer(files, STABLE_DIFFUSION), "scheduler": _scheduler(files)}
 
 

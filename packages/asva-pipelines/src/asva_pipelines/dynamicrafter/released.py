@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.dynamicrafter.method import CHECKPOINT, METHOD
-from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, write_openclip_parts
+from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, openclip_parts
 from asva_unet.latent_video import build_parts, check_schedule, input_channels, read_stage
 from asva_weights.checkpoint import weights_in
 from asva_weights.release import Files, Release, Say, blame
@@ -81,8 +81,8 @@ def _which(interp: bool) -> str:
 def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) -> dict[str, Any]:
     from asva_pipelines.audio_window.pipeline import AudioWindowPipeline
 
-    others = write_openclip_parts(folder, files, networks)
-    AudioWindowPipeline(**networks, **others, **(INTERP_SETTINGS if interp else RELEASED_SETTINGS)).save_config(folder)
+    others = openclip_parts(files, networks)
+    AudioWindowPipeline(**networks, **others, **(INTERP_SETTINGS if interp else RELEASED_SETTINGS)).save_beside(folder)
     return {"model": "DynamiCrafter_512_Interp" if interp else "DynamiCrafter_512"}
 
 

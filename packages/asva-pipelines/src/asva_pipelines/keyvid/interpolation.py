@@ -223,12 +223,9 @@ class InterpolatingPipeline(VideoPipeline):
                 condition_latents=condition,
                 prediction_type=self.interp_unet.config.prediction_type,
                 eta=settings.interp_eta,
-                generator=settings.generator,
                 step_noise=settings.interp_step_noise,
-                guidance_range=settings.guidance_range,
-                batched=settings.batched_guidance,
                 after_step=KeyframeInjection(keyframe_latents, indices) if self.config.interp_injection else None,
-                callback_on_step_end=settings.report("interp"),
+                **settings.steps("interp"),
             )
 
     def _interp_noise(self, shape: tuple[int, ...], indices: Tensor, settings: InterpSampling) -> Tensor:

@@ -23,7 +23,7 @@ from asva_pipelines.keyvid.tokens import ClipTokens
 from asva_pipelines.loading.folders import shared_parts
 from asva_pipelines.output import KeyVIDOutput
 from asva_pipelines.settings import OWN, ImageGuidedSampling
-from asva_unet import Guidance, ImageResampler, KeyVIDUNet, TextureCarry, denoise, draw_noise
+from asva_unet import Guidance, ImageResampler, KeyVIDUNet, TextureCarry, denoise
 from asva_unet.pixels import decode_latents, quantise
 from asva_unet.schedulers import KeyVIDDDIMScheduler, KeyVIDDPMSolverScheduler, KeyVIDUniPCScheduler
 from asva_unet.stage import StageNetwork
@@ -196,22 +196,18 @@ class KeyVIDPipeline(InterpolatingPipeline):
     ) -> Tensor:
         """First stage: latents (b, k, c, h, w) of the keyframes."""
         shape = (*indices.shape, *first.shape[2:])
-        noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
         indices = indices.to(first.device)
         return denoise(
             StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, self.config.keyframe_fps),
-            noise.to(first),
+            self._noise(*indices.shape, settings),
             self._scheduler_for(self.keyframe_unet, settings.sampler),
             settings.num_inference_steps,
             guidance=guidance.at(indices),
             condition_latents=first.expand(shape),
             prediction_type=self.keyframe_unet.config.prediction_type,
             eta=settings.eta,
-            generator=settings.generator,
             step_noise=settings.step_noise,
-            guidance_range=settings.guidance_range,
-            batched=settings.batched_guidance,
-            callback_on_step_end=settings.report("keyframe"),
+            **settings.steps("keyframe"),
         )
 
     def _hand_over(self, keyframe_latents: Tensor, settings: KeyVIDSampling) -> Tensor:

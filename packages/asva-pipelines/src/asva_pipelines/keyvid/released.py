@@ -8,7 +8,7 @@ from typing import Any
 
 from asva_audio.released import IMAGEBIND
 from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT, METHOD
-from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, write_openclip_parts
+from asva_pipelines.loading.shared_files import TOKENIZER_FILES, openclip_files, openclip_parts
 from asva_unet.latent_video import Parts, build_parts, check_schedule, differing, read_stage
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.checkpoint import weights_in
@@ -102,11 +102,11 @@ def _finish(folder: Path, networks: dict[str, Any], files: Files, say: Say) -> d
     from asva_keyframe import load_bundled_localizer
     from asva_pipelines.keyvid.pipeline import KeyVIDPipeline
 
-    others = write_openclip_parts(folder, files, networks)
+    others = openclip_parts(files, networks)
     say("Note: KeyVID's localizer was not released; the bundled one is taken.")
     num_frames = networks["image_projector"].config.num_frames
     parts = networks | others | {"localizer": load_bundled_localizer()}
-    KeyVIDPipeline(**parts, **RELEASED_SETTINGS, num_frames=num_frames).save_config(folder)
+    KeyVIDPipeline(**parts, **RELEASED_SETTINGS, num_frames=num_frames).save_beside(folder)
     return {"localizer": "not KeyVID's (unreleased): the bundled one"}
 
 

@@ -87,6 +87,15 @@ def read_network(files: Files, name: str, part: str, kind: Any) -> Any:
     return network.eval()
 
 
+def read_networks(files: Files, name: str, unet: Any = None) -> dict[str, Any]:
+    """Autoencoder and text encoder of a model of words, and its U-Net if a class is given."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextModel
+
+    kinds = {"unet": unet, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+    return {part: read_network(files, name, part, kind) for part, kind in kinds.items() if kind is not None}
+
+
 def _todays_name(name: str) -> str | None:
     """Older text encoders have a prefix, and hold the numbers 0 to 76; older attention has other names."""
     for old, new in _OLD_ATTENTION.items():

@@ -33,15 +33,12 @@ def openclip_files(folder: Path) -> dict[str, Path]:
     return {place.name: place for place in places if place.is_file()}
 
 
-def write_openclip_parts(folder: Path, files: Mapping[str, Path], networks: Mapping[str, Any]) -> dict[str, Any]:
-    """The tokenizer and the noise schedule of models on OpenCLIP, which stand beside their networks from now on."""
+def openclip_parts(files: Mapping[str, Path], networks: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokenizer and the noise schedule of models on OpenCLIP."""
     from asva_unet import make_scheduler
 
     tokenizer = openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings)
-    parts = {"tokenizer": tokenizer, "scheduler": make_scheduler("ddim", dynamic_rescale=True)}
-    for name, part in parts.items():
-        part.save_pretrained(folder / name)
-    return parts
+    return {"tokenizer": tokenizer, "scheduler": make_scheduler("ddim", dynamic_rescale=True)}
 
 
 def openclip_tokenizer(files: Mapping[str, Path], length: int) -> Any:
