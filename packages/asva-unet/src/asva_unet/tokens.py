@@ -16,8 +16,14 @@ def text_tokens(tokenizer: Any, text_encoder: Any, prompts: Sequence[str], devic
     An offloaded encoder lies elsewhere than on the `device` where it runs; without it the encoder's own is taken.
     """
     length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
-    ids = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-    return text_encoder(ids.input_ids.to(device or text_encoder.device)).last_hidden_state
+    ids = prompt_ids(tokenizer, prompts, length).to(device or text_encoder.device)
+    return text_encoder(ids).last_hidden_state
+
+
+def prompt_ids(tokenizer: Any, prompts: Sequence[str], length: int) -> Tensor:
+    """(b, n) numbers of the words, padded or cut to a length."""
+    found = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return found.input_ids
 
 
 def image_tokens(image_encoder: Any, pixels: Tensor) -> Tensor:

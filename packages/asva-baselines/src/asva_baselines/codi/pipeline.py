@@ -19,6 +19,7 @@ from asva_baselines.codi.unet import CoDiUNet
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
 from asva_unet import TextAudioGuidance, denoise
+from asva_unet.tokens import prompt_ids
 
 
 @dataclass(kw_only=True)
@@ -121,6 +122,5 @@ class CoDiPipeline(VideoPipeline):
         return {True: given, False: nothing}
 
     def _words(self, prompts: list[str]) -> Tensor:
-        length = self.clip.config.text_config.max_position_embeddings
-        ids = self.tokenizer(prompts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-        return text_context(self.clip, ids.input_ids.to(self._execution_device))
+        ids = prompt_ids(self.tokenizer, prompts, self.clip.config.text_config.max_position_embeddings)
+        return text_context(self.clip, ids.to(self._execution_device))

@@ -25,6 +25,7 @@ from asva_pipelines.settings import OWN, Denoising
 from asva_unet import TextAudioGuidance
 from asva_unet.pixels import decode_latents
 from asva_unet.text_audio import BRANCHES
+from asva_unet.tokens import prompt_ids
 
 
 @dataclass(kw_only=True)
@@ -138,10 +139,7 @@ class SeeingHearingPipeline(VideoPipeline):
 
     def _said(self, prompts: list[str]) -> Tensor:
         """(b, d) of the prompts."""
-        length = self.words.config.context_length
-        ids = self.tokenizer(
-            prompts, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        ).input_ids
+        ids = prompt_ids(self.tokenizer, prompts, self.words.config.context_length)
         return self.words(ids.to(self._execution_device)).float()
 
     def _heard(self, clips: Clips) -> Tensor:

@@ -15,7 +15,7 @@ from asva_unet.pixels import encode_pixels, to_pixels
 
 
 class TempoTokensLoss(LearningParts):
-    """Error of the predicted noise, and how large the frames' own words are.
+    """Error of what the network answers (noise, or clean latents), and how large the frames' own words are.
 
     Args:
         parts: ``mapper``, which learns, and frozen ``text_encoder`` and ``unet``; of clips also ``vae`` and
@@ -74,6 +74,7 @@ class TempoTokensLoss(LearningParts):
         words = self.part("mapper")(features, dropout)
         contexts = frame_contexts(self.part("text_encoder"), self.get_buffer("ids"), words)
         noisy = self.scheduler.add_noise(latents, noise, step)
-        error = F.mse_loss(predict_noise(self.part("unet"), noisy, step, contexts).float(), noise.float())
+        target = latents if self.scheduler.config.prediction_type == "sample" else noise
+        error = F.mse_loss(predict_noise(self.part("unet"), noisy, step, contexts).float(), target.float())
         size = words[:, :, 0].abs().mean()
         return {"loss": error + self.word_weight * size, "error": error, "size": size}

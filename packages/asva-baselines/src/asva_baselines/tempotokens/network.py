@@ -19,8 +19,9 @@ def all_layers(audio_encoder: BEATsEncoder, fbank: Tensor) -> Tensor:
     return torch.cat(states[1:], dim=-1)
 
 
-def word_ids(tokenizer: Any, length: int) -> Tensor:
+def word_ids(tokenizer: Any, text_encoder: Any) -> Tensor:
     """Ids (2, n) of a prompt of six words, which :func:`frame_contexts` puts others in place of, and of one of none."""
+    length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
     first, last, *rest = tokenizer("", padding="max_length", max_length=length).input_ids
     return torch.tensor([[first, *[last] * WORDS, last, *rest[: length - WORDS - 2]], [first, last, *rest]])
 

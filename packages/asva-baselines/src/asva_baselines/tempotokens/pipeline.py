@@ -104,8 +104,7 @@ class TempoTokensPipeline(VideoPipeline):
     def _contexts(self, clips: Clips, settings: TempoTokensSampling, hears: bool) -> dict[bool, Tensor]:
         """Hidden states (b, t, n, d) with the sound's words, and of no words."""
         size, count, device = len(clips.sounds), self.config.num_frames, self._execution_device
-        length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
-        given, nothing = word_ids(self.tokenizer, length).to(device)
+        given, nothing = word_ids(self.tokenizer, self.text_encoder).to(device)
         silent = self.text_encoder(nothing[None]).last_hidden_state[:, None].expand(size, count, -1, -1)
         if not hears:
             return {True: silent, False: silent}

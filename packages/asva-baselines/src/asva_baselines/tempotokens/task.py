@@ -37,12 +37,10 @@ class TempoTokensTask:
         parts = {
             name: getattr(self.pipeline, name) for name in ("mapper", "text_encoder", "unet", "vae", "audio_encoder")
         }
-        tokenizer = self.pipeline.tokenizer
-        length = min(tokenizer.model_max_length, parts["text_encoder"].config.max_position_embeddings)
         self.module = TempoTokensLoss(
             parts,
             self.pipeline.scheduler,
-            word_ids(tokenizer, length)[0],
+            word_ids(self.pipeline.tokenizer, self.pipeline.text_encoder)[0],
             word_weight=recipe.word_weight,
             dropout=recipe.reference_dropout,
         )
