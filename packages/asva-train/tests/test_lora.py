@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 
 from asva_pipelines import load_pipeline
 from asva_train import Run, RunError, load_recipe, make_task
+from asva_train.checkpoint import checkpoints, load_checkpoint
 
 CLIPS = {"height": 32, "width": 32, "num_frames": 12, "fps": 6, "workers": 0}
 METHODS = {
@@ -51,6 +52,8 @@ def test_a_run_goes_on_exactly(method_model, tmp_path):
     first = Run(make_task(recipe("avsyncd", model, **{"loop.save_every": 1}), halves), halves, device="cpu")
     with pytest.raises(InterruptedError):
         first.train(_stop)
+    kept, _, _ = load_checkpoint(checkpoints(first.home)[-1])
+    assert kept and all("lora_" in name for name in kept)  # the network itself lies in the model
     again = Run(make_task(recipe("avsyncd", model, **{"loop.save_every": 1}), halves), halves, device="cpu")
     assert again.resume() == 1
     again.train()

@@ -149,7 +149,7 @@ class Run:
         if self.sharded:
             load_states(self.module, self.optimizer, weights, states["optimizer"])
         else:
-            self.task.module.load_state_dict(weights)
+            self.task.module.load_state_dict(self.task.module.state_dict() | weights)
             self.optimizer.load_state_dict(states["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(states["ema"])
@@ -175,11 +175,13 @@ class Run:
             )
 
     def save(self) -> None:
-        """Write a checkpoint; the main process does."""
+        """Write a checkpoint, without weights that do not learn; the main process does."""
         if self.sharded:  # every process gives its share
             weights, optimizer = weights_of(self.module), optimizer_state(self.module, self.optimizer)
         elif self.accelerator.is_main_process:
-            weights, optimizer = self.task.module.state_dict(), self.optimizer.state_dict()
+            still = {name for name, weight in self.task.module.named_parameters() if not weight.requires_grad}
+            weights = {name: one for name, one in self.task.module.state_dict().items() if name not in still}
+            optimizer = self.optimizer.state_dict()
         if not self.accelerator.is_main_process:
             return
         states = {
