@@ -222,3 +222,9 @@ def test_small_models_need_no_forecast_where_there_is_plenty(
         "--steps", 1, "--device", "cpu", "-o", tmp_path / "out.mp4", *words,
     )  # fmt: skip
     assert ran.code == 0 and ("predicted peak memory" in ran.err) == worked_out == (", predicted" in ran.err)
+
+
+def test_a_file_in_the_precision_that_is_wanted_is_not_counted_beside_its_part(method_model):
+    stored, other = (predict(method_model("avsyncd"), **SIZE, dtype=kind) for kind in (torch.float32, torch.bfloat16))
+    assert stored.loading <= stored.weights
+    assert other.loading > other.weights

@@ -101,6 +101,13 @@ def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
     return parts
 
 
+def stored_precisions(folder: Path, name: str) -> set[str]:
+    """In which the weights of one part of a model folder are stored, as safetensors calls it."""
+    home = shared_parts(folder).get(name, folder / name)
+    headers = [_header_of(file) for file in home.glob("*.safetensors")]
+    return {entry["dtype"] for header in headers for entry in header.values()} - {"I64"}  # places, not weights
+
+
 def stored_names(folder: Path) -> set[str]:
     """Names of the weights in the safetensors files of one part of a model."""
     return {name for file in folder.glob("*.safetensors") for name in _header_of(file)}

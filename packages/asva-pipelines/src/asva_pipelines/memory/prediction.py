@@ -12,10 +12,11 @@ import psutil
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import component_sizes, damage_named
+from asva_pipelines.loading.folders import component_sizes, damage_named, stored_precisions
 from asva_pipelines.memory.rehearsal import rehearse
 from asva_pipelines.memory.skeleton import skeleton
 
+_PRECISIONS = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}  # as safetensors calls them
 # Bytes that the first call brings into a process that holds the libraries already: kernels, codecs, buffers.
 _FIRST_CALL = 60_000_000
 # Frames that x264 looks ahead and refers to, each with its reduced copies: 1.5 bytes a pixel, twice.
@@ -89,7 +90,7 @@ def predict(
         way = {"storage": storage, "tiling": tiling, "hears": hears}
         seen = _rehearsed(folder, stamp, method, size, device, dtype, **way, told=told)
         weights, tensors = seen.at_once(offload)
-        loading = _loading(folder, seen.sizes)
+        loading = _loading(folder, seen.sizes, dtype)
     on_cpu = device == "cpu"
     return Prediction(
         runtime=_process() + _FIRST_CALL if on_cpu else 0,
@@ -175,12 +176,16 @@ def bytes_of(network: nn.Module) -> int:
     return sum(value.numel() * value.element_size() for value in held.values())
 
 
-def _loading(folder: Path, sizes: dict[str, int]) -> int:
-    """Parts are read one by one; beside a part, its file is in memory until the part is whole."""
+def _loading(folder: Path, sizes: dict[str, int], dtype: torch.dtype) -> int:
+    """Parts are read one by one; beside a part, its file is in memory until the part is whole.
+
+    A file in the wanted precision is the part: its pages are what the weights lie in.
+    """
     with damage_named(folder):
         stored = {name: size for name, _, size in component_sizes(folder)}
+        other = {name for name in stored if stored_precisions(folder, name) != {_PRECISIONS.get(dtype)}}
     held, most = 0, 0
     for name, size in sizes.items():
         held += size
-        most = max(most, held + stored.get(name, 0))
+        most = max(most, held + (stored[name] if name in other else 0))
     return most
