@@ -242,11 +242,11 @@ def psnr(frames: np.ndarray, true: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-def counts(frames: np.ndarray, clip: SyntheticClip) -> list[int]:
+def counts(frames: np.ndarray, clip: SyntheticClip, fps: float = FPS) -> list[int]:
     """Events of a clip that frames show within a frame, those that are not its own, and those that they lack."""
-    seen = detect_events(frames, clip.scene, fps=FPS)
+    seen = detect_events(frames, clip.scene, fps=fps)
     labels = {"predicted_labels": seen.labels, "target_labels": clip.event_labels}
-    match = match_events(seen.times, clip.event_times, 1 / FPS, **labels)
+    match = match_events(seen.times, clip.event_times, 1 / fps, **labels)
     return [match.tp, match.fp, match.fn]
 
 
@@ -270,11 +270,11 @@ def main() -> None:
             found = score(*train(name, kind, seed, options), options)
             file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
             file.with_suffix(".part").replace(file)
-            print(name, kind, seed, {key: round(float(_f1(value)), 3) for key, value in found.items()}, flush=True)
+            print(name, kind, seed, {key: round(float(f1(value)), 3) for key, value in found.items()}, flush=True)
     print(table("controls/backbones", rows(options)))
 
 
-def _f1(counts: list) -> float:
+def f1(counts: list) -> float:
     right, wrong, missed = np.sum(counts, axis=0)
     return 2 * right / max(2 * right + wrong + missed, 1)
 
@@ -283,7 +283,7 @@ def ceiling(name: str, options) -> float:
     """F1 of true frames that went through the autoencoder: what no network can pass but by luck."""
     vae, clips = autoencoder(BACKBONES[name].frames_per_latent), [world(HELD_OUT)[i] for i in range(options.clips)]
     shown = decode_video(vae, Clips.of(clips, vae).latents)
-    return _f1([counts(to_frames(frames).numpy(), clip) for frames, clip in zip(shown, clips, strict=True)])
+    return f1([counts(to_frames(frames).numpy(), clip) for frames, clip in zip(shown, clips, strict=True)])
 
 
 def operations(name: str, kind: str) -> float:
@@ -307,9 +307,9 @@ def rows(options) -> list[tuple[str, ...]]:
         ]
         if kept:
             pooled = {key: list(np.mean([one[key] for one in kept], axis=0)) for key in kept[0]}
-            scores = [f"{interval(pooled[key], _f1):.3f}" for key in ("own", "off", "another")]
+            scores = [f"{interval(pooled[key], f1):.3f}" for key in ("own", "off", "another")]
             looks = f"{interval(pooled['psnr'], np.mean):.1f}"
-            each = ", ".join(f"{_f1(one['own']):.3f}" for one in kept)
+            each = ", ".join(f"{f1(one['own']):.3f}" for one in kept)
             known = (f"{operations(name, kind):.0f} M", f"{ceiling(name, options):.2f}")
             told.append(("U-Net" if name == "unet" else name, kind, *known, scores[0], each, *scores[1:], looks))
     return told

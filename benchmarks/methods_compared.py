@@ -29,7 +29,7 @@ def empty(*shape: int) -> torch.Tensor:
     return torch.empty(shape, device="meta")
 
 
-def of_keyvid(unet: Any, *, frames: int, size: tuple[int, int], **more: torch.Tensor) -> Any:
+def of_keyvid(unet: Any, *, frames: int, size: tuple[int, int], **more: Any) -> Any:
     """One call of a network of the KeyVID family."""
     indices = torch.zeros(1, frames, dtype=torch.long, device="meta")
     sample = empty(1, frames, unet.config.in_channels, *size)

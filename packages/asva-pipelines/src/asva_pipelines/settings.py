@@ -11,7 +11,7 @@ from typing import Any, Self, get_args, get_type_hints
 import torch
 from torch import Tensor
 
-from asva_unet import Guidance
+from asva_unet import FeatureCache, Guidance
 
 Callback = Callable[[str, int, int, Tensor], None]
 _SAID_OTHERWISE = ("height", "width", "output_type", "num_frames")  # by options of their own
@@ -112,15 +112,25 @@ class Denoising(Sampling):
 
 
 @dataclass(kw_only=True)
-class AudioGuided(Denoising):
-    """What pipelines take whose guidance by sound has two sides.
+class UNetSampling(Denoising):
+    """What pipelines on the U-Nets of asva-unet take.
 
     Attributes:
-        against: What it leads away from: `"off"`, no sound, or `"shifted"`, the same sound turned around by half of the
-            clip (off-sync guidance, Syncphony's idea).
+        against: What guidance by sound leads away from: `"off"`, no sound, or `"shifted"`, the same sound turned around
+            by half of the clip (off-sync guidance, Syncphony's idea).
+        cache_interval: Every how many steps the whole network is computed; in the others its deep features are those
+            of the step before (:class:`asva_unet.FeatureCache`). 1 is always.
+        cache_level: Resolutions that every step computes, the finest first.
     """
 
     against: str = "off"
+    cache_interval: int = 1
+    cache_level: int = 1
+
+    @property
+    def cache(self) -> FeatureCache:
+        """What the network keeps of a clip between steps."""
+        return FeatureCache(self.cache_interval, self.cache_level)
 
 
 @dataclass(kw_only=True)
@@ -141,7 +151,7 @@ class TextAudioSampling(Denoising):
 
 
 @dataclass(kw_only=True)
-class ContinuedSampling(TextAudioSampling, AudioGuided):
+class ContinuedSampling(TextAudioSampling, UNetSampling):
     """What pipelines take that can go on from a frame.
 
     Attributes:
@@ -251,7 +261,8 @@ def check_settings(settings: Sampling, batch_size: int, latent: tuple[int, ...],
     for name, allowed in CHOICES.items():
         if getattr(settings, name, allowed[0]) not in allowed:
             raise ValueError(f"`{name}` must be one of {', '.join(allowed)}, got {getattr(settings, name)}.")
-    for name in ("num_inference_steps", "interp_num_inference_steps", "decode_chunk_size"):
+    steps = [f"{stage}{name}" for stage in ("", "interp_") for name in ("num_inference_steps", "cache_interval")]
+    for name in (*steps, "decode_chunk_size"):
         value = getattr(settings, name, 1)
         if not isinstance(value, int) or not 1 <= value <= 1000:
             raise ValueError(f"`{name}` must be a whole number between 1 and 1000, got {value}.")

@@ -19,6 +19,8 @@ from .components import split_checkpoint as split_checkpoint
 from .conditions import LayerConditions as LayerConditions
 from .conditions import UNetConditions as UNetConditions
 from .convert import unet_table as unet_table
+from .deep_features import DeepFeatures as DeepFeatures
+from .deep_features import FeatureCache as FeatureCache
 from .denoise import denoise as denoise
 from .denoise import draw_noise as draw_noise
 from .extended import with_audio as with_audio
@@ -43,6 +45,8 @@ __all__ = [
     "AVSyncDUNet",
     "AVSyncDUNetOutput",
     "AudioWindowAttention",
+    "DeepFeatures",
+    "FeatureCache",
     "Guidance",
     "ImageResampler",
     "KeyVIDUNet",

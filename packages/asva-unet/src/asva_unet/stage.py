@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from asva_unet.conditions import UNetConditions
+from asva_unet.deep_features import FeatureCache
 from asva_weights.offloading import onload
 
 View = tuple[int, int]
@@ -51,11 +52,21 @@ class StageNetwork:
         stage: `"keyframe"` or `"interp"`.
         frame_indices: (b, t) places of the stage's frames in the clip.
         fps: Frame rate that the network is told.
+        cache: What it keeps between steps.
     """
 
-    def __init__(self, unet: Any, tokens: Tokens, stage: str, frame_indices: Tensor, fps: float) -> None:
+    def __init__(
+        self,
+        unet: Any,
+        tokens: Tokens,
+        stage: str,
+        frame_indices: Tensor,
+        fps: float,
+        cache: FeatureCache | None = None,
+    ) -> None:
         self.unet, self.tokens, self.stage = unet, tokens, stage
         self.frame_indices, self.fps = frame_indices, int(fps)
+        self.cache = cache or FeatureCache()
         self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
         self._encoded: dict[tuple[tuple[str, ...], View], UNetConditions] = {}
 
@@ -68,6 +79,7 @@ class StageNetwork:
             fps=torch.full((len(sample),), self.fps, device=sample.device),
             frame_indices=self.frame_indices[:, slice(*view)].repeat(len(branches), 1),
             conditions=self._conditions(branches, view),
+            deep_features=self.cache.of((branches, view)),
             return_dict=False,
         )
         return answer[0].float()

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from asva_unet.audio_window import AudioWindowAttention, window_index
 from asva_unet.blocks import Block, LayerConfig, UNetLayer, down_blocks, up_blocks
 from asva_unet.conditions import KeysValues, UNetConditions
+from asva_unet.deep_features import DeepFeatures
 from asva_unet.embeddings import AudioTimeEmbedding, ScalarEmbedding, zero_
 from asva_unet.normalization import GroupNorm
 from asva_unet.transformer import SpatialTransformer, TemporalTransformer
@@ -210,6 +211,7 @@ class KeyVIDUNet(VideoUNet, ModelMixin, ConfigMixin):
         audio_window_embeds: Tensor | None = None,
         audio_window_mask: Tensor | None = None,
         conditions: UNetConditions | None = None,
+        deep_features: DeepFeatures | None = None,
         return_dict: bool = True,
     ) -> KeyVIDUNetOutput | tuple[Tensor]:
         """Predict from noisy latents.
@@ -225,6 +227,7 @@ class KeyVIDUNet(VideoUNet, ModelMixin, ConfigMixin):
             audio_window_embeds: (b, n, dw) audio tokens of the clip, with ``audio_window_attention``.
             audio_window_mask: (b, t, n) or (t, n) bool, which of them each frame hears.
             conditions: Result of ``encode_conditions`` for the same clips, or for a single one.
+            deep_features: What was kept of calls before, for the same clips and conditions.
             return_dict: Whether to return ``KeyVIDUNetOutput`` or a tuple.
 
         Raises:
@@ -242,17 +245,20 @@ class KeyVIDUNet(VideoUNet, ModelMixin, ConfigMixin):
         x = self.conv_in(sample.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         if self.init_transformer is not None:
             x = self.init_transformer(x, t)
+        deep = DeepFeatures() if deep_features is None else deep_features
+        levels = deep.begin(len(self.down_blocks))
         skips = [x]
-        for block in self.down_blocks:
+        for level, block in enumerate(self.down_blocks[:levels]):
             for layer in block.layers:
                 x = block.run(layer, x, emb, conditions, t)
                 skips.append(x)
-            if block.sampler is not None:
+            if level + 1 < levels:
                 x = block.sampler(x)
                 skips.append(x)
-        for layer in self.mid_block.layers:
+        for layer in self.mid_block.layers if deep.whole else ():
             x = self.mid_block.run(layer, x, emb, conditions, t)
-        for block in self.up_blocks:
+        for level, block in enumerate(self.up_blocks[-levels:], start=1):
+            x = deep.enter(levels - level, x)
             for layer in block.layers:
                 x = block.run(layer, torch.cat([x, skips.pop()], dim=1), emb, conditions, t)
             if block.sampler is not None:

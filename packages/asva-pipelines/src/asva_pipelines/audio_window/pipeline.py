@@ -142,7 +142,7 @@ class AudioWindowPipeline(VideoPipeline):
         shape = (len(first), self.config.num_frames, *first.shape[2:])
         indices = torch.arange(self.config.num_frames, device=first.device).expand(len(first), -1)
         return denoise(
-            StageNetwork(self.unet, tokens, "frames", indices, self.config.fps),
+            StageNetwork(self.unet, tokens, "frames", indices, self.config.fps, settings.cache),
             self._noise(*shape[:2], settings),
             self._scheduler_for(self.unet, settings.sampler),
             settings.num_inference_steps,

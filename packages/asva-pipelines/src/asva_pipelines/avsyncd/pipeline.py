@@ -94,7 +94,7 @@ class AVSyncDPipeline(VideoPipeline):
         mask = None
         if self.unet.config.audio:
             audio, mask = self._audio(sounds, lacks_audio, settings)
-        return AVSyncDStage(self.unet, first, text, audio, mask)
+        return AVSyncDStage(self.unet, first, text, audio, mask, settings.cache)
 
     def _audio(
         self, sounds: Sequence[Sound | None], lacks_audio: bool, settings: ContinuedSampling

@@ -25,8 +25,8 @@ from asva_pipelines.base import VideoPipeline, both
 from asva_pipelines.inputs import Sound, as_batch, per_sample, read_frames, read_keyframes, read_picture
 from asva_pipelines.keyvid.tokens import ClipTokens, audio_tokens
 from asva_pipelines.output import VideoOutput
-from asva_pipelines.settings import OWN, AudioGuided
-from asva_unet import Guidance, denoise, draw_noise
+from asva_pipelines.settings import OWN, UNetSampling
+from asva_unet import FeatureCache, Guidance, denoise, draw_noise
 from asva_unet.guidance import BRANCHES
 from asva_unet.stage import StageNetwork
 from asva_unet.tokens import project
@@ -34,7 +34,7 @@ from asva_unet.transformer import temporal_windows
 
 
 @dataclass(kw_only=True)
-class InterpSampling(AudioGuided):
+class InterpSampling(UNetSampling):
     """What the second stage takes.
 
     Attributes:
@@ -46,6 +46,8 @@ class InterpSampling(AudioGuided):
         eta: Noise of each DDIM step, 0 to 1.
         interp_sampler: Second stage, see `sampler`, which it follows.
         interp_eta: Second stage, see `eta`, which it follows.
+        interp_cache_interval: Second stage, see `cache_interval`.
+        interp_cache_level: Second stage, see `cache_level`.
         interp_latents: (b, t, c, h, w) initial noise of the second stage, before it is blended.
         interp_step_noise: Noise of each step of the second stage.
         interp_noise: Its initial noise: `"official"` or `"linear"` blend, `"none"` for plain noise, `"freenoise"`.
@@ -63,6 +65,8 @@ class InterpSampling(AudioGuided):
     eta: float = OWN
     interp_sampler: str = OWN
     interp_eta: float = OWN
+    interp_cache_interval: int = 1
+    interp_cache_level: int = 1
     interp_latents: Tensor | None = None
     interp_step_noise: Sequence[Tensor] | None = None
     interp_noise: str = OWN
@@ -204,7 +208,8 @@ class InterpolatingPipeline(VideoPipeline):
             mask_channel=self.config.interp_mask_channel,
         )
         all_frames = torch.arange(self.config.num_frames, device=indices.device).expand(b, -1)
-        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, self.config.fps)
+        cache = FeatureCache(settings.interp_cache_interval, settings.interp_cache_level)
+        network = StageNetwork(self.interp_unet, tokens, "interp", all_frames, self.config.fps, cache)
         windows: AbstractContextManager[None] = nullcontext()
         if settings.interp_window_size:
             views = window_views(self.config.num_frames, settings.interp_window_size, self.config.interp_window_stride)

@@ -198,7 +198,7 @@ class KeyVIDPipeline(InterpolatingPipeline):
         shape = (*indices.shape, *first.shape[2:])
         indices = indices.to(first.device)
         return denoise(
-            StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, self.config.keyframe_fps),
+            StageNetwork(self.keyframe_unet, tokens, "keyframe", indices, self.config.keyframe_fps, settings.cache),
             self._noise(*indices.shape, settings),
             self._scheduler_for(self.keyframe_unet, settings.sampler),
             settings.num_inference_steps,

@@ -12,6 +12,7 @@ from asva_pipelines.make.request import Request
 from asva_pipelines.method import OF_SECOND_STAGE, Method
 from asva_pipelines.methods import METHODS, find_model
 from asva_pipelines.notes import note
+from asva_pipelines.presets import preset
 
 if TYPE_CHECKING:
     from asva_pipelines.memory.choice import Choice
@@ -197,7 +198,11 @@ def _interpolator(request: Request, settings: dict[str, Any]) -> tuple[Path | No
 def _arguments(request: Request, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
     """Arguments of the pipeline's call."""
     height, width = request.size or (settings["height"], settings["width"])
-    arguments: dict[str, Any] = {"height": height, "width": width}
+    chosen = preset(method.name, request.quality, settings)
+    if request.quality != "best" and not chosen:
+        steps = settings["num_inference_steps"]
+        note(f"Note: `--quality {request.quality}` changes nothing: the model takes {steps} steps.", quiet=True)
+    arguments: dict[str, Any] = {"height": height, "width": width} | chosen
     if further := request.options.get("--set"):
         from asva_pipelines.settings import read_arguments
 

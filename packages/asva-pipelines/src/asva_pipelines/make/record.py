@@ -38,6 +38,7 @@ def make_record(made: Made) -> dict[str, Any]:
         "method": plan.method.name,
         "model": {"name": _model_name(request.model or plan.method.model), "localizer": None},
         "seed": request.seed,
+        "quality": request.quality,
         "prompt": request.prompt,
         "inputs": {"image": _image(made), "audio": _audio(request)},
         "settings": made.settings | call | {"num_frames": plan.window_size, "crf": request.crf},

@@ -28,6 +28,7 @@ class Request:
         storage: ``own``, or ``float8``: what the networks' matrices wait in.
         tiling: Whether the autoencoder works tile by tile.
         compile: Whether the networks' blocks are compiled.
+        quality: ``best`` as published, or ``good`` or ``fast``, see :func:`asva_pipelines.presets.preset`.
         options: Values of the options that not every method has, by their names; only those that were given.
         confirm: Asked before anything is downloaded; without it nothing ever is.
     """
@@ -61,6 +62,7 @@ class Request:
     storage: str = "own"
     tiling: bool = False
     compile: bool = False
+    quality: str = "best"
     crf: int = 18
     confirm: Callable[[DownloadPlan], bool] | None = field(default=None, compare=False)
 

@@ -6,6 +6,7 @@ from torch import Tensor, cat
 
 from asva_unet.avsyncd.conditions import AVSyncDConditions
 from asva_unet.avsyncd.unet import AVSyncDUNet
+from asva_unet.deep_features import FeatureCache
 from asva_unet.text_audio import BRANCHES
 from asva_weights.offloading import onload
 
@@ -19,6 +20,7 @@ class AVSyncDStage:
         text: (b, n, d) text tokens, given (True) and left out (False).
         audio: (b, n, d) audio tokens likewise; None in a network without sound.
         mask: (t, n) what each frame attends to.
+        cache: What the network keeps between steps.
     """
 
     def __init__(
@@ -28,8 +30,10 @@ class AVSyncDStage:
         text: dict[bool, Tensor],
         audio: dict[bool, Tensor | None],
         mask: Tensor | None,
+        cache: FeatureCache | None = None,
     ) -> None:
         self.unet, self.first, self.text, self.audio, self.mask = unet, first, text, audio, mask
+        self.cache = cache or FeatureCache()
         self.dtype = unet.dtype  # asked once: diffusers walks through all modules for it
         self._encoded: dict[tuple[str, ...], AVSyncDConditions] = {}
 
@@ -40,7 +44,8 @@ class AVSyncDStage:
             self._encoded[branches] = AVSyncDConditions.cat([self._conditions(branch) for branch in branches])
         first = self.first.repeat(len(branches), 1, 1, 1, 1)
         clip = cat([first, sample[:, :, : first.shape[2]].to(first)], dim=1)
-        answer = self.unet(clip.to(self.dtype), timestep, conditions=self._encoded[branches], return_dict=False)[0]
+        how = {"conditions": self._encoded[branches], "deep_features": self.cache.of(branches)}
+        answer = self.unet(clip.to(self.dtype), timestep, **how, return_dict=False)[0]
         return answer[:, 1:].float()
 
     def _conditions(self, branch: str) -> AVSyncDConditions:

@@ -17,6 +17,7 @@ from asva_unet.avsyncd.from_unet2d import inflate, is_new
 from asva_unet.avsyncd.resnet import LayerConfig
 from asva_unet.avsyncd.transformer import Transformer
 from asva_unet.avsyncd.validation import attention_levels, check_config, check_sample, check_tokens
+from asva_unet.deep_features import DeepFeatures
 from asva_unet.video_unet import VideoUNet
 
 
@@ -196,6 +197,7 @@ class AVSyncDUNet(VideoUNet, ModelMixin, ConfigMixin):
         audio_mask: Tensor | None = None,
         *,
         conditions: AVSyncDConditions | None = None,
+        deep_features: DeepFeatures | None = None,
         return_dict: bool = True,
     ) -> AVSyncDUNetOutput | tuple[Tensor]:
         """Predict from noisy latents.
@@ -207,6 +209,7 @@ class AVSyncDUNet(VideoUNet, ModelMixin, ConfigMixin):
             audio_embeds: (b, l, da) audio tokens of the clip.
             audio_mask: (t, l) or (b, t, l) bool, True = the frame attends to the token; None attends to all.
             conditions: Result of ``encode_conditions`` for the same clips, or for a single one.
+            deep_features: What was kept of calls before, for the same clips and conditions.
             return_dict: Whether to return ``AVSyncDUNetOutput`` or a tuple.
 
         Raises:
@@ -221,17 +224,20 @@ class AVSyncDUNet(VideoUNet, ModelMixin, ConfigMixin):
         emb = F.silu(self.time_embedding(angles.to(self.time_embedding.linear_1.weight.dtype)))[:, None]
 
         x = self.conv_in(sample.flatten(0, 1).contiguous(memory_format=torch.channels_last), t)
+        deep = DeepFeatures() if deep_features is None else deep_features
+        levels = deep.begin(len(self.down_blocks))
         skips = [x]
-        for block in self.down_blocks:
+        for level, block in enumerate(self.down_blocks[:levels]):
             for index in range(len(block.resnets)):
                 x = block.run(index, x, emb, conditions, t)
                 skips.append(x)
-            for sampler in block.downsamplers:
-                x = sampler(x, t)
+            if level + 1 < levels:
+                x = block.downsamplers[0](x, t)
                 skips.append(x)
-        for index in range(len(self.mid_block.resnets)):
+        for index in range(len(self.mid_block.resnets) if deep.whole else 0):
             x = self.mid_block.run(index, x, emb, conditions, t)
-        for block in self.up_blocks:
+        for level, block in enumerate(self.up_blocks[-levels:], start=1):
+            x = deep.enter(levels - level, x)
             for index in range(len(block.resnets)):
                 x = block.run(index, torch.cat([x, skips.pop()], dim=1), emb, conditions, t)
             for sampler in block.upsamplers:

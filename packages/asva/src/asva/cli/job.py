@@ -58,6 +58,7 @@ def read_job(given: SampleOptions) -> Job:
         storage=str(given.storage),
         tiling=given.tiling,
         compile=given.compile,
+        quality=str(given.quality),
         crf=given.crf,
         confirm=partial(agree, yes=given.yes),
     )

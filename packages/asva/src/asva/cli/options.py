@@ -11,9 +11,12 @@ import typer
 
 from asva_pipelines import METHODS
 from asva_pipelines.make.errors import RequestError
+from asva_pipelines.presets import QUALITIES
 
 MethodName = StrEnum("MethodName", [(name.replace("-", "_"), name) for name in METHODS])
 """Ways to make a video."""
+Quality = StrEnum("Quality", [(name, name) for name in QUALITIES])
+"""How many calls of the networks a video is worth."""
 
 
 class Rule(StrEnum):

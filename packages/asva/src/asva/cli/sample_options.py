@@ -102,6 +102,10 @@ class SampleOptions:
         options.Sampler | None, _GUIDANCE(help="The same of the interpolation stage, which follows --sampler.")
     ] = None
     interp_eta: Annotated[float | None, _GUIDANCE(min=0.0, max=1.0, help="The same of the interpolation stage.")] = None
+    quality: Annotated[
+        options.Quality,
+        _GUIDANCE(help="best: as published; good and fast: fewer calls of the networks (keyvid, avsyncd)."),
+    ] = options.Quality.best
     radius: Annotated[
         float | None, _GUIDANCE(help="How far a frame hears to either side, in frames (audio-window).")
     ] = None
