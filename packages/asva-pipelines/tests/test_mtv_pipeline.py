@@ -266,3 +266,18 @@ def _settings(pipeline):
     return {
         name: value for name, value in pipeline.config.items() if name not in pipeline.components and name[0] != "_"
     }
+
+
+def test_the_first_block_can_stand_for_the_others(call, pipeline):
+    calls = []
+    hook = pipeline.transformer.transformer_blocks[-1].ff.register_forward_hook(lambda *_: calls.append(1))
+
+    def computed(threshold):
+        calls.clear()
+        frames = call(music=noise(), num_frames=9, num_inference_steps=4, block_cache=threshold).frames
+        return frames, len(calls)
+
+    (plain, whole), (same, none), (_, few) = (computed(threshold) for threshold in (0.0, 1e-9, 1e6))
+    hook.remove()
+    assert whole == none == 4 * few and (plain == same).all()
+    assert not pipeline.transformer.is_cache_enabled

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLCogVideoX
+from diffusers import AutoencoderKLCogVideoX, FirstBlockCacheConfig
 from torch import Tensor
 from transformers import CLIPTextModel, T5EncoderModel, Wav2Vec2Model
 
@@ -58,6 +59,8 @@ class MTVSampling(Sampling):
         batched_guidance: Evaluate all guidance branches at once: more memory, faster on a large GPU.
         guidance_start: Share of the steps, 0 to 1, after which guidance acts; where it does not, a step is one call.
         guidance_stop: Share of the steps after which it acts no more.
+        block_cache: Where the first block's answer differs by less than this share from the step before, the other
+            blocks' stands in for theirs (diffusers' FirstBlockCache); 0 computes all.
     """
 
     num_frames: int = OWN
@@ -73,6 +76,7 @@ class MTVSampling(Sampling):
     batched_guidance: bool = False
     guidance_start: float = 0.0
     guidance_stop: float = 1.0
+    block_cache: float = 0.0
 
 
 class MTVPipeline(VideoPipeline):
@@ -186,7 +190,7 @@ class MTVPipeline(VideoPipeline):
             for picture, at in zip(images, given, strict=True)
         ]
         words = [entry.format() if isinstance(entry, MTVPrompt) else entry for entry in prompts]
-        with self._ready():
+        with self._ready(), first_block_cache(self.transformer, settings.block_cache):
             texts = self._texts_of_windows(words, prompt_at, plan)
             heard = None if settings.no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
             scheduler = type(self.scheduler).from_config(self.scheduler.config)
@@ -312,6 +316,19 @@ class MTVPipeline(VideoPipeline):
     def _joined(self, segments: list[Tensor], plan: WindowPlan, output_type: str) -> Any:
         clips = [plan.join([segment[place] for segment in segments]) for place in range(len(segments[0]))]
         return self.as_frames(torch.stack(clips), output_type)
+
+
+@contextmanager
+def first_block_cache(transformer: MTVTransformer3DModel, threshold: float) -> Generator[None]:
+    """Blocks are left out while sampling, from a threshold above 0 on."""
+    if not threshold:
+        yield
+        return
+    transformer.enable_cache(FirstBlockCacheConfig(threshold=threshold))
+    try:
+        yield
+    finally:
+        transformer.disable_cache()
 
 
 def _sound(tracks: Tracks | None, seconds: float) -> Sound | None:
