@@ -37,7 +37,7 @@ FOLDERS = [
 # The lock takes nothing that was published after this day, at least three weeks back, so that every mirror has it.
 EXCLUDE_NEWER = "2026-11-09"
 # What ty may find in all packages; a change that finds less lowers it.
-MOST_TYPE_FINDINGS = 137
+MOST_TYPE_FINDINGS = 136
 # Set where another process has built the wheels.
 BUILT = "ASVA_WHEELS_ARE_BUILT"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
