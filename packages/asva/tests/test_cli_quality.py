@@ -17,7 +17,10 @@ def sample(asva, inputs, method_model, tmp_path):
         if not folder.exists():
             shutil.copytree(method_model(method), folder)
             index = folder / "model_index.json"
-            index.write_text(json.dumps(json.loads(index.read_text(encoding="utf-8")) | dict.fromkeys(_STEPS, steps)))
+            index.write_text(
+                json.dumps(json.loads(index.read_text(encoding="utf-8")) | dict.fromkeys(_STEPS, steps)),
+                encoding="utf-8",
+            )
         words = ["sample", "-i", inputs / "ball.png", "-a", inputs / "knocks.wav", "--duration", 1, "--model", folder]
         ran = asva(*words, "--overwrite", *more)
         return ran, json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) if ran.code == 0 else None
