@@ -11,8 +11,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "fast": {"sampler": "dpm++", "num_inference_steps": 10, "interp_num_inference_steps": 10},
     },
     "avsyncd": {
-        "good": {"sampler": "dpm++", "num_inference_steps": 12},
-        "fast": {"sampler": "dpm++", "num_inference_steps": 6},
+        "good": {"num_inference_steps": 11},
+        "fast": {"num_inference_steps": 5},
     },
 }
 
