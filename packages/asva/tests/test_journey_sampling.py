@@ -88,7 +88,7 @@ def test_any_argument_of_the_call_can_be_set(sample, method, setting):
         (["--set", "loudness=2"], "`--set` must name one of"),
         (["--set", "text_guidance_scale=much"], "`--set text_guidance_scale` must be float"),
         (["--set", "guidance_stop=2"], "`guidance_start` and `guidance_stop` must rise from 0 to 1"),
-        (["--set", "sampler=magic"], "`sampler` must be one of own, ddim, unipc, dpm++"),
+        (["--set", "sampler=magic"], "`--set sampler` must be one of own, ddim, unipc, dpm++"),
         (["--set", "height=16"], "`--set` must name one of"),
     ],
 )
