@@ -317,8 +317,8 @@ def given(base: Path, clips: list[Clip], options) -> dict[tuple[str, str], dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="states and scores; a stopped run goes on from them")
-    parser.add_argument("--base-steps", type=int, default=360)
-    parser.add_argument("--steps", type=int, default=150, help="of the mapper")
+    parser.add_argument("--base-steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=120, help="of the mapper")
     parser.add_argument("--different", type=int, default=400, help="clips of the base, which come again")
     parser.add_argument("--videos", type=int, default=300, help="clips of the mapper, which come again")
     parser.add_argument("--seeds", type=int, default=3)
