@@ -270,7 +270,7 @@ def main() -> None:
             found = score(*train(name, kind, seed, options), options)
             file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
             file.with_suffix(".part").replace(file)
-            print(name, kind, seed, {key: round(float(f1(value)), 3) for key, value in found.items()}, flush=True)
+            print(name, kind, seed, f"F1 {f1(found['own']):.3f}, off {f1(found['off']):.3f}", flush=True)
     print(table("controls/backbones", rows(options)))
 
 
