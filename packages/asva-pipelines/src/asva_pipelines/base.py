@@ -249,7 +249,7 @@ class VideoPipeline(PipelineNetworks, DiffusionPipeline):
         """Initial noise (b, t, c, h, w): that given, or drawn."""
         shape = (count, num_frames, *latent_shape(self.vae, (settings.height, settings.width)))
         noise = draw_noise(shape, settings.generator) if settings.latents is None else settings.latents
-        return noise.to(self._execution_device)
+        return noise.to(self._execution_device, torch.float32)
 
     def save_beside(self, folder: Path) -> None:
         """Write the configuration, and the parts that are no networks, into a folder where the networks lie."""

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asva_pipelines.method import Method
 from asva_pipelines.methods import METHODS, method_of
@@ -88,24 +88,34 @@ def _named(index: dict[str, Any], part: str) -> bool:
     return isinstance(value, list) and value[:1] != [None]
 
 
-def component_sizes(folder: Path) -> list[tuple[str, int, int]]:
-    """Parts of a model folder: name, number of parameters, bytes on disk; read from the headers alone."""
+class StoredPart(NamedTuple):
+    """A part of a model folder.
+
+    Attributes:
+        name: Its folder.
+        parameters: Their number.
+        bytes: On disk.
+        precisions: In which they are stored, as safetensors calls it.
+    """
+
+    name: str
+    parameters: int
+    bytes: int
+    precisions: list[str]
+
+
+def stored_parts(folder: Path) -> list[StoredPart]:
+    """Parts of a model folder that hold weights, read from the headers alone."""
     folders = {path.name: path for path in folder.iterdir() if path.is_dir()} | shared_parts(folder)
     parts = []
     for name, part in sorted(folders.items()):
-        headers = [_header_of(file) for file in sorted(part.glob("*.safetensors"))]
-        count = sum(math.prod(entry["shape"]) for header in headers for entry in header.values())
-        size = sum(file.stat().st_size for file in part.glob("*.safetensors"))
+        files = sorted(part.glob("*.safetensors"))
+        entries = [entry for file in files for entry in _header_of(file).values()]
+        count = sum(math.prod(entry["shape"]) for entry in entries)
+        precisions = sorted({entry["dtype"] for entry in entries} - {"I64"})  # places, not weights
         if count:
-            parts.append((name, count, size))
+            parts.append(StoredPart(name, count, sum(file.stat().st_size for file in files), precisions))
     return parts
-
-
-def stored_precisions(folder: Path, name: str) -> set[str]:
-    """In which the weights of one part of a model folder are stored, as safetensors calls it."""
-    home = shared_parts(folder).get(name, folder / name)
-    headers = [_header_of(file) for file in home.glob("*.safetensors")]
-    return {entry["dtype"] for header in headers for entry in header.values()} - {"I64"}  # places, not weights
 
 
 def stored_names(folder: Path) -> set[str]:

@@ -63,7 +63,7 @@ def settle(plan: Plan, *, num_frames: int | None = None) -> Plan:
 
 def _is_ample(plan: Plan, folder: Path, size: dict[str, int], num_frames: int | None) -> bool:
     """Whether weights are so small beside what is free that a video of the model's own size needs no forecast."""
-    from asva_pipelines.loading.folders import component_sizes
+    from asva_pipelines.loading.folders import stored_parts
     from asva_pipelines.loading.memory import free_memory
     from asva_pipelines.loading.placement import choose_device
 
@@ -74,7 +74,7 @@ def _is_ample(plan: Plan, folder: Path, size: dict[str, int], num_frames: int | 
     if size["height"] * size["width"] > own["height"] * own["width"] or (num_frames or 0) > own["num_frames"]:
         return False
     free = free_memory(device)
-    return free >= AMPLE and sum(stored for _, _, stored in component_sizes(folder)) <= SHARE * free
+    return free >= AMPLE and sum(part.bytes for part in stored_parts(folder)) <= SHARE * free
 
 
 def spare(pipeline: Any, choice: Choice | None) -> None:

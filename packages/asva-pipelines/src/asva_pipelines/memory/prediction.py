@@ -12,7 +12,7 @@ import psutil
 import torch
 from torch import nn
 
-from asva_pipelines.loading.folders import component_sizes, damage_named, stored_precisions
+from asva_pipelines.loading.folders import damage_named, stored_parts
 from asva_pipelines.memory.rehearsal import rehearse
 from asva_pipelines.memory.skeleton import skeleton
 
@@ -182,10 +182,9 @@ def _loading(folder: Path, sizes: dict[str, int], dtype: torch.dtype) -> int:
     A file in the wanted precision is the part: its pages are what the weights lie in.
     """
     with damage_named(folder):
-        stored = {name: size for name, _, size in component_sizes(folder)}
-        other = {name for name in stored if stored_precisions(folder, name) != {_PRECISIONS.get(dtype)}}
+        other = {part.name: part.bytes for part in stored_parts(folder) if part.precisions != [_PRECISIONS.get(dtype)]}
     held, most = 0, 0
     for name, size in sizes.items():
         held += size
-        most = max(most, held + (stored[name] if name in other else 0))
+        most = max(most, held + other.get(name, 0))
     return most

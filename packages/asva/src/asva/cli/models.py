@@ -69,10 +69,15 @@ def info(
         typer.echo(text)
     if "parts" in record:
         rows = [
-            (part["name"], f"{part['parameters'] / 1e6:.2f} M", f"{part['bytes'] / 1e6:.1f} MB")
-            for part in record["parts"]
+            (
+                one["name"],
+                f"{one['parameters'] / 1e6:.2f} M",
+                f"{one['bytes'] / 1e6:.1f} MB",
+                ", ".join(one["precisions"]),
+            )
+            for one in record["parts"]
         ]
-        table(("part", "parameters", "size"), rows)
+        table(("part", "parameters", "size", "stored as"), rows)
 
 
 def _described(model: NamedModel) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def _described(model: NamedModel) -> dict[str, Any]:
 def _record(name: str) -> dict[str, Any]:
     """Everything about a model by its name, or about a folder."""
     from asva_pipelines import MODELS, resolve_model
-    from asva_pipelines.loading.folders import component_sizes
+    from asva_pipelines.loading.folders import stored_parts
 
     model = MODELS.get(name)
     record: dict[str, Any] = {"name": name} if model is None else _described(model)
@@ -102,8 +107,7 @@ def _record(name: str) -> dict[str, Any]:
         record |= {"converted_from": origin["family"], "licence": origin["licence"]}
         if not source.with_name("model_index.json").is_file():  # an encoder
             return record
-    sizes = component_sizes(resolve_model(name))
-    return record | {"parts": [dict(zip(("name", "parameters", "bytes"), one, strict=True)) for one in sizes]}
+    return record | {"parts": [part._asdict() for part in stored_parts(resolve_model(name))]}
 
 
 def _files(model: NamedModel) -> dict[str, Any]:
