@@ -139,6 +139,15 @@ def test_a_quantised_base_is_refused(base, tmp_path):
         make_task(load_recipe("tiny-control", SMALL | {"base": str(folder)}), tmp_path)
 
 
+def test_a_base_of_another_method_is_refused(base, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree(base, folder)
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "KeyVIDPipeline"}), encoding="utf-8")
+    with pytest.raises(RunError, match=r"`base` must be a .*, got a KeyVIDPipeline\."):
+        make_task(load_recipe("tiny-control", SMALL | {"base": str(folder)}), tmp_path)
+
+
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")

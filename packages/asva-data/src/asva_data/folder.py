@@ -103,8 +103,8 @@ class VideoFolder(Dataset):
         self.root = self.taken.videos
         self.entries = self._list(Captions(self.root, caption))
         if not self.entries:
-            why = f", such as {self.broken[0][1]}" if self.broken else "."
-            raise MediaError(f"`root` must hold usable videos, got {len(self.broken)} broken ones in {root}{why}")
+            got = f"{len(self.broken)} others, such as {self.broken[0][1]}" if self.broken else "none."
+            raise MediaError(f"`root` must hold usable videos, got in {root} {got}")
 
     @property
     def duration(self) -> float:

@@ -61,7 +61,7 @@ def read_picture(image: Any, size: tuple[int, int]) -> Tensor:
     if isinstance(image, str | os.PathLike):
         image = read_image(image)
     elif isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
+        image = np.array(image.convert("RGB"))
     elif isinstance(image, Tensor):
         image = image.cpu().numpy()
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

@@ -19,8 +19,9 @@ from asva_dit.controls import Features
 from asva_keyframe import optical_flow
 from asva_pipelines.hear.features import TRACKS, features_of
 from asva_pipelines.hear.latents import encode_frames, encode_text
+from asva_pipelines.hear.method import METHOD
 from asva_pipelines.hear.pipeline import HearPipeline
-from asva_pipelines.loading.folders import damage_named, quiet_libraries
+from asva_pipelines.loading.folders import damage_named, quiet_libraries, read_index
 from asva_pipelines.loading.placement import in_dtype
 from asva_pipelines.mtv.parts import read_part
 from asva_train.diffusion_task import base_folder
@@ -99,12 +100,14 @@ def read_base(recipe: ControlRecipe, without: tuple[str, ...] = ()) -> Any:
     folder = base_folder(recipe.base)
     if folder is None:
         raise RunError("`base` must be given: the folder or hub id of an image-to-video pipeline of diffusers.")
+    index = read_index(folder)
+    if not METHOD.accepts(index):
+        raise RunError(f"`base` must be a {', '.join(METHOD.foreign)} of diffusers, got a {index['_class_name']}.")
     config = folder / recipe.expert / "config.json"
     if config.is_file() and "quantization_config" in json.loads(config.read_text(encoding="utf-8")):
         raise RunError(f"`base` must not be quantised, through which nothing learns, got {folder}.")
     with damage_named(folder), quiet_libraries():
         kept = in_dtype(getattr(torch, recipe.base_precision))
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
         parts = {name: value for name, value in index.items() if isinstance(value, list)}
         left = {name: None for name, value in parts.items() if name in without or value[0] is None} if without else {}
         return HearPipeline.from_pretrained(folder, **kept, **left, local_files_only=True, use_safetensors=True).stock
