@@ -440,14 +440,16 @@ def rows(method: str, names: Sequence[str], options) -> list[tuple[str, ...]]:
         if pairs:
             share = operations(method, levers(method)[name]) / operations(method, {})
             told.append((f"`{name}`", *_row(pairs, share, name == "best")))
+            if name in PRESETS[method]:  # which were picked on the clips that every lever was tried on
+                told.append((f"`{name}`, other clips", *_row(pairs, share, False, options.tried)))
     return told
 
 
-def _row(pairs: list[list[Path]], share: float, is_best: bool) -> tuple[str, ...]:
+def _row(pairs: list[list[Path]], share: float, is_best: bool, first: int = 0) -> tuple[str, ...]:
     found = [[scores(file) for file in pair] for pair in pairs]
     size = min(len(one["psnr"]) for pair in found for one in pair)
     mine, best = (
-        {name: np.stack([pair[side][name][:size] for pair in found]) for name in ("counts", "psnr", "sharp")}
+        {name: np.stack([pair[side][name][first:size] for pair in found]) for name in ("counts", "psnr", "sharp")}
         for side in (0, 1)
     )
     seconds = np.mean(
@@ -457,7 +459,7 @@ def _row(pairs: list[list[Path]], share: float, is_best: bool) -> tuple[str, ...
     less = interval(both, lambda some: f1([one for one, _ in some]) - f1([other for _, other in some]))
     decibels = interval(list((mine["psnr"] - best["psnr"]).mean(0)))
     return (
-        f"{len(pairs)}, {size}",
+        f"{len(pairs)}, {size - first}",
         f"{share:.3f}",
         f"{seconds[0] / seconds[1]:.2f}",
         f"{interval(list(mine['counts'].sum(0)), f1):.3f}",

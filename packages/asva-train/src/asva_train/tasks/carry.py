@@ -27,15 +27,15 @@ def _made(clip: TrainingClip, folder: Path) -> Path:
 
 
 def pair_view(clip: TrainingClip, generator: torch.Generator, folder: Path, num_frames: int) -> dict:
-    """Some frames of a clip as made and as they are, perhaps mirrored, their colours in another order."""
+    """Some frames of a clip as made and as they are, perhaps mirrored or upside down, colours in another order."""
     with np.load(_made(clip, folder), allow_pickle=False) as file:
         made = file["frames"]
     chosen = torch.randperm(len(clip.frames), generator=generator)[:num_frames].sort().values.numpy()
-    step = 1 - 2 * int(torch.randint(2, (), generator=generator))
+    down, right = (1 - 2 * torch.randint(2, (2,), generator=generator)).tolist()
     colours = torch.randperm(3, generator=generator).numpy()
     turned = {"decoded": made[chosen], "frames": clip.frames[chosen], "picture": clip.frames[0]}
-    pixels = {name: np.ascontiguousarray(value[..., ::step, colours]) for name, value in turned.items()}
-    return pixels | {"moving": np.ascontiguousarray(clip.moving[chosen][..., ::step])}
+    pixels = {name: np.ascontiguousarray(value[..., ::down, ::right, colours]) for name, value in turned.items()}
+    return pixels | {"moving": np.ascontiguousarray(clip.moving[chosen][..., ::down, ::right])}
 
 
 class CarryTask:
