@@ -3,6 +3,7 @@
     python benchmarks/bundled_model.py                   # 128 clips, every control
     python benchmarks/bundled_model.py --steps           # steps against F1, PSNR and CPU seconds
     python benchmarks/bundled_model.py --sheet sheet.png # contact sheet of 16 clips
+    python benchmarks/bundled_model.py --lpips FOLDER    # looks, with the files of LPIPS
 
 Everything is generated from the sound: the localizer predicts the curve, the keyframes come from it. A score is an F1
 of events read off the pixels (asva_data.synthetic.detect_events) with a 95 % bootstrap interval over clips.
@@ -12,10 +13,12 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from lpips_distance import lpips_of
 from results import markdown, table
 
 from asva_data import SyntheticClip, SyntheticWorld, detect_events
@@ -30,6 +33,7 @@ from asva_metrics import (
     moving_psnr,
     psnr,
 )
+from asva_unet.pixels import decode_latents, encode_pixels, to_frames, to_pixels
 
 FRAME = 1 / 24
 HELD_OUT = 1_000_003
@@ -232,12 +236,37 @@ def sheet(pipeline, clips: list[SyntheticClip], path: Path) -> None:
     picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.NEAREST).save(path)
 
 
+def looks(pipeline, clips: list[SyntheticClip], distance: Callable) -> str:
+    """LPIPS and PSNR with the head that carries texture, without it, by the autoencoder alone, of a still picture."""
+    sounds = [clip.waveform for clip in clips]
+    runs = {"the model": sample(pipeline, clips, sounds)}
+    pipeline.texture_carry = None
+    runs |= {
+        "without the head that carries texture": sample(pipeline, clips, sounds),
+        "true frames through its autoencoder": Sampled([restored(pipeline.vae, clip) for clip in clips], None, 0.0),
+        "a still picture": Sampled([np.repeat(clip.frames[:1], 48, 0) for clip in clips], None, 0.0),
+    }
+    rows = [("frames from", "LPIPS", "PSNR, moving pixels")]
+    for name, run in runs.items():
+        far = [distance(shown, clip.frames) for shown, clip in zip(run.frames, clips, strict=True)]
+        rows.append((name, f"{interval(far):.3f}", quality(run, clips, False)[0]))
+    return table("bundled_model/looks", rows)
+
+
+@torch.no_grad()
+def restored(vae, clip: SyntheticClip) -> np.ndarray:
+    """A clip's frames, encoded and decoded."""
+    latents = encode_pixels(vae, to_pixels(torch.as_tensor(clip.frames)), None)
+    return to_frames(decode_latents(vae, latents[None], len(latents))[0]).numpy()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=None, help="pipeline folder; the bundled model if not given")
     parser.add_argument("--clips", type=int, default=128)
     parser.add_argument("--steps", action="store_true")
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--lpips", type=Path, help="folder with alexnet-owt-7be5be79.pth and alex.pth")
     parser.add_argument("--bf16", action="store_true", help="sample in bfloat16")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -256,7 +285,10 @@ def main() -> None:
         sheet(pipeline, [world[i] for i in range(16)], options.sheet)
     else:
         clips = [world[i] for i in range(options.clips)]
-        print((steps if options.steps else controls)(pipeline, clips))
+        done = (
+            partial(looks, distance=lpips_of(options.lpips)) if options.lpips else steps if options.steps else controls
+        )
+        print(done(pipeline, clips))
 
 
 if __name__ == "__main__":

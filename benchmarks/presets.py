@@ -10,9 +10,9 @@ sound is also in the time embedding, so that minutes suffice. 50 steps a stage a
 takes 90; operations are counted for the released jobs, without computing (meta device), with the same levers.
 
 F1 of events read off the frames within one frame, sides counted; PSNR and sharpness (differences of neighbours, those
-of the truth being 1) of moving pixels. Differences to `best` are
-paired by clip, all trainings together, with 95 % of a bootstrap over clips. LPIPS is left out: its weights would have
-to be downloaded. Margins, fixed before: `good` at most 0.02 F1 and 0.3 dB worse, `fast` at most 0.05 F1 worse.
+of the truth being 1) of moving pixels; with `--lpips FOLDER` LPIPS of whole frames. Differences to `best` are paired by
+clip, all trainings together, with 95 % of a bootstrap over clips. Margins, fixed before: `good` at most 0.02 F1 and
+0.3 dB worse, `fast` at most 0.05 F1 worse.
 
 Expected, written before any lever was tried:
 
@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from bundled_model import interval, seeds
 from controls import counts, f1
+from lpips_distance import lpips_of
 from methods_compared import empty, of_keyvid
 from results import table
 from torch.utils.flop_counter import FlopCounterMode
@@ -328,12 +329,14 @@ def held_out(place: int) -> SyntheticClip:
     return world(HELD_OUT)[place]
 
 
-def scores(file: Path) -> dict[str, np.ndarray]:
-    """Matches of events of each clip, decibels of its moving pixels and how sharp they are, truth being 1."""
+@cache
+def scores(file: Path, lpips: Path | None) -> dict[str, np.ndarray]:
+    """Matches of events of each clip, decibels of its moving pixels, how sharp they are, truth being 1, and LPIPS."""
     frames = np.load(file)["frames"]
     clips = [held_out(place) for place in range(len(frames))]
-    both = list(zip(frames, clips, strict=True))
+    both, distance = list(zip(frames, clips, strict=True)), lpips_of(lpips)
     return {
+        "lpips": np.array([distance(shown, clip.frames) for shown, clip in both]),
         "counts": np.array([counts(shown, clip, FPS) for shown, clip in both]),
         "psnr": np.array([float(moving_psnr(shown, clip.frames, clip.mask)) for shown, clip in both]),
         "sharp": np.array([edges(shown, clip.mask) / edges(clip.frames, clip.mask) for shown, clip in both]),
@@ -431,7 +434,8 @@ def levers(method: str) -> dict[str, dict]:
 
 def rows(method: str, names: Sequence[str], options) -> list[tuple[str, ...]]:
     """A row for each lever that was run, beside `best` on the same clips and trainings."""
-    told = [("what", "trainings, clips", "operations", "CPU time", "F1", "to `best`", "PSNR", "to `best`", "sharpness")]
+    told = [("what", "trainings, clips", "operations", "CPU time", "F1", "to `best`")]
+    told[0] += ("PSNR", "to `best`", "LPIPS", "to `best`", "sharpness")
     for name in names:
         files = [
             [options.folder / f"{method}-{seed}-{one}.npz" for one in (name, "best")] for seed in range(options.seeds)
@@ -439,25 +443,25 @@ def rows(method: str, names: Sequence[str], options) -> list[tuple[str, ...]]:
         pairs = [pair for pair in files if all(file.is_file() for file in pair)]
         if pairs:
             share = operations(method, levers(method)[name]) / operations(method, {})
-            told.append((f"`{name}`", *_row(pairs, share, name == "best")))
+            told.append((f"`{name}`", *_row(pairs, share, options.lpips)))
             if name in PRESETS[method]:  # which were picked on the clips that every lever was tried on
-                told.append((f"`{name}`, other clips", *_row(pairs, share, False, options.tried)))
+                told.append((f"`{name}`, other clips", *_row(pairs, share, options.lpips, options.tried)))
     return told
 
 
-def _row(pairs: list[list[Path]], share: float, is_best: bool, first: int = 0) -> tuple[str, ...]:
-    found = [[scores(file) for file in pair] for pair in pairs]
+def _row(pairs: list[list[Path]], share: float, lpips: Path | None, first: int = 0) -> tuple[str, ...]:
+    found = [[scores(file, lpips) for file in pair] for pair in pairs]
     size = min(len(one["psnr"]) for pair in found for one in pair)
     mine, best = (
-        {name: np.stack([pair[side][name][first:size] for pair in found]) for name in ("counts", "psnr", "sharp")}
-        for side in (0, 1)
+        {name: np.stack([pair[side][name][first:size] for pair in found]) for name in found[0][0]} for side in (0, 1)
     )
     seconds = np.mean(
         [[float(np.load(file)["seconds"]) / len(np.load(file)["frames"]) for file in pair] for pair in pairs], 0
     )
     both = list(zip(mine["counts"].sum(0), best["counts"].sum(0), strict=True))
     less = interval(both, lambda some: f1([one for one, _ in some]) - f1([other for _, other in some]))
-    decibels = interval(list((mine["psnr"] - best["psnr"]).mean(0)))
+    decibels, farther = (interval(list((mine[name] - best[name]).mean(0))) for name in ("psnr", "lpips"))
+    is_best = pairs[0][0] == pairs[0][1]
     return (
         f"{len(pairs)}, {size - first}",
         f"{share:.3f}",
@@ -466,6 +470,8 @@ def _row(pairs: list[list[Path]], share: float, is_best: bool, first: int = 0) -
         "" if is_best else f"{less:+.3f}",
         f"{mine['psnr'].mean():.2f}",
         "" if is_best else f"{decibels:+.2f}",
+        f"{mine['lpips'].mean():.3f}",
+        "" if is_best else f"{farther:+.3f}",
         f"{mine['sharp'].mean():.2f}",
     )
 
@@ -479,6 +485,7 @@ def main() -> None:
     parser.add_argument("--tried", type=int, default=32, help="held-out clips of single levers")
     parser.add_argument("--show", action="store_true", help="only the tables of what is done")
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--lpips", type=Path, help="folder with alexnet-owt-7be5be79.pth and alex.pth")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
