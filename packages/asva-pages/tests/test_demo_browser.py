@@ -12,7 +12,9 @@ import numpy as np
 import psutil
 import pytest
 import uvicorn
+from PIL import Image
 
+from asva_data import read_video
 from asva_pages import Limits, Settings
 from asva_pages.demo.app import make_app
 from asva_pipelines import resolve_model
@@ -254,6 +256,36 @@ def test_it_is_dark_where_wanted(visit, clip):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 26)"
     if os.environ.get("ASVA_SCREENSHOTS_MORE"):
         page.screenshot(path=Path(os.environ["ASVA_SCREENSHOTS_MORE"], "demo-dark.png"), full_page=True)
+
+
+def test_what_is_painted_moves_and_nothing_else(visit, clip, tmp_path):
+    rows, columns = np.mgrid[:240, :320]
+    grain = np.random.default_rng(0).integers(0, 160, (60, 80, 3)).repeat(4, 0).repeat(4, 1)
+    picture = (grain + 40 * np.sin(rows / 9 + columns / 7)[..., None] + 40).clip(0, 255).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "grain.png")
+    page = visit()
+    choose(page, clip / "drums.wav", tmp_path / "grain.png")
+    assert page.locator("#unpaint").is_disabled()
+    page.locator("#brush").scroll_into_view_if_needed()
+    box = page.locator("#brush").bounding_box()
+    left, right = (box["x"] + box["width"] * share for share in (0.2, 0.35))
+    above, below = (box["y"] + box["height"] * share for share in (0.2, 0.35))
+    page.mouse.move(left, above)
+    page.mouse.down()
+    page.mouse.move(right, above, steps=5)
+    page.mouse.move(right, below, steps=5)
+    page.mouse.move(left, below, steps=5)
+    page.mouse.up()
+    assert page.locator("#unpaint").is_enabled()
+    picture_of(page, "painted.png")
+    page.click("#make")
+    page.wait_for_selector(".made:not([hidden]) video")
+    with page.expect_download() as saved:
+        page.locator(".save-video").first.click()
+    frames = read_video(saved.value.path()).frames.astype(float)
+    moves = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 3))
+    inside, outside = moves[54:78, 72:104].mean(), moves[150:, 190:].mean()
+    assert inside > 10 * outside
 
 
 def test_the_microphone_is_a_sound_too(visit):
