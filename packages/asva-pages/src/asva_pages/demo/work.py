@@ -81,7 +81,7 @@ def _answer(work: Work, task: str, arguments: dict[str, Any], home: Path) -> tup
     finally:
         log.removeHandler(remarks)
     notes = [line.removeprefix("Note: ") for line in remarks.lines if line.startswith("Note: ")]
-    return "done", result | {"notes": [_public(note, home) for note in notes]}
+    return "done", result | {"notes": [_public(note[:1].upper() + note[1:], home) for note in notes]}
 
 
 def _line(error: BaseException, home: Path) -> str:
