@@ -48,9 +48,9 @@ from asva_data.synthetic.script import draw_script
 from asva_metrics import chance_level, match_events
 from asva_pipelines import load_pipeline, resolve_model
 from asva_train import Run, load_recipe, make_task
-from asva_train.added import ADDED
 from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
+from asva_train.trainings import ADDED
 from asva_unet import TextAudioGuidance, denoise, draw_noise
 from asva_unet.pixels import decode_latents, encode_pixels, to_frames, to_pixels
 from asva_unet.tokens import text_tokens

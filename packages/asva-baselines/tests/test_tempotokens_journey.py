@@ -1,6 +1,8 @@
 """TempoTokens from files as they are released to videos, by the command line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -124,3 +126,10 @@ def test_the_mapper_alone_is_trained(asva, released, tmp_path):
         assert not any(same) if name == "mapper" else all(same), name
     ran = asva(*words, "--set", world.format(12))
     assert ran.code == 1 and "`data.num_frames` must be 24, as the mapper's, got 12" in ran.complaint
+
+
+def test_its_training_is_known_where_its_module_is_imported_first():
+    module = "asva_baselines.tempotokens.training"
+    program = f"import {module}, asva_train.trainings as known; known.TRAININGS['tempotokens']"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0 and not ran.stderr, ran.stderr

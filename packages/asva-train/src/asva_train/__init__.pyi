@@ -1,6 +1,5 @@
 """Public names of asva_train, loaded when first used."""
 
-from .added import AddedTraining as AddedTraining
 from .errors import RunError as RunError
 from .fields import DataRecipe as DataRecipe
 from .fields import LoopRecipe as LoopRecipe
@@ -18,6 +17,7 @@ from .task_recipes import DiffusionRecipe as DiffusionRecipe
 from .task_recipes import LocalizerRecipe as LocalizerRecipe
 from .task_recipes import SyncRecipe as SyncRecipe
 from .task_recipes import VAERecipe as VAERecipe
+from .training import AddedTraining as AddedTraining
 
 __all__ = [
     "AVSyncDRecipe",

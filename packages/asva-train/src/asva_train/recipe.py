@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from asva_data.settings import SettingsReader, plain_values
-from asva_train.added import ADDED
 from asva_train.task_recipes import (
     AudioWindowRecipe,
     AVSyncDRecipe,
@@ -22,6 +21,7 @@ from asva_train.task_recipes import (
     SyncRecipe,
     VAERecipe,
 )
+from asva_train.trainings import ADDED
 
 RECIPES = files("asva_train") / "recipes"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asva_train.added import ADDED, Training
+from asva_pipelines.entry_points import of_other_packages
+from asva_train.training import AddedTraining, Training
 
 _OWN = (
     Training(
@@ -117,4 +118,8 @@ _OWN = (
     from AVID-CMA with --set init=FILE. The default is the small one that comes with asva-metrics.""",
     ),
 )
-TRAININGS: dict[str, Training] = {one.name: one for one in _OWN} | ADDED
+_NAMES = {one.name: one for one in _OWN}
+ADDED: dict[str, AddedTraining] = {
+    one.name: one for one in of_other_packages("asva.trainings", AddedTraining, {*_NAMES, "assemble"})
+}
+TRAININGS: dict[str, Training] = _NAMES | ADDED

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asva_train.added import AddedTraining
+from asva_train.training import AddedTraining
 
 TRAINING = AddedTraining(
     name="tempotokens",

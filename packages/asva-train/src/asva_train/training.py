@@ -1,4 +1,4 @@
-"""Trainings of other packages: they join by entry points of the group ``asva.trainings``."""
+"""What a training is, of this package or of another. No list of them here: what describes one imports this alone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from asva_pipelines.entry_points import of_other_packages
-
-TASKS = (
-    *("vae", "carry", "localizer", "keyframe", "interp", "avsyncd", "i2vd", "audio-window", "mtv", "control", "sync"),
-    "lora",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +32,9 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class AddedTraining(Training):
-    """One of another package. Its module is read whenever `asva` starts: no torch there.
+    """One of another package, which joins by an entry point of the group ``asva.trainings``.
+
+    Its module is read whenever `asva` starts: no torch there.
 
     Attributes:
         recipe: Class of its recipes, made by ``asva_data.settings.strict``, whose ``task`` is a literal of the name and
@@ -57,8 +52,3 @@ class AddedTraining(Training):
 def _named(name: str) -> Any:
     module, _, thing = name.partition(":")
     return getattr(import_module(module), thing)
-
-
-ADDED: dict[str, AddedTraining] = {
-    one.name: one for one in of_other_packages("asva.trainings", AddedTraining, (*TASKS, "assemble"))
-}
