@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from fixtures.released import randomised, vae, write_tokenizer
-from transformers import ClapAudioConfig, ClapAudioModelWithProjection, CLIPConfig, CLIPModel
+from transformers import ClapAudioConfig, ClapAudioModelWithProjection, CLIPConfig
 
-from asva_baselines.codi.contexts import CLAP_TABLE, CLIP_TABLE
+from asva_baselines.codi.clip import CLIP_TABLE, CoDiCLIP
+from asva_baselines.codi.contexts import CLAP_TABLE
 from asva_baselines.codi.convert import unet_table
 from asva_baselines.codi.method import DIFFUSER, ENCODERS
 from asva_baselines.codi.unet import CoDiUNet
@@ -26,7 +27,7 @@ def encoders():
     words = {"vocab_size": 300, "max_position_embeddings": 9, "bos_token_id": 298, "eos_token_id": 299}
     seen = {"image_size": 16, "patch_size": 8}
     text, vision = ({**TOWER, "hidden_act": "quick_gelu", **more} for more in (words, seen))
-    clip = randomised(CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIM)))
+    clip = randomised(CoDiCLIP(CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIM)))
     config = {"patch_embeds_hidden_size": 16, "hidden_size": 128, "depths": [1, 1, 1, 1], "projection_dim": DIM}
     clap = ClapAudioModelWithProjection(ClapAudioConfig(**config, num_attention_heads=[1, 1, 1, 1]))
     clap = randomised(clap).state_dict()
@@ -70,10 +71,16 @@ def test_from_released_files_to_a_video(asva, inputs, released):
     assert ran.code == 0, ran.err
     assert json.loads(open("converted/source.json", encoding="utf-8").read())["family"] == "codi"
     words = ("--model", "converted", "--size", "16x16", "--steps", 2)
-    ran = asva("sample", *words, "-i", inputs / "ball.png", "-a", inputs / "knocks.wav", "-p", "a nail")
+    words += ("-a", inputs / "knocks.wav", "-p", "a nail")
+    ran = asva("sample", *words, "-i", inputs / "ball.png")
     assert ran.code == 0, ran.err
     frames = read_video("out.mp4").frames
     assert len(frames) == 8 and frames.std() > 0
+    ran = asva("sample", *words, "--set", "video=out.mp4", "--output", "like.mp4")
+    assert ran.code == 0, ran.err
+    assert (read_video("like.mp4").frames != frames).any()
+    ran = asva("sample", *words, "--set", "video=nowhere.mp4")
+    assert ran.code == 1 and "must be an existing file, got nowhere.mp4." in ran.complaint
 
 
 def test_sound_picture_and_words_each_change_the_video(pipeline, knocks):

@@ -5,17 +5,10 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPConfig
 
-from asva_baselines.codi.contexts import (
-    CLAP_TABLE,
-    CLIP_TABLE,
-    audio_context,
-    clip_pixels,
-    image_context,
-    log_mel,
-    read_encoder,
-    text_context,
-)
+from asva_baselines.codi.clip import CLIP_TABLE, CoDiCLIP, clip_config, clip_pixels
+from asva_baselines.codi.contexts import CLAP_TABLE, audio_context, log_mel, read_encoder, seen_context
 from asva_baselines.codi.convert import read_unet, unet_table
 from asva_baselines.codi.unet import CoDiUNet
 from asva_unet import make_scheduler, restore_component
@@ -127,19 +120,19 @@ def test_what_clap_hears(parity):
 @pytest.mark.parity("baselines/codi_clip_context")
 @torch.no_grad()
 def test_what_clip_sees_and_reads(parity):
-    """Not a video as a condition, for which there is no class and no use here."""
-    given, theirs = parity.inputs, parity.record["constructor"]
-    encoder = read_encoder("clip", parity.state)
-    for tower in ("text", "vision"):
-        for module in encoder.get_submodule(f"{tower}_model").modules():
-            if hasattr(module, "num_heads"):
-                module.num_heads = theirs[f"{tower}_config"]["num_attention_heads"]
-                module.head_dim = theirs[f"{tower}_config"]["hidden_size"] // module.num_heads
-                module.scale = module.head_dim**-0.5
+    given, config = parity.inputs, clip_config(parity.state)
+    for tower in ("text_config", "vision_config"):
+        heads = parity.record["constructor"][tower]["num_attention_heads"]
+        assert tower == "text_config" or config[tower]["num_attention_heads"] == heads
+        config[tower]["num_attention_heads"] = heads
+    encoder = CoDiCLIP(CLIPConfig(**config)).eval()
+    encoder.load_state_dict(CLIP_TABLE.to_ours(parity.state, encoder.state_dict(), "clip"))
     near(clip_pixels(given["image"], encoder.config.vision_config.image_size), parity.outputs["pixel_values"], 1e-5)
-    near(text_context(encoder, given["input_ids"]), parity.outputs["text_context"], 1e-5)
-    near(image_context(encoder, given["image"]), parity.outputs["image_context"], 1e-5)
-    near(image_context(encoder, torch.zeros(1, 3, 40, 64)), parity.outputs["uncond_image_context"], 1e-5)
+    near(encoder(given["input_ids"]), parity.outputs["text_context"], 1e-5)
+    near(seen_context(encoder, given["image"]), parity.outputs["image_context"], 1e-5)
+    near(seen_context(encoder, torch.zeros(1, 3, 40, 64)), parity.outputs["uncond_image_context"], 1e-5)
+    video = given["video"].transpose(1, 2)
+    near(seen_context(encoder, video), parity.outputs["video_context"], 1e-5)
 
 
 @pytest.mark.parity("baselines/full_keys_codi_diffusers")

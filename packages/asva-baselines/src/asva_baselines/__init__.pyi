@@ -1,6 +1,7 @@
 """Public names of asva_baselines, loaded when first used."""
 
 from .aadiff.pipeline import AADiffPipeline as AADiffPipeline
+from .codi.clip import CoDiCLIP as CoDiCLIP
 from .codi.pipeline import CoDiPipeline as CoDiPipeline
 from .codi.unet import CoDiUNet as CoDiUNet
 from .ltx2.pipeline import LTX2AudioToVideoPipeline as LTX2AudioToVideoPipeline
@@ -17,6 +18,7 @@ from .videocrafter.pipeline import VideoCrafterPipeline as VideoCrafterPipeline
 
 __all__ = [
     "AADiffPipeline",
+    "CoDiCLIP",
     "CoDiPipeline",
     "CoDiUNet",
     "LTX2AudioToVideoPipeline",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import (
@@ -15,11 +13,10 @@ from transformers import (
     ClapAudioModelWithProjection,
     ClapFeatureExtractor,
     CLIPConfig,
-    CLIPModel,
 )
 
 from asva_audio import resample
-from asva_unet.openclip import CLIP_MEAN, CLIP_STD
+from asva_baselines.codi.clip import CLIP_TABLE, CoDiCLIP, clip_config, clip_pixels
 from asva_weights import count_of, shape_of
 from asva_weights.key_table import KeyTable
 
@@ -42,29 +39,11 @@ def audio_context(
     return F.normalize(encoder(features).audio_embeds, dim=-1)[:, None]
 
 
-def clip_pixels(pixels: Tensor, size: int) -> Tensor:
-    """Pictures (b, 3, h, w) in [-1, 1] as the image tower sees them: 256 values, the middle square, bicubic."""
-    squares = []
-    for picture in ((pixels + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy():
-        height, width = picture.shape[:2]
-        scale = size / min(height, width)
-        whole = Image.fromarray(picture).resize((int(width * scale), int(height * scale)), Image.Resampling.BICUBIC)
-        left, top = (whole.width - size) // 2, (whole.height - size) // 2
-        squares.append(np.asarray(whole.crop((left, top, left + size, top + size))))
-    mean, std = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
-    return (torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2) / 255 - mean) / std
-
-
-def image_context(encoder: CLIPModel, pixels: Tensor, device: Any = None) -> Tensor:
-    """(b, 1, d) of pictures (b, 3, h, w) in [-1, 1] on the CPU."""
+def seen_context(encoder: CoDiCLIP, pixels: Tensor, device: Any = None) -> Tensor:
+    """(b, 1, d) of pictures (b, 3, h, w) or videos (b, t, 3, h, w), in [-1, 1] on the CPU."""
     towers: Any = encoder.config
-    squares = clip_pixels(pixels, towers.vision_config.image_size).to(device or encoder.device, encoder.dtype)
-    return F.normalize(encoder.get_image_features(squares).pooler_output, dim=-1)[:, None]
-
-
-def text_context(encoder: CLIPModel, input_ids: Tensor) -> Tensor:
-    """(b, 1, d) of words."""
-    return F.normalize(encoder.get_text_features(input_ids).pooler_output, dim=-1)[:, None]
+    squares = clip_pixels(pixels, towers.vision_config.image_size)
+    return encoder(pixel_values=squares.to(device or encoder.device, encoder.dtype))
 
 
 def clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -80,31 +59,6 @@ def clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "num_attention_heads": [shape_of(state, f"{branch}.layers.{stage}.{table}", what)[1] for stage in stages],
         "projection_dim": shape_of(state, "model.audio_projection.0.weight", what)[0],
         "projection_hidden_act": "relu",
-    }
-
-
-def clip_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Arguments of transformers' ``CLIPConfig`` from ``clip.model`` without prefix."""
-    words, text_width = shape_of(state, "text_model.embeddings.token_embedding.weight", "CLIP")
-    width, _, patch, _ = shape_of(state, "vision_model.embeddings.patch_embedding.weight", "CLIP")
-    tokens = shape_of(state, "vision_model.embeddings.position_embedding.weight", "CLIP")[0]
-
-    def tower(name: str, size: int) -> dict[str, Any]:
-        return {
-            "hidden_size": size,
-            "intermediate_size": shape_of(state, f"{name}.encoder.layers.0.mlp.fc1.weight", "CLIP")[0],
-            "num_hidden_layers": count_of(state, rf"{name}\.encoder\.layers\.(\d+)\."),
-            "num_attention_heads": max(size // 64, 1),
-            "hidden_act": "quick_gelu",
-        }
-
-    length = shape_of(state, "text_model.embeddings.position_embedding.weight", "CLIP")[0]
-    ids = {"bos_token_id": words - 2, "eos_token_id": words - 1, "pad_token_id": 0}
-    return {
-        "text_config": tower("text_model", text_width) | {"vocab_size": words, "max_position_embeddings": length} | ids,
-        "vision_config": tower("vision_model", width)
-        | {"patch_size": patch, "image_size": patch * round((tokens - 1) ** 0.5)},
-        "projection_dim": shape_of(state, "text_projection.weight", "CLIP")[0],
     }
 
 
@@ -128,8 +82,6 @@ CLAP_TABLE = KeyTable(
     unused=r"model\.audio_branch\.(head|tscam_conv|spectrogram_extractor|logmel_extractor)\..+|model\.audio_transform\..+"
     r"|.+\.(attn_mask|relative_position_index)",
 )
-# The temporal attention of its image tower is for videos as conditions, which nothing here is conditioned on.
-CLIP_TABLE = KeyTable(unused=r".+\.temporal_self_attn\..+|.+\.position_ids")
 
 
 def read_encoder(name: str, state: Mapping[str, Tensor], device: str = "cpu") -> Any:
@@ -137,7 +89,7 @@ def read_encoder(name: str, state: Mapping[str, Tensor], device: str = "cpu") ->
     # not on the meta device: what the networks compute when they are made would be lost
     with torch.device(device):
         if name == "clip":
-            network, table = CLIPModel(CLIPConfig(**clip_config(state))), CLIP_TABLE
+            network, table = CoDiCLIP(CLIPConfig(**clip_config(state))), CLIP_TABLE
         else:
             network, table = ClapAudioModelWithProjection(ClapAudioConfig(**clap_config(state))), CLAP_TABLE
     own = network.state_dict()

@@ -9,25 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asva_baselines.codi.temporal import TEMPORAL_ROWS
 from asva_baselines.codi.unet import CoDiUNet
 from asva_baselines.guided_diffusion import LAYERS, block_rows
 from asva_weights import count_of, shape_of
 from asva_weights.key_table import KeyTable
 
-_TEMPORAL = (
-    (r"\.temporal\.positions$", ".1.temporal_attn.pos_embeds"),
-    (r"\.temporal\.rates$", ".1.temporal_attn.frame_rate_embeds"),
-    (r"\.temporal\.gain$", ".1.temporal_attn.norm.g"),
-    (r"\.temporal\.to_(q|kv|out)\.", r".1.temporal_attn.to_\1."),
-    (r"\.temporal\.distance\.([01])\.", r".1.temporal_rel_pos_bias.net.\1.0."),
-    (r"\.temporal\.distance\.2\.", ".1.temporal_rel_pos_bias.net.2."),
-    (r"\.temporal\.ff_in\.", ".1.ff.proj_in.0."),
-    (r"\.temporal\.ff_gain$", ".1.ff.proj_out.0.g"),
-    (r"\.temporal\.ff_out\.", ".1.ff.proj_out.1."),
-    (r"\.temporal\.norm\.", ".1.frameshiftblock.out_layers.0."),
-    (r"\.temporal\.conv\.", ".1.frameshiftblock.out_layers.2."),
-    (r"\.resnet\.", ".0."),
-)
+_CHILDREN = ((r"\.temporal\.", ".1."), (r"\.resnet\.", ".0."))
 _NDIM = ((r".*\.ff\.proj_(in\.0|out\.1)\.weight", 5), (r".*\.ff\.proj_out\.0\.g", 4))
 CONNECTORS = r"connecters_out\..+|(in|out)put_block_connecters_in\..+"
 
@@ -61,7 +49,7 @@ def unet_table(network: CoDiUNet) -> KeyTable:
         *LAYERS,
         (r"\.NORM(\d)\.", r".norm\1."),
     ]
-    return KeyTable((*connector, *rows, sampler, *_TEMPORAL, *named), _NDIM, unused)
+    return KeyTable((*connector, *rows, sampler, *TEMPORAL_ROWS, *_CHILDREN, *named), _NDIM, unused)
 
 
 def unet_config(state: Mapping[str, Tensor], *, connected: bool = False) -> dict[str, Any]:

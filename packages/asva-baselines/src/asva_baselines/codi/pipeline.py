@@ -1,4 +1,4 @@
-"""CoDi: a sound, a picture and words, each one vector, are mixed to one, of which a video is made (arXiv 2305.11846).
+"""CoDi: a sound, a picture, a video and words, each one vector, mixed to one that a video is made of (2305.11846).
 
 Nothing tells the frames when something sounds: the sound is heard as a whole. The picture, too, is one vector, so the
 first frame is at best like it.
@@ -7,15 +7,19 @@ first frame is at best like it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
-from transformers import ClapAudioModelWithProjection, CLIPModel
+from transformers import ClapAudioModelWithProjection
 
-from asva_baselines.codi.contexts import audio_context, image_context, text_context
+from asva_baselines.codi.clip import CoDiCLIP
+from asva_baselines.codi.contexts import audio_context, seen_context
 from asva_baselines.codi.unet import CoDiUNet
+from asva_data import read_video
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.settings import OWN, Denoising
 from asva_unet import TextAudioGuidance, denoise
@@ -31,7 +35,9 @@ class CoDiSampling(Denoising):
         audio_guidance_scale: Of everything that is given, together; 1 is none.
         audio_weight: Of the sound in the mixture.
         image_weight: Of the picture.
+        video_weight: Of the video.
         text_weight: Of the words.
+        video: A file, of whose first four seconds four frames are seen: what is to be like it.
         latents: (b, t, c, h, w) initial noise.
     """
 
@@ -39,13 +45,17 @@ class CoDiSampling(Denoising):
     audio_guidance_scale: float = OWN
     audio_weight: float = 1.0
     image_weight: float = 1.0
+    video_weight: float = 1.0
     text_weight: float = 1.0
+    video: str | Path | None = None
     vae_sample: str = "mode"  # no picture is encoded
     latents: Tensor | None = None
 
 
 class CoDiPipeline(VideoPipeline):
-    """A sound, a picture, words, or several of them become a video. Arguments not named: :class:`VideoPipeline`.
+    """A sound, a picture, a video, words, or several of them become a video.
+
+    Arguments not named: :class:`VideoPipeline`.
 
     Args:
         unet: Of videos.
@@ -64,7 +74,7 @@ class CoDiPipeline(VideoPipeline):
         self,
         vae: AutoencoderKL,
         tokenizer: Any,
-        clip: CLIPModel,
+        clip: CoDiCLIP,
         clap: ClapAudioModelWithProjection,
         unet: CoDiUNet,
         scheduler: Any,
@@ -109,18 +119,26 @@ class CoDiPipeline(VideoPipeline):
             sounds = torch.stack([sound.mono for sound in clips.sounds])
             heard = [audio_context(self.clap, one, rate, device) for one in (sounds, torch.zeros_like(sounds))]
             parts.append((settings.audio_weight, heard))
-        if clips.pixels is not None:
-            pictures = clips.pixels, torch.zeros_like(clips.pixels)
-            seen = [image_context(self.clip, one, device) for one in pictures]
-            parts.append((settings.image_weight, seen))
+        video = None if settings.video is None else self._four_frames(settings.video, settings)
+        for weight, pixels in ((settings.image_weight, clips.pixels), (settings.video_weight, video)):
+            if pixels is not None:
+                seen = [seen_context(self.clip, one, device) for one in (pixels, torch.zeros_like(pixels))]
+                parts.append((weight, seen))
         if any(prompt.strip() for prompt in clips.prompts):
             parts.append((settings.text_weight, [self._words(clips.prompts), self._words([""] * len(clips.prompts))]))
         total = sum(weight for weight, _ in parts)
         if not total > 0 or any(weight < 0 for weight, _ in parts):
-            raise ValueError("`audio`, `image` or `prompt` must be given, with a weight above 0, got none of them.")
+            raise ValueError("`audio`, `image`, `video` or `prompt` must be given, with a weight above 0, got none.")
         given, nothing = (sum(weight / total * pair[place] for weight, pair in parts) for place in (0, 1))
         return {True: given, False: nothing}
 
     def _words(self, prompts: list[str]) -> Tensor:
         ids = prompt_ids(self.tokenizer, prompts, self.clip.config.text_config.max_position_embeddings)
-        return text_context(self.clip, ids.to(self._execution_device))
+        return self.clip(ids.to(self._execution_device))
+
+    @staticmethod
+    def _four_frames(path: str | Path, settings: CoDiSampling) -> Tensor:
+        """(1, 4, 3, h, w) in [-1, 1]; the original cuts four seconds anywhere."""
+        frames = read_video(path, duration=4.0, size=(settings.height, settings.width), sound=False).frames
+        four = torch.from_numpy(frames[np.linspace(0, len(frames) - 1, 4).astype(int)])
+        return (four.permute(0, 3, 1, 2).float() / 127.5 - 1)[None]
