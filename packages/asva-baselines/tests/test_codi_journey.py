@@ -72,6 +72,8 @@ def test_from_released_files_to_a_video(asva, inputs, released):
     assert json.loads(open("converted/source.json", encoding="utf-8").read())["family"] == "codi"
     words = ("--model", "converted", "--size", "16x16", "--steps", 2)
     words += ("-a", inputs / "knocks.wav", "-p", "a nail")
+    ran = asva("sample", *words, "--set", "video=nowhere.mp4")
+    assert ran.code == 1 and "must be an existing file, got nowhere.mp4." in ran.complaint
     ran = asva("sample", *words, "-i", inputs / "ball.png")
     assert ran.code == 0, ran.err
     frames = read_video("out.mp4").frames
@@ -79,11 +81,9 @@ def test_from_released_files_to_a_video(asva, inputs, released):
     ran = asva("sample", *words, "--set", "video=out.mp4", "--output", "like.mp4")
     assert ran.code == 0, ran.err
     assert (read_video("like.mp4").frames != frames).any()
-    ran = asva("sample", *words, "--set", "video=nowhere.mp4")
-    assert ran.code == 1 and "must be an existing file, got nowhere.mp4." in ran.complaint
 
 
-def test_sound_picture_and_words_each_change_the_video(pipeline, knocks):
+def test_sound_picture_video_and_words_each_change_the_video(pipeline, knocks, write_ball, tmp_path):
     rustle = np.random.default_rng(0).normal(size=knocks.shape) * 0.1
 
     def made(image=None, sound=None, prompt="", **more):
@@ -100,6 +100,9 @@ def test_sound_picture_and_words_each_change_the_video(pipeline, knocks):
     seen = made(shade, knocks)
     assert (seen - one).abs().max() > 1e-4 and (made(sound=knocks, prompt="a nail") - one).abs().max() > 1e-4
     assert torch.equal(made(shade, knocks, image_weight=0.0), one)
+    video = write_ball(tmp_path / "ball.mp4", 0.25, 0.5)
+    assert (made(sound=knocks, video=video) - one).abs().max() > 1e-4
+    assert torch.equal(made(sound=knocks, video=video, video_weight=0.0), one)
     with pytest.raises(ValueError, match="must be given, with a weight above 0"):
         made()
 
@@ -115,6 +118,23 @@ def test_a_weight_that_is_missing_is_told(released, tmp_path):
     torch.save(state, broken / ENCODERS)
     with pytest.raises(ConversionError, match=r"clap must hold every weight .* model.audio_projection.0.bias"):
         convert_model(broken, tmp_path / "converted")
+
+
+def test_networks_run_when_they_are_called_alone(pipeline, inputs, knocks, write_ball, tmp_path):
+    """An offload brings a network to the GPU when it is called: nothing inside may run without that."""
+    running, ran, hooks = set(), set(), []
+    for name in ("clip", "clap", "unet"):
+        whole = getattr(pipeline, name)
+        hooks.append(whole.register_forward_pre_hook(lambda *_, name=name: running.add(name)))
+        hooks.append(whole.register_forward_hook(lambda *_, name=name: running.remove(name)))
+        for part in list(whole.modules())[1:]:
+            hooks.append(part.register_forward_pre_hook(lambda *_, name=name: ran.add((name, name in running))))
+    sound = torch.from_numpy(knocks).float()
+    video = write_ball(tmp_path / "ball.mp4", 0.25, 0.5)
+    pipeline(inputs / "ball.png", sound, "a nail", sample_rate=16000, video=video, **SMALL)
+    for hook in hooks:
+        hook.remove()
+    assert ran == {("clip", True), ("clap", True), ("unet", True)}
 
 
 @pytest.mark.slow

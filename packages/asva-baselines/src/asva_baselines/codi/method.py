@@ -27,7 +27,7 @@ METHOD = Method(
             summary="released CoDi weights, 256x256, 8 frames at 4 fps",
             licence=LICENCE,
             files=(*_FILES, *TOKENIZER_FILES),
-            converted=9.0,
+            converted=10.1,
             remark="Sizes are reckoned from numbers of parameters, and no released file was seen by us: names of "
             "weights are those of the code.",
         ),
