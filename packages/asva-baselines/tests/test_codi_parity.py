@@ -46,8 +46,10 @@ def ddim_step(x, eps, parity, steps=50):
         prediction_type="epsilon", zero_terminal_snr=False, timestep_spacing="leading", steps_offset=1
     )
     scheduler.set_timesteps(steps)
-    timestep = int(parity.inputs["ddim_t"])
-    assert timestep in scheduler.timesteps.tolist()
+    timestep, grid = int(parity.inputs["ddim_t"]), scheduler.timesteps.flip(0)
+    assert grid[int(parity.inputs["ddim_index"])] == timestep
+    if "ddim_timesteps" in parity.outputs:
+        assert torch.equal(grid, parity.outputs["ddim_timesteps"])
     return scheduler.step(eps, timestep, x, return_dict=False)
 
 
@@ -63,8 +65,19 @@ def test_video_unet(parity):
     kinds = parity.record["condition_types"]
     total = sum(weights[kind] for kind in kinds)
     context = sum(weights[kind] / total * given[f"cond/{kind}"] for kind in kinds)
-    x, rows = given["x"].transpose(1, 2), len(given["x"])
+    x, rows, seen = given["x"].transpose(1, 2), len(given["x"]), {}
+    first = network.down_blocks[0]
+    layers = {"input_blocks.1": first.attentions[0] if hasattr(first, "attentions") else first.resnets[0]}
+    hooks = [
+        layer.register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out}))
+        for name, layer in (layers | {"middle_block": network.mid_block}).items()
+    ]
     near(network.noise(x, given["timesteps"], context[rows:]).transpose(1, 2), parity.outputs["y"])
+    for hook in hooks:
+        hook.remove()
+    for name, out in seen.items():
+        frames = (out[0] if isinstance(out, tuple) else out)[: x.shape[1]]
+        near(frames.transpose(0, 1)[None], parity.outputs[f"probe/unet_image.{name}"])
     near(network.noise(x[:, 0], given["timesteps"], context[rows:]), parity.outputs["image_y"])
     uncond, cond = (network.noise(x, int(given["ddim_t"]), part) for part in context.split(rows))
     settings = parity.record["ddim"]
@@ -109,11 +122,16 @@ def test_several_outputs_at_once(parity):
 @pytest.mark.parity("baselines/codi_clap")
 @torch.no_grad()
 def test_what_clap_hears(parity):
-    encoder, given = read_encoder("clap", parity.state), parity.inputs
+    encoder, given, seen = read_encoder("clap", parity.state), parity.inputs, {}
+    patches = encoder.audio_model.audio_encoder.patch_embed
+    patches.register_forward_pre_hook(lambda _, given: seen.update(image=given[0][:, :, ::16, ::16]))
+    encoder.audio_projection.register_forward_pre_hook(lambda _, given: seen.update(latent=given[0]))
     for index in range(len(given)):
         sound = given[f"waveform_{index}"][0]
         near(log_mel(sound, 16000)[:, :, ::25], parity.outputs[f"log_mel_{index}"], 1e-3)
         near(audio_context(encoder, sound, 16000), parity.outputs[f"context_{index}"], 1e-5)
+        near(seen["image"], parity.outputs[f"image_{index}"], 1e-3)
+        near(seen["latent"], parity.outputs[f"latent_{index}"], 1e-5)
     near(audio_context(encoder, torch.zeros(1, 16000), 16000), parity.outputs["uncond_context"], 1e-5)
 
 

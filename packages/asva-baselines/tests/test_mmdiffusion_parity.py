@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from asva_baselines.mmdiffusion.convert import unet_table
-from asva_baselines.mmdiffusion.diffusion import OFFICIAL_GRADIENT, Chain, even_timesteps, held_step
+from asva_baselines.mmdiffusion.diffusion import OFFICIAL_GRADIENT, Chain, alphas_cumprod, even_timesteps, held_step
 from asva_baselines.mmdiffusion.solver import Solver
 from asva_baselines.mmdiffusion.super_resolution import SuperResolutionUNet, enlarge, upsampler_table
 from asva_baselines.mmdiffusion.unet import MultimodalUNet
@@ -50,11 +50,10 @@ def test_unet(parity):
     seen = []
     network.middle[-1].register_forward_hook(lambda _m, _i, out: seen.extend(out))
     video, audio = network(given["video"], given["audio"], given["timesteps"], shifts=given["shifts"].tolist())
-    for name, made in (("video", video), ("audio", audio)):
+    seen[0] = seen[0].transpose(1, 2)
+    for name, made, middle in zip(STREAMS, (video, audio), seen, strict=True):
         torch.testing.assert_close(made, parity.outputs[name], rtol=0, atol=3e-5)
-    torch.testing.assert_close(
-        seen[0].transpose(1, 2), parity.outputs["probe/middle_blocks/video"], rtol=1e-5, atol=3e-5
-    )
+        torch.testing.assert_close(middle, parity.outputs[f"probe/middle_blocks/{name}"], rtol=1e-5, atol=3e-5)
 
 
 @pytest.mark.parity("baselines/full_keys_mmd_*")
@@ -107,6 +106,7 @@ def near(made, stored):
 @torch.no_grad()
 def test_ddpm_and_ddim(parity):
     toy, settings = Toy(parity), parity.record["settings"]
+    near(torch.from_numpy(alphas_cumprod()).float(), parity.outputs["alphas_cumprod"].float())
     for name in ("ddpm", "ddim"):
         timesteps = settings[f"timestep_map_{name}"]
         if name == "ddpm":
@@ -144,10 +144,12 @@ def test_one_stream_is_given(parity, name):
     for step, index in enumerate(reversed(range(len(chain.timesteps)))):
         noises = tuple(parity.inputs[f"{name}/step_noise_{stream}"][step] for stream in (free, held))
         predict = lambda pair, timestep: toy(*pair[::order], timestep)[::order]  # noqa: E731
+        noisy = chain.noised(clean, index, noise)
+        if name == "a2v_replace":  # what it makes of the sound is thrown away
+            noisy = chain.ddpm(noisy, toy(x, noisy, chain.timesteps[index])[1], index, noises[1])
+        near(noisy, parity.outputs[f"{name}/{held}"][step])
         x = held_step(chain, predict, x, clean, index, noise, noises, gradient=CHAINS[name] * settings["class_scale"])
         near(x, parity.outputs[f"{name}/{free}"][step])
-        if name != "a2v_replace":
-            near(chain.noised(clean, index, noise), parity.outputs[f"{name}/{held}"][step])
 
 
 class Official(Solver):
@@ -187,16 +189,28 @@ def test_steps_through_the_network(parity):
     given, network = parity.inputs, coupled(parity.record["constructor"])
     loaded(network, unet_table(network), parity.state).requires_grad_(False)
     chain, index = Chain(parity.record["diffusion"]["timestep_map"]), int(given["cond_index"])
-    noises = given["step_noise_video"], given["step_noise_audio"]
+    noises, answers = (given["step_noise_video"], given["step_noise_audio"]), []
 
     def step(shifts, scale, redraw):
-        predict = lambda pair, timestep: network(*pair, timestep, shifts=shifts, redraw=redraw)  # noqa: E731
+        def predict(pair, timestep):
+            answers.append(network(*pair, timestep, shifts=shifts, redraw=redraw))
+            return answers[-1]
+
         return held_step(
             chain, predict, given["video"], given["clean_audio"], index, given["noise_audio"], noises, gradient=scale
         )
 
     replaced = step(given["replace_shifts"].tolist(), 0.0, False)
-    torch.testing.assert_close(replaced, parity.outputs["replace/video"], rtol=0, atol=3e-5)
+    noised = chain.noised(given["clean_audio"], index, given["noise_audio"])
+    compared = {
+        "replace/video": replaced,
+        "replace/pred_xstart_video": chain.clean(given["video"], answers[0][0], index),
+        "replace/audio": chain.ddpm(noised, answers[0][1], index, noises[1]),
+        "gradient/audio_noised": noised,
+    }
+    for name, made in compared.items():
+        close = 3e-5 * ((1 / chain.alphas[index] - 1) ** 0.5 if "xstart" in name else 1)  # by which the noise counts
+        torch.testing.assert_close(made, parity.outputs[name], rtol=0, atol=close)
     shifts = given["gradient_shifts"].tolist()
     scale = float(re.search(r"class_scale ([\d.]+\d)", parity.record["call"])[1])
     official = step(shifts, scale, True)
@@ -216,8 +230,12 @@ def test_super_resolution(parity):
         num_heads=theirs["num_heads"],
     ).eval()
     loaded(network, upsampler_table(network), parity.state)
+    whole = []
+    hook = network.conv_out.register_forward_hook(lambda _m, _i, out: whole.append(out))
     answer = network.noise(given["x"], given["timesteps"], given["low_res"])
-    torch.testing.assert_close(answer, parity.outputs["y"][:, :3], rtol=0, atol=2e-5)
+    hook.remove()
+    torch.testing.assert_close(whole[0], parity.outputs["y"], rtol=0, atol=2e-5)
+    assert torch.equal(answer, whole[0][:, :3])
     steps = len(parity.record["diffusion"]["timestep_map"])
     large = enlarge(network, given["low_res"], given["noise"], steps)
     torch.testing.assert_close(large, parity.outputs["ddim"], rtol=0, atol=1e-4)

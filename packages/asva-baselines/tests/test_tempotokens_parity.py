@@ -50,6 +50,8 @@ def test_ears_equal_the_originals(parity):
         words = mapper(all_layers(beats, fbank))
     torch.testing.assert_close(fbank, parity.outputs["fbank"], atol=1e-4, rtol=0)
     torch.testing.assert_close(features, parity.outputs["layers_cat"], atol=2e-5, rtol=0)
+    last = parity.outputs["last"]
+    torch.testing.assert_close(features[..., -last.shape[-1] :], last, atol=2e-5, rtol=0)
     torch.testing.assert_close(words, words_of(parity.outputs, words.shape[1]), atol=2e-5, rtol=0)
 
 
@@ -82,11 +84,15 @@ def test_trajectory_equals_the_originals(parity):
     unet = network(config["unet"], parity.state_below("unet."))
     base = DDPMScheduler.from_config(config["base_scheduler"])
     scheduler = DPMSolverMultistepScheduler.from_config(base.config)
-    steps, trajectory = len(parity.outputs["timesteps"]), []
+    steps, trajectory, noises = len(parity.outputs["timesteps"]), [], []
+    step = scheduler.step
+    scheduler.step = lambda noise, *others, **more: noises.append(noise) or step(noise, *others, **more)
     scale = float(parity.record["call"].partition("guidance_scale=")[2].partition(",")[0])
     with torch.no_grad():
         contexts = frame_contexts(encoder, parity.inputs["input_ids"][0], mapper(parity.inputs["audio_features"]))
         nothing = encoder(parity.inputs["uncond_ids"]).last_hidden_state[:, None].expand_as(contexts)
+    prompt_embeds = torch.cat([nothing, contexts]).flatten(0, 1)
+    torch.testing.assert_close(prompt_embeds, parity.outputs["prompt_embeds"], atol=1e-5, rtol=0)
     latents = denoise(
         FrameWordsNetwork(unet, {True: contexts, False: nothing}),
         in_our_order(parity.inputs["noise"]),
@@ -101,6 +107,8 @@ def test_trajectory_equals_the_originals(parity):
     close = 1e-4 * max(1.0, float(parity.outputs["trajectory"].abs().max()))
     torch.testing.assert_close(torch.stack(trajectory), in_our_order(parity.outputs["trajectory"]), atol=close, rtol=0)
     torch.testing.assert_close(latents, in_our_order(parity.outputs["latents"]), atol=close, rtol=0)
+    guided = in_our_order(parity.outputs["guided_noise"])
+    torch.testing.assert_close(torch.stack(noises), guided, atol=1e-4 * float(guided.abs().max()), rtol=0)
 
 
 @pytest.mark.parity("baselines/tt_train_loss")

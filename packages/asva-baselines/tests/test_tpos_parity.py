@@ -8,7 +8,7 @@ from asva_baselines.tpos.contexts import sound_contexts
 from asva_baselines.tpos.encoder import MAPPER_TABLE, TABLE, convert_encoder, convert_mapper
 from asva_baselines.tpos.loss import TPoSLoss
 from asva_baselines.tpos.sampling import Edits, Grid, sample_ddim, sample_plms, start_from_picture
-from asva_baselines.tpos.spectrogram import placed_segments, spectrogram
+from asva_baselines.tpos.spectrogram import draw_places, placed_segments, spectrogram
 
 
 def network(config, state):
@@ -38,6 +38,13 @@ def test_segments_equal_the_originals(parity):
     torch.testing.assert_close(sound[:, : head.shape[1]], head, atol=1e-4, rtol=0)
     segments = placed_segments(sound, parity.inputs["offsets"].tolist())
     torch.testing.assert_close(segments, parity.outputs["segments"], atol=1e-4, rtol=0)
+    volume = parity.outputs["volume_mean"].float()
+    torch.testing.assert_close(segments.mean((1, 2)), volume, atol=1e-4, rtol=0)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.tensor([draw_places(sound.shape[1], generator) for _ in range(300)])
+    least, most = parity.inputs["offset_ranges"].T
+    assert (drawn.amin(0) >= least).all() and (drawn.amax(0) <= most).all()
+    assert torch.equal(drawn[:, 1:].amax(0), most[1:]) and torch.equal(drawn[:, 1:].amin(0), least[1:])
 
 
 @pytest.mark.parity("baselines/tpos_encoder")
@@ -75,6 +82,15 @@ def test_network_equals_the_originals(parity):
     torch.testing.assert_close(answer, parity.outputs["sample"], atol=2e-5, rtol=0)
 
 
+class Recorded(Edits):
+    """Notes what each call answers: the guided noise, and what stays of the pull."""
+
+    def __call__(self, *given):
+        answer = super().__call__(*given)
+        self.__dict__.setdefault("answers", []).append(answer)
+        return answer
+
+
 @pytest.mark.parity("baselines/tpos_sampling")
 def test_steps_equal_the_originals(parity):
     config, inputs, outputs = parity.config, parity.inputs, parity.outputs
@@ -106,9 +122,13 @@ def test_steps_equal_the_originals(parity):
 
     for case, names in {"plain": (), "audio": ("audio",), "audio_text": ("audio", "text")}.items():
         trail = [inputs["x_T"]]
-        edits = Edits(edit_scale=config["se_value"], **common)
+        edits = Recorded(edit_scale=config["se_value"], **common)
         sample_plms(asked(*names), inputs["x_T"], grid, edits, lambda i, n, now, trail=trail: trail.append(now))
         compare(trail, outputs[f"plms_{case}/x"])
+        noises, velocities = map(list, zip(*edits.answers, strict=True))
+        del noises[1], velocities[0]  # the first step calls twice
+        compare(noises, outputs[f"plms_{case}/e_t"])
+        compare(velocities, outputs[f"plms_{case}/v_t"])
     steps = config["t_enc"]
     start = start_from_picture(inputs["x0"], inputs["encode_noise"], grid, steps)
     torch.testing.assert_close(start, outputs["img2img/encoded"], atol=1e-5, rtol=0)
@@ -166,4 +186,5 @@ def test_keys_are_those_of_the_full_size(parity):
         unet = UNet2DConditionModel(cross_attention_dim=768)
     converted = convert_ldm_unet_checkpoint(state := empty("sd-v1-4"), unet.config)
     assert {name: x.shape for name, x in converted.items()} == {name: x.shape for name, x in unet.state_dict().items()}
-    assert len(converted) == len(state), "nothing is left over"
+    assert {id(x) for x in converted.values()} == {id(x) for x in state.values()}, "each is taken"
+    assert len(converted) == len(state), "and once"

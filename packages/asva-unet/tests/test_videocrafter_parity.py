@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers.models.embeddings import ImageProjection
 from torch.nn import functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
@@ -61,6 +62,11 @@ def test_image_tokens(parity, assert_parity):
         }
         assert_parity(2e-5, **stored)
     assert_parity(2e-5, uncond_image_embeds=projector(image_tokens(encoder, torch.zeros(1, 3, 224, 224))))
+    coarse = below(parity.state, "coarse_proj.")  # of no released model; diffusers has it
+    width = len(coarse["norm.weight"])
+    projection = ImageProjection(given["pooled"].shape[1], width, len(coarse["proj.bias"]) // width)
+    projection.load_state_dict({name.replace("proj.", "image_embeds."): value for name, value in coarse.items()})
+    assert_parity(2e-5, image_proj_model=projection(given["pooled"]))
 
 
 class Toy:
@@ -105,10 +111,22 @@ def test_sampler(parity, assert_parity):
         # ours is on the scale of the next timestep, theirs on scale 1
         clean.append(original / (scheduler.scales[[*grid, 0][step + 1]] if scale else 1))
     stored = {"y": x, "x_inter": torch.stack(states), "pred_x0": torch.stack(clean)}
-    assert_parity(
-        5e-4, ddim_alphas=scheduler.grid_alphas.flip(0), ddim_sigmas=scheduler.grid_sigmas(sampler["eta"]).flip(0)
-    )
-    assert_parity(5e-4, **stored)
+    arrays = {
+        "ddim_alphas": scheduler.grid_alphas,
+        "ddim_alphas_prev": scheduler.grid_alphas_prev,
+        "ddim_sqrt_one_minus_alphas": (1 - scheduler.grid_alphas).sqrt(),
+        "ddim_sigmas": scheduler.grid_sigmas(sampler["eta"]),
+    }
+    if scale:
+        arrays["ddim_scale_arr"] = scheduler.scales[grid]
+        arrays["ddim_scale_arr_prev"] = scheduler.scales[grid] * scheduler.grid_rescale
+        noised = scheduler.add_noise(
+            given["x_T"] * scheduler.scales[given["q_t"]].view(-1, 1, 1, 1, 1), given["q_noise"], given["q_t"]
+        )
+        stored["q_sample"] = noised
+        levels = parity.outputs["scale_arr"]
+        assert (scheduler.scales - levels[: len(scheduler.scales)]).abs().max() < 1e-6
+    assert_parity(5e-4, **stored, **{name: array.flip(0) for name, array in arrays.items()})
     if sampler["S"] in (5, 8, 10, 50):
         scheduler.set_timesteps(sampler["S"])
         assert scheduler.timesteps.tolist() == grid
