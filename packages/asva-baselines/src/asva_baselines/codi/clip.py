@@ -27,7 +27,9 @@ class TimedLayer(CLIPEncoderLayer):
         self.temporal = TemporalAttention(config.hidden_size, config.num_attention_heads, config.hidden_size)
         self.temporal.ff_gain = nn.Parameter(self.temporal.ff_gain[None])  # an axis as in the released file
 
-    def forward(self, hidden_states: Tensor, attention_mask: Any, *, num_frames: int = 1, **kwargs: Any) -> Tensor:
+    def forward(  # ty: ignore[incompatible-method-override]
+        self, hidden_states: Tensor, attention_mask: Any, *, num_frames: int = 1, **kwargs: Any
+    ) -> Tensor:
         """(b * t, n, d) tokens of frames; one alone is a picture."""
         x = hidden_states + self.self_attn(self.layer_norm1(hidden_states), attention_mask=attention_mask, **kwargs)[0]
         if num_frames > 1:
@@ -43,7 +45,7 @@ class CoDiCLIP(CLIPModel):
         tower: Any = config.vision_config
         self.vision_model.encoder.layers = nn.ModuleList(TimedLayer(tower) for _ in range(tower.num_hidden_layers))
 
-    def forward(self, input_ids: Tensor | None = None, pixel_values: Any = None) -> Tensor:  # ty: ignore[invalid-method-override]
+    def forward(self, input_ids: Tensor | None = None, pixel_values: Any = None) -> Tensor:
         """(b, 1, d) of words (b, n), or of pictures (b, 3, h, w) or videos (b, t, 3, h, w), see :func:`clip_pixels`."""
         if input_ids is not None:
             embeds = self.get_text_features(input_ids).pooler_output

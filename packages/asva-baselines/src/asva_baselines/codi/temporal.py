@@ -87,7 +87,7 @@ class TemporalBlock(TemporalAttention):
         self.norm = nn.GroupNorm(groups, channels)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:  # ty: ignore[invalid-method-override]
+    def forward(self, x: Tensor) -> Tensor:  # ty: ignore[incompatible-method-override]
         """``x`` (b, c, t, h, w)."""
         place = self.positions[:, : x.shape[2]] + self.rates[:, RATE - 1]
         x = super().forward(x.permute(0, 3, 4, 2, 1), place, late=True).permute(0, 3, 4, 1, 2)  # (b, t, c, h, w)
