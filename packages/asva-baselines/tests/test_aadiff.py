@@ -333,3 +333,10 @@ def test_clap_finds_the_word(pipeline, clap):
     assert torch.equal(found, run(pipeline, sound, prompt="red ball bounces", words=[nearest]))
     with pytest.raises(ValueError, match="`clap` must be a folder of transformers' ClapModel"):
         run(pipeline, sound, clap=clap / "nowhere")
+
+
+@pytest.mark.slow
+def test_to_a_row_of_the_bench(pipeline, bench_row, tmp_path):
+    """From a folder that holds a size; the published one is of 512 pixels."""
+    pipeline.save_pretrained(tmp_path / "model")
+    assert bench_row("aadiff", 16)["inputs"]["image"]
