@@ -9,8 +9,9 @@ import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import current_thread
 
 import nox
 
@@ -38,31 +39,29 @@ FOLDERS = [
 EXCLUDE_NEWER = "2026-11-09"
 # What ty may find in all packages; a change that finds less lowers it.
 MOST_TYPE_FINDINGS = 136
-# Set where another process has built the wheels.
-BUILT = "ASVA_WHEELS_ARE_BUILT"
+# The tests of the workspace as a whole, with all packages installed.
+WORKSPACE = "workspace"
+TOGETHER = [FOLDERS[-1], WORKSPACE, *FOLDERS[:-1]]
+# Set where another process has built the wheels: the environment that packages are tested in, one after the other.
+HOME = "ASVA_TEST_HOME"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Test every package alone: the command line, half of all tests, beside the others."""
+    """Test every package alone, two at a time, the longest ones first."""
     build_wheels()
-    halves = {"asva": FOLDERS[-1:], "the others": FOLDERS[:-1]}
-    commands = [
-        [sys.executable, "-m", "nox", "-s", *(f"alone({folder})" for folder in half), "--", *session.posargs]
-        for half in halves.values()
-    ]
-    with ThreadPoolExecutor(len(halves)) as threads:
-        codes = dict(zip(halves, threads.map(run_prefixed, halves, commands), strict=True))
-    if any(codes.values()):
-        session.error(f"Exit codes: {codes}")
+    with ThreadPoolExecutor(2, thread_name_prefix=str(ROOT / ".nox" / "alone")) as threads:
+        codes = dict(zip(TOGETHER, threads.map(partial(run_alone, session.posargs), TOGETHER), strict=True))
+    if failed := [folder for folder, code in codes.items() if code]:
+        session.error(f"Failed: {', '.join(failed)}")
 
 
-@nox.session
-@nox.parametrize("folder", FOLDERS, ids=FOLDERS)
+@nox.session(venv_location=os.environ.get(HOME, ".nox/alone"), reuse_venv=True)
+@nox.parametrize("folder", TOGETHER, ids=TOGETHER)
 def alone(session: nox.Session, folder: str) -> None:
-    """Test each package's wheel in a clean environment that holds only what it declares."""
-    test_alone(session, folder, "--constraints", "requirements.lock")
+    """Test each package's wheel in an environment that holds exactly what it declares."""
+    test_alone(session, folder, "--constraints", "requirements.lock", "--exact")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -182,27 +181,30 @@ def test_alone(session: nox.Session, folder: str, *options: str) -> None:
     """Install one package, its siblings' wheels and its test group under uv's options; then run its tests."""
     wheels = build_wheels()
     session.env["UV_LINK_MODE"] = link_mode()
-    group = f"packages/{folder}/pyproject.toml:test"
-    session.install(*(wheels[name] for name in closure(folder)), "--no-sources", "--group", group, *options)
+    package = FOLDERS[-1] if folder == WORKSPACE else folder
+    group = f"packages/{package}/pyproject.toml:test"
+    session.install(*(wheels[name] for name in closure(package)), "--no-sources", "--group", group, *options)
     session.run("uv", "pip", "check", external=True, silent=True)
     own = [folder.replace("-", "_"), f"packages/{folder}/tests"]  # the doctests of the installed modules, the tests
-    targets = own + (["tests"] if folder == FOLDERS[-1] else [])
+    targets = ["tests"] if folder == WORKSPACE else own
     session.run("pytest", "--pyargs", *targets, *session.posargs, env=TEST_ENV)
 
 
-def run_prefixed(name: str, command: list[str]) -> int:
-    """Run a command beside others, its name before each of its lines; return its exit code."""
+def run_alone(options: list[str], folder: str) -> int:
+    """Test one package beside others, its name before each line; return the exit code."""
+    command = [sys.executable, "-m", "nox", "-s", f"alone({folder})", "--", *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {BUILT: "1"}, **pipes) as process:
+    home = {HOME: current_thread().name}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | home, **pipes) as process:
         for line in process.stdout:
-            print(f"{name} | {line}", end="", flush=True)
+            print(f"{folder} | {line}", end="", flush=True)
     return process.returncode
 
 
 @cache
 def build_wheels() -> dict[str, str]:
     """Build every package once a run; the path of each wheel by the name of its distribution."""
-    if BUILT not in os.environ:
+    if HOME not in os.environ:
         shutil.rmtree(WHEELS, ignore_errors=True)
         uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", str(WHEELS))
     return {path.name.split("-")[0].replace("_", "-"): str(path) for path in WHEELS.glob("*.whl")}
