@@ -42,8 +42,8 @@ MOST_TYPE_FINDINGS = 136
 # The tests of the workspace as a whole, with all packages installed.
 WORKSPACE = "workspace"
 TOGETHER = [FOLDERS[-1], WORKSPACE, *FOLDERS[:-1]]
-# Set where another process has built the wheels: the environment that packages are tested in, one after the other.
-HOME = "ASVA_TEST_HOME"
+# Set where another process has built the wheels.
+BUILT = "ASVA_WHEELS_ARE_BUILT"
 TEST_ENV = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
@@ -57,18 +57,20 @@ def tests(session: nox.Session) -> None:
         session.error(f"Failed: {', '.join(failed)}")
 
 
-@nox.session(venv_location=os.environ.get(HOME, ".nox/alone"), reuse_venv=True)
-@nox.parametrize("folder", TOGETHER, ids=TOGETHER)
-def alone(session: nox.Session, folder: str) -> None:
-    """Test each package's wheel in an environment that holds exactly what it declares."""
-    test_alone(session, folder, "--constraints", "requirements.lock", "--exact")
+@nox.session(reuse_venv=True)
+def alone(session: nox.Session) -> None:
+    """Test the wheels of packages, `-- asva-audio`, each in an environment that holds exactly what it declares."""
+    folders = [word for word in session.posargs if word in TOGETHER] or TOGETHER
+    options = [word for word in session.posargs if word not in folders]
+    for folder in folders:
+        test_alone(session, folder, options, "--constraints", "requirements.lock", "--exact")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 @nox.parametrize("folder", FOLDERS, ids=FOLDERS)
 def tests_everywhere(session: nox.Session, folder: str) -> None:
     """The same on every supported Python that is installed."""
-    test_alone(session, folder, "--constraints", "requirements.lock")
+    test_alone(session, folder, session.posargs, "--constraints", "requirements.lock")
 
 
 @nox.session
@@ -77,14 +79,14 @@ def lowest(session: nox.Session, folder: str) -> None:
     """Test each package with the oldest versions that it and its siblings say they take."""
     declared = [f"packages/{known_folders()[name]}/pyproject.toml" for name in closure(folder)]
     rows = [word for path in declared for word in ("--requirements", path)]
-    test_alone(session, folder, "--resolution", "lowest-direct", *rows)
+    test_alone(session, folder, session.posargs, "--resolution", "lowest-direct", *rows)
 
 
 @nox.session
 @nox.parametrize("folder", FOLDERS, ids=FOLDERS)
 def newest(session: nox.Session, folder: str) -> None:
     """Test each package with the newest versions that its ranges take, without pins."""
-    test_alone(session, folder)
+    test_alone(session, folder, session.posargs)
 
 
 @nox.session(python=False)
@@ -177,8 +179,8 @@ def lock(session: nox.Session) -> None:
     (ROOT / "requirements.lock").write_text(head + rows, encoding="utf-8")
 
 
-def test_alone(session: nox.Session, folder: str, *options: str) -> None:
-    """Install one package, its siblings' wheels and its test group under uv's options; then run its tests."""
+def test_alone(session: nox.Session, folder: str, chosen: list[str], *options: str) -> None:
+    """Install one package, its siblings' wheels and its test group under uv's options; then run its tests by pytest's."""
     wheels = build_wheels()
     session.env["UV_LINK_MODE"] = link_mode()
     package = FOLDERS[-1] if folder == WORKSPACE else folder
@@ -187,15 +189,15 @@ def test_alone(session: nox.Session, folder: str, *options: str) -> None:
     session.run("uv", "pip", "check", external=True, silent=True)
     own = [folder.replace("-", "_"), f"packages/{folder}/tests"]  # the doctests of the installed modules, the tests
     targets = ["tests"] if folder == WORKSPACE else own
-    session.run("pytest", "--pyargs", *targets, *session.posargs, env=TEST_ENV)
+    session.run("pytest", "--pyargs", *targets, *chosen, env=TEST_ENV)
 
 
 def run_alone(options: list[str], folder: str) -> int:
     """Test one package beside others, its name before each line; return the exit code."""
-    command = [sys.executable, "-m", "nox", "-s", f"alone({folder})", "--", *options]
+    home = ["--envdir", current_thread().name]
+    command = [sys.executable, "-m", "nox", *home, "-s", "alone", "--", folder, *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
-    home = {HOME: current_thread().name}
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | home, **pipes) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {BUILT: "1"}, **pipes) as process:
         for line in process.stdout:
             print(f"{folder} | {line}", end="", flush=True)
     return process.returncode
@@ -204,7 +206,7 @@ def run_alone(options: list[str], folder: str) -> int:
 @cache
 def build_wheels() -> dict[str, str]:
     """Build every package once a run; the path of each wheel by the name of its distribution."""
-    if HOME not in os.environ:
+    if BUILT not in os.environ:
         shutil.rmtree(WHEELS, ignore_errors=True)
         uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", str(WHEELS))
     return {path.name.split("-")[0].replace("_", "-"): str(path) for path in WHEELS.glob("*.whl")}
