@@ -180,7 +180,7 @@ def lock(session: nox.Session) -> None:
 
 
 def test_alone(session: nox.Session, folder: str, chosen: list[str], *options: str) -> None:
-    """Install one package, its siblings' wheels and its test group under uv's options; then run its tests by pytest's."""
+    """Install one package, its siblings' wheels and its test group under uv's options; run its tests, by the chosen."""
     wheels = build_wheels()
     session.env["UV_LINK_MODE"] = link_mode()
     package = FOLDERS[-1] if folder == WORKSPACE else folder
