@@ -1,6 +1,7 @@
 """Runs: the loss falls, a stopped run goes on exactly, killed or not, with one process or two."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -128,6 +129,21 @@ def test_a_killed_run_ends_with_the_same_weights(undisturbed, tmp_path):
     process.wait()
     again = _run(tmp_path, **{"loop.save_every": 1})
     assert 0 < again.resume() <= 6
+    again.train()
+    for name, tensor in _weights(undisturbed[0]).items():
+        assert torch.equal(tensor, _weights(tmp_path)[name]), name
+
+
+def test_a_killed_worker_is_one_line_and_the_run_goes_on_without_workers(undisturbed, tmp_path):
+    def kill_the_worker(progress):
+        multiprocessing.active_children()[0].kill()
+        time.sleep(60)  # torch says it at once
+
+    fields = {"loop.save_every": 1, "loop.log_every": 2}
+    with pytest.raises(RunError, match="worker that reads clips was killed"):
+        _run(tmp_path, **fields, **{"data.workers": 1}).train(kill_the_worker)
+    again = _run(tmp_path, **{"loop.save_every": 3, "data.workers": 0})
+    assert again.resume() == 1
     again.train()
     for name, tensor in _weights(undisturbed[0]).items():
         assert torch.equal(tensor, _weights(tmp_path)[name]), name

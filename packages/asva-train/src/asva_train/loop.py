@@ -20,7 +20,7 @@ from asva_train.fields import LoopRecipe
 from asva_train.optimizer import make_optimizer
 from asva_train.previews import log_previews
 from asva_train.recipe import READER, RecipeError, recipe_record
-from asva_train.run_order import RunClips, run_loader, run_order, to_device
+from asva_train.run_order import RunClips, killed_worker_named, run_loader, run_order, to_device
 from asva_train.sharding import check_sharding, load_states, optimizer_state, shard, weights_of, whole_weights
 from asva_train.training_clip import ClipSource
 
@@ -93,6 +93,13 @@ def _installed(tracker: str) -> str:
     return tracker
 
 
+def _of_the_weights(recipe: Any) -> dict[str, Any]:
+    """What of a recipe the weights depend on: not how many workers read, nor how often something is written."""
+    record = recipe_record(recipe)
+    loop = {name: value for name, value in record["loop"].items() if name != "tracker" and not name.endswith("_every")}
+    return record | {"loop": loop, "data": record["data"] | {"workers": None}}
+
+
 class Run:
     """One training run in a model folder: ``<folder>/training/<task>`` holds checkpoints, logs and the recipe."""
 
@@ -161,7 +168,7 @@ class Run:
 
     def _check(self, record: dict, path: Path) -> None:
         try:  # fields that did not exist when the record was written have their defaults
-            same = recipe_record(READER.parse(record["recipe"])) == recipe_record(self.task.recipe)
+            same = _of_the_weights(READER.parse(record["recipe"])) == _of_the_weights(self.task.recipe)
         except RecipeError:
             same = False
         if not same:
@@ -209,10 +216,11 @@ class Run:
         order = run_order(*steps, recipe.batch_size, accelerator.process_index, accelerator.num_processes)
         batches = iter(run_loader(RunClips(data, self.task.view), order, data.workers))
         self.accelerator.init_trackers("log" if recipe.tracker == "tensorboard" else f"asva-{self.task.recipe.task}")
-        while self.step < recipe.max_steps:
-            losses = self._step([next(batches) for _ in range(micro)])
-            self.step += 1
-            self._report(losses, on_step)
+        with killed_worker_named():
+            while self.step < recipe.max_steps:
+                losses = self._step([next(batches) for _ in range(micro)])
+                self.step += 1
+                self._report(losses, on_step)
         self.export()
         self.accelerator.end_training()
 

@@ -1,6 +1,7 @@
 """Samples in the order of a run: any step's can be made without the steps before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from asva_train.clips import clip_source
 from asva_train.draws import generator_at
+from asva_train.errors import RunError
 from asva_train.fields import DataRecipe
 from asva_train.training_clip import TrainingClip
 
@@ -57,6 +59,24 @@ def run_loader(clips: RunClips, order: list[range], workers: int) -> DataLoader:
     return DataLoader(
         clips, batch_sampler=order, num_workers=workers, collate_fn=collate, worker_init_fn=_one_thread, **spawn
     )
+
+
+@contextmanager
+def killed_worker_named() -> Generator[None]:
+    """Say in one line that a worker was killed, which torch says anywhere in the block.
+
+    Raises:
+        RunError: If one was.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RunError(
+            "A worker that reads clips was killed, most often for want of memory. The same command goes on from the "
+            "last checkpoint; with `--set data.workers=0` nothing is read beside it."
+        ) from error
 
 
 def _one_thread(worker: int) -> None:
