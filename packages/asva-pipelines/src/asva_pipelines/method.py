@@ -168,6 +168,23 @@ class Method:
 
         return Family(name=self.name, title=self.credit.title, licence=self.credit.licence, **rest)
 
+    def release(self, networks: dict[str, Any], model: str, **others: Any) -> Any:
+        """A :class:`asva_weights.release.Release` whose folder is a pipeline of this method.
+
+        Args:
+            networks: As there.
+            model: Which one it is, as ``source.json`` says it.
+            others: Further arguments of the pipeline's class.
+        """
+        from asva_weights.release import Release
+
+        def finish(folder: Path, say: Any) -> dict[str, Any]:
+            del say
+            self.pipeline_class(**networks, **others).save_beside(folder)
+            return {"model": model}
+
+        return Release(networks=networks, finish=finish)
+
     def settings(self, index: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of a model: those of its index, or the class's own where the index is foreign.
 

@@ -35,6 +35,7 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 def _read(files: Files, say: Say) -> Release:
     from asva_baselines.codi.contexts import read_encoder
     from asva_baselines.codi.convert import read_unet
+    from asva_unet import make_scheduler
     from asva_unet.latent_video import build
 
     state = read_checkpoint(files[ENCODERS])
@@ -47,22 +48,11 @@ def _read(files: Files, say: Say) -> Release:
     with blame(files[DIFFUSER], "file of CoDi's video network"):
         networks["unet"] = read_unet(below(read_checkpoint(files[DIFFUSER]), _UNET))
     say("Note: the sound is heard as a whole, nothing in this model tells when something sounds.")
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files))
-
-
-def _finish(folder: Path, networks: dict[str, Any], files: Files) -> dict[str, Any]:
-    from asva_baselines.codi.pipeline import CoDiPipeline
-    from asva_unet import make_scheduler
-
-    length = networks["clip"].config.text_config.max_position_embeddings
-    others = {
-        "tokenizer": openclip_tokenizer(files, length),
-        "scheduler": make_scheduler(
-            prediction_type="epsilon", zero_terminal_snr=False, timestep_spacing="leading", steps_offset=1
-        ),
-    }
-    CoDiPipeline(**networks, **others).save_beside(folder)
-    return {"model": "CoDi"}
+    tokenizer = openclip_tokenizer(files, networks["clip"].config.text_config.max_position_embeddings)
+    scheduler = make_scheduler(
+        prediction_type="epsilon", zero_terminal_snr=False, timestep_spacing="leading", steps_offset=1
+    )
+    return METHOD.release(networks, "CoDi", tokenizer=tokenizer, scheduler=scheduler)
 
 
 CODI = METHOD.released_files(

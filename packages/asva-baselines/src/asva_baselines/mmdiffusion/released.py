@@ -46,15 +46,8 @@ def _read(files: Files, say: Say) -> Release:
         networks[name] = network.eval()
     if len(networks) == 1:
         say("Note: without the file of super resolution beside it, frames are 64x64.")
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, next(iter(files))))
-
-
-def _finish(folder: Path, networks: dict[str, Any], name: str) -> dict[str, Any]:
-    from asva_baselines.mmdiffusion.pipeline import MMDiffusionPipeline
-
     size = {} if "upsampler" in networks else {"height": 64, "width": 64}
-    MMDiffusionPipeline(**networks, **size).save_config(folder)
-    return {"model": f"MM-Diffusion, {Path(name).stem}"}
+    return METHOD.release(networks, f"MM-Diffusion, {Path(next(iter(files))).stem}", **size)
 
 
 def unet_config(state: State) -> dict[str, Any]:

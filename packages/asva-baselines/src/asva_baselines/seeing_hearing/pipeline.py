@@ -52,6 +52,8 @@ class SeeingHearingSampling(Denoising):
 class SeeingHearingPipeline(VideoPipeline):
     """A prompt and a sound become a video; there is no picture. Arguments not named: :class:`VideoPipeline`.
 
+    Defaults are of their video-to-audio script and of AnimateDiff's example; their own for it are not known.
+
     Args:
         unet: AnimateDiff's.
         vision: ImageBind's tower of pictures, which sees two frames of each second.

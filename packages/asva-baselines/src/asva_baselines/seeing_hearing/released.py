@@ -19,18 +19,6 @@ from asva_pipelines.loading.diffusers_folder import (
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, Release, Say, blame
 
-# Of their video-to-audio script, and of AnimateDiff's example; the authors' own for this direction are not known.
-RELEASED_SETTINGS: dict[str, Any] = {
-    "num_frames": 16,
-    "fps": 8,
-    "height": 512,
-    "width": 512,
-    "num_inference_steps": 30,
-    "text_guidance_scale": 7.5,
-    "audio_guidance_scale": 1.0,
-    "learning_rate": 0.1,
-    "align_after": 0.2,
-}
 SCHEDULE = {"beta_schedule": "linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "linspace"}
 
 
@@ -62,19 +50,10 @@ def _read(files: Files, say: Say) -> Release:
     networks |= read_networks(files, STABLE_DIFFUSION, UNet2DConditionModel)
     motion = read_network(files, ADAPTER, "", MotionAdapter)
     networks["unet"] = UNetMotionModel.from_unet2d(networks["unet"], motion).eval()
-    others = {
-        "tokenizer": read_tokenizer(files, STABLE_DIFFUSION),
-        "scheduler": DDIMScheduler(**SCHEDULE, clip_sample=False, steps_offset=1),
-    }
+    tokenizer = read_tokenizer(files, STABLE_DIFFUSION)
+    scheduler = DDIMScheduler(**SCHEDULE, clip_sample=False, steps_offset=1)
     say("Note: approximate; the authors released no code for video from sound, see `asva models info seeing-hearing`.")
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others))
-
-
-def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    from asva_baselines.seeing_hearing.pipeline import SeeingHearingPipeline
-
-    SeeingHearingPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
-    return {"model": "Seeing and Hearing, approximate"}
+    return METHOD.release(networks, "Seeing and Hearing, approximate", tokenizer=tokenizer, scheduler=scheduler)
 
 
 SEEING_HEARING = METHOD.released_files(

@@ -42,6 +42,8 @@ class TempoTokensSampling(Denoising):
 class TempoTokensPipeline(VideoPipeline):
     """A sound becomes a video; there is neither a picture nor a prompt. Arguments not named: :class:`VideoPipeline`.
 
+    Defaults are those of the original's script; weights do not carry them.
+
     Args:
         unet: Of a text-to-video model: ModelScope's or zeroscope.
         audio_encoder: BEATs.

@@ -17,15 +17,6 @@ from asva_pipelines.loading.diffusers_folder import (
 from asva_weights import ModelError, read_checkpoint, read_content
 from asva_weights.release import Files, Release, Say, blame
 
-# What the original's inference script sets; weights do not carry it.
-RELEASED_SETTINGS: dict[str, Any] = {
-    "num_frames": 24,
-    "fps": 12,
-    "height": 384,
-    "width": 384,
-    "num_inference_steps": 25,
-    "audio_guidance_scale": 25.0,
-}
 SETS = ("vggsound", "landscape", "audioset_drum")
 
 
@@ -56,13 +47,13 @@ def _read(files: Files, say: Say) -> Release:
 
     state, ears = read_checkpoint(files[MAPPER]), read_content(files[EARS])
     with blame(files[MAPPER], "mapper of TempoTokens"):
-        networks: dict[str, Any] = {"mapper": convert_mapper(state, num_frames=RELEASED_SETTINGS["num_frames"])}
+        networks: dict[str, Any] = {"mapper": convert_mapper(state)}
     with blame(files[EARS], "BEATs checkpoint"):
         networks["audio_encoder"] = read_beats(ears)
     networks |= read_networks(files, ZEROSCOPE, UNet3DConditionModel)
-    others = {"tokenizer": read_tokenizer(files, ZEROSCOPE), "scheduler": _scheduler(files)}
     say("Note: there is no picture and no prompt; the mapper was trained on one second of sound and is given two.")
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others))
+    tokenizer = read_tokenizer(files, ZEROSCOPE)
+    return METHOD.release(networks, "TempoTokens", tokenizer=tokenizer, scheduler=_scheduler(files))
 
 
 def _scheduler(files: Files) -> Any:
@@ -71,13 +62,6 @@ def _scheduler(files: Files) -> Any:
 
     base: Any = DDPMScheduler.from_config(read_json(files[f"{ZEROSCOPE}/scheduler/scheduler_config.json"]))
     return DPMSolverMultistepScheduler.from_config(base.config)
-
-
-def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    from asva_baselines.tempotokens.pipeline import TempoTokensPipeline
-
-    TempoTokensPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
-    return {"model": "TempoTokens"}
 
 
 TEMPOTOKENS = METHOD.released_files(wants=f"`{MAPPER}`, with `{EARS}` and `{ZEROSCOPE}` beside", find=_find, read=_read)

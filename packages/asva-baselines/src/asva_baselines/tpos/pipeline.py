@@ -57,6 +57,8 @@ class TPoSSampling(Denoising):
 class TPoSPipeline(VideoPipeline):
     """A sound, and a prompt or a picture or both, become a video. Arguments not named: :class:`VideoPipeline`.
 
+    Defaults are those of the original's scripts; its pictures have no rate, and get that of the field's clips.
+
     Args:
         unet: Stable Diffusion's.
         scheduler: Whose ``alphas_cumprod`` are the noise levels; the steps are TPoS' own.

@@ -17,22 +17,6 @@ from asva_pipelines.loading.diffusers_folder import (
 from asva_weights import ModelError, read_checkpoint
 from asva_weights.release import Files, Release, Say, blame
 
-# What the original's scripts set; weights do not carry it. Its pictures have no rate: that of the field's clips.
-RELEASED_SETTINGS: dict[str, Any] = {
-    "num_frames": 12,
-    "fps": 6,
-    "height": 512,
-    "width": 512,
-    "num_inference_steps": 50,
-    "text_guidance_scales": (7.5, 5.0),
-    "audio_guidance_scale": 4.0,
-    "audio_gains": (5.0, 20.0),
-    "threshold": 0.85,
-    "edit_below": 800,
-    "strength": 0.75,
-    "segments": "official",
-}
-
 
 def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> Files | None:
     if content is not None:
@@ -64,21 +48,11 @@ def _read(files: Files, say: Say) -> Release:
             networks[part] = convert(state)
     networks |= read_networks(files, STABLE_DIFFUSION, UNet2DConditionModel)
     schedule = read_json(files[f"{STABLE_DIFFUSION}/scheduler/scheduler_config.json"])
-    others = {
-        "tokenizer": read_tokenizer(files, STABLE_DIFFUSION),
-        "scheduler": DDIMScheduler.from_config(schedule, clip_sample=False),
-    }
+    scheduler = DDIMScheduler.from_config(schedule, clip_sample=False)
     say(
         "Note: the sound lies anywhere on ten seconds, by the seed, as published; `--set segments=even` cuts it evenly."
     )
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others))
-
-
-def _finish(folder: Path, networks: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    from asva_baselines.tpos.pipeline import TPoSPipeline
-
-    TPoSPipeline(**networks, **others, **RELEASED_SETTINGS).save_beside(folder)
-    return {"model": "TPoS"}
+    return METHOD.release(networks, "TPoS", tokenizer=read_tokenizer(files, STABLE_DIFFUSION), scheduler=scheduler)
 
 
 TPOS = METHOD.released_files(wants=f"`{EARS}` and `{MAPPER}`, with `{STABLE_DIFFUSION}` beside", find=_find, read=_read)

@@ -28,6 +28,8 @@ def _find(source: Path, content: Mapping[str, Any] | None, given: Files) -> File
 
 
 def _read(files: Files, say: Say) -> Release:
+    from asva_unet import make_scheduler
+
     path = files[CHECKPOINT]
     _, parts = read_stage(path, _WHAT, needed=("unet", "vae", "text_encoder"))
     facts = {"unet": {"prediction_type": "epsilon"}, "image_projector": {"num_frames": 1}}
@@ -41,7 +43,18 @@ def _read(files: Files, say: Say) -> Release:
     say(f"Note: taken for {model}, by the names of its weights.")
     scale = parts["schedule"].get("scale_arr")
     base = None if scale is None else round(float(scale[-1]), 6)
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files, model, base))
+    rescaled: dict[str, Any] = {} if base is None else {"dynamic_rescale": True, "base_scale": base}
+    scheduler = make_scheduler(
+        prediction_type="epsilon",
+        zero_terminal_snr=False,
+        timestep_spacing="leading",
+        steps_offset=1,
+        end_at_scale_one=True,
+        **rescaled,
+    )
+    tokenizer = openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings)
+    settings = {"dynamic_rescale": base is not None} | SETTINGS[model]
+    return METHOD.release(networks, model, tokenizer=tokenizer, scheduler=scheduler, **settings)
 
 
 def _which(unet: Any) -> str:
@@ -50,29 +63,6 @@ def _which(unet: Any) -> str:
     if unet.temporal_reach is None:
         return "VideoCrafter2"
     return "Text2Video-1024" if unet.frame_rate_embedding else "Text2Video-512"
-
-
-def _finish(
-    folder: Path, networks: dict[str, Any], files: Files, model: str, base_scale: float | None
-) -> dict[str, Any]:
-    from asva_baselines.videocrafter.pipeline import VideoCrafterPipeline
-    from asva_unet import make_scheduler
-
-    rescaled: dict[str, Any] = {} if base_scale is None else {"dynamic_rescale": True, "base_scale": base_scale}
-    parts = {
-        "tokenizer": openclip_tokenizer(files, networks["text_encoder"].config.max_position_embeddings),
-        "scheduler": make_scheduler(
-            prediction_type="epsilon",
-            zero_terminal_snr=False,
-            timestep_spacing="leading",
-            steps_offset=1,
-            end_at_scale_one=True,
-            **rescaled,
-        ),
-    }
-    settings = {"dynamic_rescale": base_scale is not None} | SETTINGS[model]
-    VideoCrafterPipeline(**networks, **parts, **settings).save_beside(folder)
-    return {"model": model}
 
 
 VIDEOCRAFTER = METHOD.released_files(

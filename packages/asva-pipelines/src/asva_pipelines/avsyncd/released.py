@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from asva_audio.released import IMAGEBIND
 from asva_pipelines.avsyncd.method import METHOD
 from asva_pipelines.avsyncd.stable_diffusion import read_stable_diffusion, stable_diffusion_files
@@ -90,7 +88,8 @@ def _read(files: Files, say: Say) -> Release:
     networks |= sd_networks
     height = _height(folder)
     say(f"Note: {height}x{RELEASED_SETTINGS['width']} pixels, by the name of the folder; `--size` takes others.")
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, others, height))
+    model = "AVSyncD" if "audio_encoder" in networks else "I2VD"
+    return METHOD.release(networks, model, **others, **{**RELEASED_SETTINGS, "height": height})
 
 
 def _audio_encoder(files: Files, say: Say) -> Any:
@@ -119,13 +118,6 @@ def _height(folder: Path) -> int:
     names = ["".join(filter(str.isalnum, part.lower())) for part in folder.absolute().parts]
     flat = any("greatesthits" in name for name in names) or "checkpoint16000" in names
     return GREATEST_HITS_HEIGHT if flat else RELEASED_SETTINGS["height"]
-
-
-def _finish(folder: Path, networks: dict[str, torch.nn.Module], others: dict[str, Any], height: int) -> dict[str, Any]:
-    from asva_pipelines.avsyncd.pipeline import AVSyncDPipeline
-
-    AVSyncDPipeline(**networks, **others, **{**RELEASED_SETTINGS, "height": height}).save_beside(folder)
-    return {"model": "AVSyncD" if "audio_encoder" in networks else "I2VD"}
 
 
 AVSYNCD = METHOD.released_files(

@@ -60,7 +60,10 @@ def _read(files: Files, say: Say) -> Release:
         networks = build_parts(parts, _PARTS, num_frames=RELEASED_SETTINGS["num_frames"])
     interp = _is_interpolator(path)
     say(_which(interp))
-    return Release(networks=networks, finish=lambda folder, say: _finish(folder, networks, files, interp))
+    model, settings = "DynamiCrafter_512", RELEASED_SETTINGS
+    if interp:
+        model, settings = f"{model}_Interp", INTERP_SETTINGS
+    return METHOD.release(networks, model, **openclip_parts(files, networks), **settings)
 
 
 def _is_interpolator(path: Path) -> bool:
@@ -76,14 +79,6 @@ def _which(interp: bool) -> str:
             "frame too; from a first frame alone DynamiCrafter_512 is the better one."
         )
     return "Note: taken for DynamiCrafter_512; the interpolator would have 'DynamiCrafter' and 'interp' in its folder."
-
-
-def _finish(folder: Path, networks: dict[str, Any], files: Files, interp: bool) -> dict[str, Any]:
-    from asva_pipelines.audio_window.pipeline import AudioWindowPipeline
-
-    others = openclip_parts(files, networks)
-    AudioWindowPipeline(**networks, **others, **(INTERP_SETTINGS if interp else RELEASED_SETTINGS)).save_beside(folder)
-    return {"model": "DynamiCrafter_512_Interp" if interp else "DynamiCrafter_512"}
 
 
 DYNAMICRAFTER = METHOD.released_files(
