@@ -103,6 +103,9 @@ def test_sound_picture_video_and_words_each_change_the_video(pipeline, knocks, w
     video = write_ball(tmp_path / "ball.mp4", 0.25, 0.5)
     assert (made(sound=knocks, video=video) - one).abs().max() > 1e-4
     assert torch.equal(made(sound=knocks, video=video, video_weight=0.0), one)
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 0)]
+    both = pipeline(prompt=["", ""], video=video, generator=generators, **SMALL).frames
+    torch.testing.assert_close(both[0], both[1])
     with pytest.raises(ValueError, match="must be given, with a weight above 0"):
         made()
 

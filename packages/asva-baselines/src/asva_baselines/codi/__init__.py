@@ -1,1 +1,1 @@
-"""CoDi: a sound, a picture and words, each as one vector, become a video."""
+"""CoDi: a sound, a picture, a video and words, each as one vector, become a video."""

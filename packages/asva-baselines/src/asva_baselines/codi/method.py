@@ -16,7 +16,7 @@ _FILES = tuple(
 
 METHOD = Method(
     name="codi",
-    summary="sound, picture and words, each heard or seen as a whole and mixed to one vector (CoDi)",
+    summary="sound, picture, video and words, each taken as a whole and mixed to one vector (CoDi)",
     pipeline="asva_baselines.codi.pipeline:CoDiPipeline",
     stages=ONE_STAGE,
     options=options("--steps", "--guidance") | PROMPTS,

@@ -119,7 +119,9 @@ class CoDiPipeline(VideoPipeline):
             sounds = torch.stack([sound.mono for sound in clips.sounds])
             heard = [audio_context(self.clap, one, rate, device) for one in (sounds, torch.zeros_like(sounds))]
             parts.append((settings.audio_weight, heard))
-        video = None if settings.video is None else self._four_frames(settings.video, settings)
+        video = None
+        if settings.video is not None:
+            video = self._four_frames(settings.video, settings).expand(len(clips.prompts), -1, -1, -1, -1)
         for weight, pixels in ((settings.image_weight, clips.pixels), (settings.video_weight, video)):
             if pixels is not None:
                 seen = [seen_context(self.clip, one, device) for one in (pixels, torch.zeros_like(pixels))]
