@@ -303,7 +303,7 @@ def rows(options) -> list[tuple[str, ...]]:
     for name, kind in RUNS:
         kept = [
             json.loads(file.read_text(encoding="utf-8"))
-            for file in sorted(options.folder.glob(place(options, name, kind, "*", ".json").name))
+            for file in sorted(options.folder.glob(place(options, name, kind, "[0-9]", ".json").name))
         ]
         if kept:
             pooled = {key: list(np.mean([one[key] for one in kept], axis=0)) for key in kept[0]}
