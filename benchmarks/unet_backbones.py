@@ -17,8 +17,8 @@ UNETS = {
 }
 """Widths of the levels."""
 TEXT = 16
-RADIUS = 0.125
-"""Seconds of the audio windows, as those of the transformers' control."""
+RADIUS = 1.5
+"""Frames that an audio window reaches to either side (Scaling up, figure 4b)."""
 
 
 class HearingUNet(nn.Module):
@@ -79,7 +79,7 @@ class HearingUNet(nn.Module):
             return None, None
         (sound,) = self.heard.features.values()
         middles = (torch.arange(frames, dtype=torch.float64) + 0.5) / self.fps
-        radius = RADIUS if self.kind == "audio windows" else 0.5 / self.fps
+        radius = (RADIUS if self.kind == "audio windows" else 0.5) / self.fps
         return sound.tokens, (sound.times - middles[:, None]).abs() <= radius + 1e-9
 
     def forward(self, noisy: Tensor, time: Tensor, text: Tensor, first: Tensor) -> Tensor:
