@@ -7,7 +7,8 @@ The small U-Nets of controls.py learn drums and hammers, 49 frames of 32 x 32 at
 of them, in 300 steps of 8 clips out of 600; all of a network learns. Raw clips have a fault in 6 of 10: another clip's
 sound, a shifted one, a cut to another clip, or a picture that stands still from 0.8 s on. Curated are those raw clips
 that asva_curate's rhythm score keeps (0 or more); right ones have no fault. Every set is of one size and seen equally
-often. Finetuning: 120 steps on 5 right clips of each class. KeyVID makes 13 keyframes of 49 frames, which lie where the
+often. Pretraining takes 150 steps and finetuning 60, on 5
+right clips of each class. KeyVID makes 13 keyframes of 49 frames, which lie where the
 true motion says in training and where the bundled localizer's curve of the sound says in sampling, or uniformly in
 both; one second stage, which hears and has learned either kind, fills in the rest. A keyframe hears a sixth of a
 second, so that uniform ones miss nothing of the sound.
@@ -78,11 +79,11 @@ RUNS = {
     "avsyncd-right": Run("AVSyncD"),
     "uniform": Run("KeyVID, every frame", every=4),
     "keyframes": Run("KeyVID, every frame", every=0),
-    "between": Run("KeyVID, every frame", every=1, size=4),
-    "windows-raw": Run("audio windows", "raw"),
-    "windows-curated": Run("audio windows", "curated"),
-    "windows-raw-tuned": Run("audio windows", "few", start="windows-raw", steps=120),
-    "windows-curated-tuned": Run("audio windows", "few", start="windows-curated", steps=120),
+    "between": Run("KeyVID, every frame", every=1, steps=200, size=4),
+    "windows-raw": Run("audio windows", "raw", steps=150),
+    "windows-curated": Run("audio windows", "curated", steps=150),
+    "windows-raw-tuned": Run("audio windows", "few", start="windows-raw", steps=60),
+    "windows-curated-tuned": Run("audio windows", "few", start="windows-curated", steps=60),
 }
 
 
@@ -101,7 +102,9 @@ def world(seed: int) -> SyntheticWorld:
     return SyntheticWorld(seed, size=SIZE, num_frames=FRAMES, fps=FPS, classes=CLASSES, two_objects=0.0)
 
 
-def raw(clip: SyntheticClip, other: SyntheticClip, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, str]:
+def raw(
+    clip: SyntheticClip, other: SyntheticClip, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Frames, sound and fault of a clip as it may be found."""
     fault = generator.choice(("", *FAULTS), p=(0.4, *[0.15] * 4))
     frames, sound = clip.frames, clip.waveform[0]
@@ -240,7 +243,9 @@ def train(name: str, seed: int, folder: Path) -> Learner:
     run, file = RUNS[name], folder / f"{name}-{seed}.pt"
     learner = Learner(run, seed)
     network, begun = learner.network, 0
-    optimizer = make_optimizer(LoopRecipe(batch_size=8, learning_rate=RATE, optimizer="muon"), list(network.parameters()))
+    optimizer = make_optimizer(
+        LoopRecipe(batch_size=8, learning_rate=RATE, optimizer="muon"), list(network.parameters())
+    )
     if file.is_file():
         kept = torch.load(file, weights_only=True)
         network.load_state_dict(kept["network"])
@@ -300,6 +305,7 @@ def judge(vae, latents: torch.Tensor, every: int, clips: list[SyntheticClip]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="states and scores; a stopped run goes on from them")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS), help="which trainings")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, default=48)
     parser.add_argument("--sampling", type=int, default=2)
@@ -307,11 +313,9 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    for seed in range(options.seeds):
-        for name in RUNS:
-            file = options.folder / f"{name}-{seed}.json"
-            if name == "between" or file.is_file() or options.show:
-                continue
+    for name, seed in [(name, seed) for seed in range(options.seeds) for name in options.runs if name != "between"]:
+        file = options.folder / f"{name}-{seed}.json"
+        if not file.is_file() and not options.show:
             found = score(name, seed, options)
             file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
             file.with_suffix(".part").replace(file)

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
 from asva_dit import MTVGuidance, denoise, make_scheduler
+from asva_dit.scheduler import RELEASED
 
 
 @pytest.fixture
@@ -94,3 +96,27 @@ def test_given_frames_need_a_mask(predict):
         run(predict, clean_latents=clean)
     with pytest.raises(ValueError, match="`clean_latents` must have shape"):
         run(predict, clean_latents=clean, clean_frame_mask=torch.ones(1, 4).bool())
+
+
+LEVELS = {name: value for name, value in RELEASED.items() if name not in ("clip_sample", "snr_shift_scale")}
+SAMPLERS = {
+    "own": (make_scheduler(), 0.0),
+    "ddim": (DDIMScheduler(**LEVELS, clip_sample=False), 0.0),
+    "ddim with noise": (DDIMScheduler(**LEVELS, clip_sample=False), 1.0),
+    "unipc": (UniPCMultistepScheduler(**LEVELS), 0.0),
+    "dpm++": (DPMSolverMultistepScheduler(**LEVELS), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_finds_what_the_network_is_sure_of(name, generator):
+    clean, noise = torch.randn(2, 1, 3, 16, 6, 8, generator=generator).unbind()
+    levels, (scheduler, eta) = make_scheduler().alphas_cumprod.float(), SAMPLERS[name]
+
+    def sure(sample, timestep, names):
+        level = levels[timestep].view(-1, 1, 1, 1, 1)
+        return (level.sqrt() * sample - clean) / (1 - level).sqrt()
+
+    drawn = [torch.Generator().manual_seed(2)]
+    found = denoise(sure, noise, scheduler, num_inference_steps=5, eta=eta, generator=drawn)
+    torch.testing.assert_close(found, clean, rtol=0, atol=1e-3)

@@ -6,7 +6,7 @@ import torch
 
 from asva_audio import Audio, LogMelFrames, default_demixer
 from asva_audio.mtv_features import hear_tracks
-from asva_dit import MTVPrompt, PatchVideoAutoencoder
+from asva_dit import MTVPrompt, PatchVideoAutoencoder, make_scheduler
 from asva_dit.pixels import decode_video, encode_video
 from asva_pipelines.mtv.frames import fill_slots, read_given, slot_of
 
@@ -129,12 +129,14 @@ def test_slots_of_frames(pipeline):
     assert not fill_slots(pipeline.vae, given, (0, 9), None, (3, 4, 4, 4), torch.device("cpu"))[1].any()
 
 
-def test_residuals_are_added_to_the_first_frame(make_pipeline):
+@pytest.mark.parametrize("sampler", ["own", "unipc", "dpm++"])  # ddim ends at the first noise level
+def test_residuals_are_added_to_the_first_frame(make_pipeline, sampler):
     made = make_pipeline("mtv", prediction_type="residual")
     made.vae.fit(torch.rand(32, 3, 9, 16, 16, generator=seeded()) * 2 - 1)
     for parameter in made.transformer.proj_out.parameters():
         parameter.data.zero_()  # nothing is added
-    out = made("a drum", music=noise(), image=WHITE, generator=seeded(), output_type="pt", num_frames=9)
+    given = {"image": WHITE, "generator": seeded(), "output_type": "pt", "num_frames": 9, "sampler": sampler}
+    out = made("a drum", music=noise(), **given)
     still = decode_video(made.vae, encode_video(made.vae, torch.ones(1, 9, 3, 16, 16)))
     torch.testing.assert_close(out.frames, (still[0].clamp(-1, 1) + 1) / 2, atol=1e-4, rtol=0)
 
@@ -207,6 +209,13 @@ def test_bad_input_is_one_clear_error(call, options, complaint):
     with pytest.raises(ValueError, match=complaint) as caught:
         call(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_another_sampler_must_know_the_noise_levels(make_pipeline):
+    made = make_pipeline("mtv")
+    made.scheduler = make_scheduler(snr_shift_scale=3.0)
+    with pytest.raises(ValueError, match="`sampler` must be own: dpm"):
+        made("a drum", sampler="dpm++", num_frames=9)
 
 
 def test_a_window_must_be_4k_plus_1(make_pipeline):

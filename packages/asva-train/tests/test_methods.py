@@ -8,6 +8,8 @@ import pytest
 import torch
 import yaml
 
+from fixtures.fake_gpu import learn_on_fake_gpu
+
 from asva_train import Run, RunError, load_recipe, make_task
 from asva_train.assemble import assemble
 from asva_train.components import read_component
@@ -332,3 +334,9 @@ def test_a_resumed_run_ends_with_the_same_weights(task, tmp_path):
     again.train()
     whole, parts = (read_component("avsyncd_unet", folder / "avsyncd_unet").state_dict() for folder in folders)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_the_loss_mixes_no_devices(task, name):
+    made = task(name)
+    learn_on_fake_gpu(made, _batch(made))

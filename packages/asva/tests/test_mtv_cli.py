@@ -39,6 +39,16 @@ def test_tracks_and_frames_become_a_video(sample, sounds, inputs):
     assert str(sounds) not in json.dumps(told)
 
 
+def test_another_sampler_makes_another_video(sample, sounds):
+    made = []
+    for sampler in ("own", "dpm++"):
+        ran = sample("--effects", sounds / "voice.wav", "--steps", 3, "--sampler", sampler, "--seed", 1, "--overwrite")
+        assert ran.code == 0, ran.err
+        made.append(read_video("out.mp4").frames)
+    assert json.loads(open("out.json", encoding="utf-8").read())["settings"]["sampler"] == "dpm++"
+    assert (made[0] != made[1]).any()
+
+
 def test_a_mix_is_said_to_be_taken_apart_by_masks(sample, sounds):
     ran = sample("--audio", sounds / "voice.wav", "--duration", "1.1")
     assert ran.code == 0, ran.err

@@ -1,6 +1,6 @@
 """The method `mtv`, and the files that its released weights stand on."""
 
-from asva_pipelines.method import ONE_STAGE, PROMPTS, Credit, Method, NamedModel, options
+from asva_pipelines.method import ONE_STAGE, PROMPTS, STEPS, Credit, Method, NamedModel, options
 from asva_weights import RemoteFile
 
 REPO = "BAAI/MTVCraft"
@@ -37,7 +37,7 @@ METHOD = Method(
     summary="speech, effects and music each steer what they should, at any length (MTV)",
     pipeline="asva_pipelines.mtv.pipeline:MTVPipeline",
     stages=ONE_STAGE,
-    options=options("--steps", "--guidance", "--text-guidance")
+    options=options(*STEPS, "--guidance", "--text-guidance")
     | {name: () for name in ("--speech", "--speech2", "--effects", "--music", "--demix", "--frame")}
     | PROMPTS,
     models=(

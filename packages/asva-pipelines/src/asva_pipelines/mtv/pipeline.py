@@ -49,6 +49,8 @@ class MTVSampling(Sampling):
         num_inference_steps: Steps.
         text_guidance_scale: 1 is none.
         audio_guidance_scale: 1 is none.
+        sampler: Steps by `"ddim"`, `"unipc"` or `"dpm++"` on the model's own noise levels; `"own"` is its scheduler.
+        eta: Noise of each DDIM step, 0 to 1.
         silence: What the weaker side of the guidance hears: `"zeros"` as published, or `"off"`, the network with its
             audio layers left out.
         speech_scale: How much the track adds; 0 leaves its layers out.
@@ -67,6 +69,8 @@ class MTVSampling(Sampling):
     num_inference_steps: int = OWN
     text_guidance_scale: float = OWN
     audio_guidance_scale: float = OWN
+    sampler: str = "own"
+    eta: float = OWN
     silence: str = "zeros"
     speech_scale: float = 1.0
     effects_scale: float = 1.0
@@ -193,7 +197,7 @@ class MTVPipeline(VideoPipeline):
         with self._ready(), first_block_cache(self.transformer, settings.block_cache):
             texts = self._texts_of_windows(words, prompt_at, plan)
             heard = None if settings.no_audio or tracks[0] is None else self._hear(tracks, settings, plan, seconds)
-            scheduler = type(self.scheduler).from_config(self.scheduler.config)
+            scheduler = self._scheduler_for(self.transformer, settings.sampler)
             scales = {f"{name}_scale": getattr(settings, f"{name}_scale") for name in TRACKS}
             network = MTVStage(self.transformer, scheduler, texts[0], guidance, scales)
             segments = self._windows(network, texts, heard, pictures, plan, size, guidance, settings)
@@ -285,6 +289,7 @@ class MTVPipeline(VideoPipeline):
                 guidance_range=(settings.guidance_start, settings.guidance_stop),
                 clean_latents=clean,
                 clean_frame_mask=mask,
+                eta=settings.eta,
                 generator=generator,
                 batched=settings.batched_guidance,
                 callback_on_step_end=_progress(report, number, len(plan.windows), settings.num_inference_steps),
