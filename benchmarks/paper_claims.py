@@ -36,9 +36,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from bundled_model import interval
 from controls import CLASSES, HELD_OUT, LEARNED, autoencoder, counts, f1
-from results import table
 from unet_backbones import HearingUNet
 
 from asva_audio import Audio, LogMelFrames

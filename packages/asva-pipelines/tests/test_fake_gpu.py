@@ -1,15 +1,9 @@
-"""Every network as on a GPU, without one: weights and inputs are fake tensors that refuse to mix devices.
-
-Weights are moved as ``.to("cuda")`` moves them, parameters and buffers alone: a tensor that a module keeps in another
-place, or makes on the CPU while it runs, is found. What a pipeline sends to its networks is the subject of
-``test_offload.py``.
-"""
-
-import dataclasses
+"""Every network as on a GPU, without one; what a pipeline sends to its networks is tested in ``test_offload.py``."""
 
 import numpy as np
 import pytest
 import torch
+from fixtures.fake_gpu import fake, on_fake_gpu
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -17,32 +11,6 @@ from asva_pipelines.settings import call_arguments
 
 METHODS = ["keyvid", "avsyncd", "i2vd", "audio-window", "dynamicrafter", "mtv", "mtv-as-released"]
 CALLED = ("forward", "encode", "decode")
-
-
-def on_fake_gpu(module):
-    """Put parameters and buffers on a GPU that is not there."""
-    for part in module.modules():
-        for held in (part._parameters, part._buffers):
-            for name, value in held.items():
-                if value is not None:
-                    fake = torch.empty(value.shape, dtype=value.dtype, device="cuda")
-                    held[name] = nn.Parameter(fake, requires_grad=False) if held is part._parameters else fake
-    return module
-
-
-def fake(value):
-    """The same arguments on that GPU; numbers without dimensions stay where they are, as torch lets them."""
-    if isinstance(value, torch.Tensor):
-        return torch.empty(value.shape, dtype=value.dtype, device="cuda" if value.dim() else value.device)
-    if dataclasses.is_dataclass(value):
-        return dataclasses.replace(
-            value, **{one.name: fake(getattr(value, one.name)) for one in dataclasses.fields(value)}
-        )
-    if isinstance(value, dict):
-        return {name: fake(one) for name, one in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(fake, value))
-    return type(value)(map(fake, value)) if isinstance(value, list | tuple) else value
 
 
 @pytest.fixture(scope="module", params=METHODS)

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import torch
+from fixtures.fake_gpu import learn_on_fake_gpu
 
 from asva_audio import Audio, Track
 from asva_interp import make_clip_plan
@@ -77,3 +78,7 @@ def test_pairs_are_turned_alike(small_model, tmp_path):
         found.add((turned, tuple(colours)))
         assert view["decoded"].shape == view["frames"].shape and sorted(view["decoded"].ravel()) != []
     assert len({one for one, _ in found}) == 4 and len({one for _, one in found}) > 2
+
+
+def test_the_loss_mixes_no_devices(small_model, tmp_path):
+    learn_on_fake_gpu(make_task(recipe(small_model), tmp_path))

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from fixtures.fake_gpu import learn_on_fake_gpu
 from safetensors.torch import load_file
 
 from asva_data import write_world
@@ -190,3 +191,7 @@ def test_shards_of_another_base_or_without_an_ear_are_refused(stock_folder, base
         make_task(load_recipe("tiny-control", values | {"base": str(stock_folder("cogvideox"))}), tmp_path)
     with pytest.raises((RunError, ValueError), match="`hears` must be among mel"):
         make_task(load_recipe("tiny-control", values | {"hears": ["effects"]}), tmp_path)
+
+
+def test_the_loss_mixes_no_devices(base, tmp_path):
+    learn_on_fake_gpu(run_in(tmp_path, base, lora_rank=2).task)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from fixtures.fake_gpu import learn_on_fake_gpu
 from torch import nn
 
 from asva_train import Run, RunError, load_recipe, make_task
@@ -331,3 +332,12 @@ def test_only_uniform_keyframes_need_no_localizer(folder, tmp_path):
     assemble(tmp_path / "parts", tmp_path / "model", "tiny", overrides={"selection": "uniform"})
     with pytest.raises(ValueError, match="`published` must be false for audio-window"):
         assemble(folder, tmp_path / "other", "audio-window", overrides={"published": True})
+
+
+@pytest.mark.parametrize(
+    ("task", "fields"), [("vae", VAE), ("localizer", LOCALIZER), ("keyframe", KEYFRAME), ("interp", INTERP)]
+)
+def test_the_loss_mixes_no_devices(folder, task, fields, monkeypatch):
+    for module in ("masking", "anchors"):  # what is fake does not rise
+        monkeypatch.setattr(f"asva_interp.{module}.check_indices", lambda *_: None)
+    learn_on_fake_gpu(make_task(load_recipe(f"tiny-{task}", fields), folder))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fixtures.fake_gpu import learn_on_fake_gpu
 from safetensors.torch import load_file
 
 from asva_pipelines import load_pipeline
@@ -75,3 +76,8 @@ def _stop(progress):
 def test_bad_recipes_are_told(method_model, tmp_path, fields, message):
     with pytest.raises(RunError, match=message):
         make_task(recipe("avsyncd", method_model("avsyncd"), **fields), tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_loss_mixes_no_devices(method, method_model, tmp_path):
+    learn_on_fake_gpu(make_task(recipe(method, method_model(METHODS[method][0])), tmp_path))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-
 from fixtures.fake_gpu import learn_on_fake_gpu
 
 from asva_train import Run, RunError, load_recipe, make_task
@@ -338,5 +337,4 @@ def test_a_resumed_run_ends_with_the_same_weights(task, tmp_path):
 
 @pytest.mark.parametrize("name", SPECIAL)
 def test_the_loss_mixes_no_devices(task, name):
-    made = task(name)
-    learn_on_fake_gpu(made, _batch(made))
+    learn_on_fake_gpu(task(name))

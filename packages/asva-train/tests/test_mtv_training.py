@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from fixtures.fake_gpu import learn_on_fake_gpu
 
 from asva_dit.masks import PATTERNS, draw_masks
 from asva_dit.training import second_speaker
@@ -370,3 +371,7 @@ def test_the_five_stages_are_recipes(stage):
     assert (recipe.loop.max_steps, recipe.loop.learning_rate, recipe.loop.max_grad_norm) == (40000, 1e-5, 0.1)
     assert recipe.dropout == {"text": 0.1, "audio": 0.05} and recipe.frame_masks["first"] == 0.22
     assert recipe.control.get("num_speakers", 1) == (2 if stage == "multiple" else 1)
+
+
+def test_the_loss_mixes_no_devices(trained):
+    learn_on_fake_gpu(make_task(recipe_of(), trained))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fixtures.fake_gpu import learn_on_fake_gpu
 
 from asva_metrics import AVSyncClassifier, SmallSyncClassifier, invert_network
 from asva_train import Run, RunError, load_recipe, make_task
@@ -119,3 +120,18 @@ def test_starts_from_avid_cma(tmp_path):
     torch.save({"model": dict(list(state.items())[:1])}, tmp_path / "part.pth")
     with pytest.raises(ValueError, match="must hold both towers"):
         make_task(load_recipe("sync-avsync", full | {"init": str(tmp_path / "part.pth")}), tmp_path)
+
+
+@pytest.mark.parametrize(("recipe", "settings"), [("tiny-sync", SMALL), ("sync-avsync", SHIFTED)])
+def test_the_loss_mixes_no_devices(recipe, settings, tmp_path):
+    learn_on_fake_gpu(make_task(load_recipe(recipe, settings), tmp_path))
+
+
+def test_a_loss_that_mixes_devices_is_found(tmp_path, monkeypatch):
+    task = make_task(load_recipe("tiny-sync", SMALL), tmp_path)
+    forward = task.module.forward
+    monkeypatch.setattr(
+        task.module, "forward", lambda batch, draws: {"loss": forward(batch, draws)["loss"] * torch.ones(2)}
+    )
+    with pytest.raises(Exception, match="device"):
+        learn_on_fake_gpu(task)
