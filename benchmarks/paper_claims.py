@@ -7,11 +7,10 @@ The small U-Nets of controls.py learn drums and hammers, 49 frames of 32 x 32 at
 of them, in 300 steps of 8 clips out of 600; all of a network learns. Raw clips have a fault in 6 of 10: another clip's
 sound, a shifted one, a cut to another clip, or a picture that stands still from 0.8 s on. Curated are those raw clips
 that asva_curate's rhythm score keeps (0 or more); right ones have no fault. Every set is of one size and seen equally
-often. Pretraining takes 150 steps and finetuning 60, on 5
-right clips of each class. KeyVID makes 13 keyframes of 49 frames, which lie where the
-true motion says in training and where the bundled localizer's curve of the sound says in sampling, or uniformly in
-both; one second stage, which hears and has learned either kind, fills in the rest. A keyframe hears a sixth of a
-second, so that uniform ones miss nothing of the sound.
+often. Pretraining takes 150 steps and finetuning 60, on 5 right clips of each class. KeyVID makes 13 keyframes of 49
+frames, which lie where the true motion says in training and where the bundled localizer's curve of the sound says in
+sampling, or uniformly in both; one second stage of 200 steps of 4 clips, which hears and has learned either kind, fills
+in the rest. A keyframe hears a sixth of a second, so that uniform ones miss nothing of the sound.
 
 Then each makes videos of 48 held-out first frames in two steps without guidance. F1 of events within one frame of the
 rate at which it is judged, sides counted: with the clip's own sound, and with another clip's, which is the level of
@@ -36,7 +35,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from bundled_model import interval
 from controls import CLASSES, HELD_OUT, LEARNED, autoencoder, counts, f1
+from results import table
 from unet_backbones import HearingUNet
 
 from asva_audio import Audio, LogMelFrames
@@ -83,6 +84,32 @@ RUNS = {
     "windows-raw-tuned": Run("audio windows", "few", start="windows-raw", steps=60),
     "windows-curated-tuned": Run("audio windows", "few", start="windows-curated", steps=60),
 }
+
+
+NAMES = {
+    "windows": ("audio windows, 12 frames a second", "right"),
+    "windows-6": ("audio windows, 6 frames a second", "right"),
+    "avsyncd-raw": ("AVSyncD", "raw"),
+    "avsyncd-curated": ("AVSyncD", "curated"),
+    "avsyncd-right": ("AVSyncD", "right"),
+    "uniform": ("KeyVID, uniform frames", "right"),
+    "keyframes": ("KeyVID, keyframes", "right"),
+    "windows-raw": ("audio windows, half as many steps", "raw"),
+    "windows-curated": ("audio windows, half as many steps", "curated"),
+    "windows-raw-tuned": ("the same", "raw, then few right ones"),
+    "windows-curated-tuned": ("the same", "curated, then few right ones"),
+}
+CLAIMS = (
+    ("1. 12 frames a second against 6", "windows", "windows-6", 6),
+    ("2. AVSyncD, curated against raw", "avsyncd-curated", "avsyncd-raw", 12),
+    ("2. AVSyncD, right against curated", "avsyncd-right", "avsyncd-curated", 12),
+    ("3. audio windows, curated against raw", "windows-curated", "windows-raw", 12),
+    ("3. the same, both finetuned", "windows-curated-tuned", "windows-raw-tuned", 12),
+    ("3. finetuned against raw alone", "windows-raw-tuned", "windows-raw", 12),
+    ("3. finetuned against curated alone", "windows-curated-tuned", "windows-curated", 12),
+    ("4. keyframes against uniform frames", "keyframes", "uniform", 24),
+    ("4. the same, on 13 frames", "keyframes", "uniform", 6),
+)
 
 
 class Clips(NamedTuple):
@@ -277,20 +304,19 @@ def held_out(number: int) -> list[SyntheticClip]:
 def score(name: str, seed: int, options) -> dict[str, list]:
     """Matches of events of each held-out clip, by sound and rate at which they are judged."""
     learner, clips, vae = train(name, seed, options.folder), held_out(options.clips), autoencoder(1)
-    every, found = learner.run.every, {}
+    found = {}
     for sound, heard in {"own": clips, "another": clips[1:] + clips[:1]}.items():
         waves = [clip.waveform[0] for clip in heard]
         curves = [sound_curve(Audio(torch.as_tensor(clip.waveform), clip.sample_rate)) for clip in heard]
         asked = encode(vae, [clip.frames for clip in clips], waves, curves).take(slice(None))
-        latents = learner.sample(asked.latents[:, :1], asked, options.sampling)
+        latents, every = learner.sample(asked.latents[:, :1], asked, options.sampling), learner.run.every
+        shown = {every: latents, 4: latents[:, :: 4 // max(every, 1)]}
         if learner.keyvid:
             second, places = train("between", seed, options.folder), learner.frames(asked)
-            if every:
-                found[f"{sound} at 6"] = judge(vae, latents, 4, clips)
-            latents, every = second.sample(lay_out(latents, places), asked, options.sampling), 1
-        for rate in {every, 4} - ({4} if f"{sound} at 6" in found else set()):
-            found[f"{sound} at {FPS // rate}"] = judge(vae, latents[:, :: rate // every], rate, clips)
-        every = learner.run.every
+            whole = second.sample(lay_out(latents, places), asked, options.sampling)
+            shown = {1: whole, 4: latents if every else whole[:, ::4]}
+        for rate, part in shown.items():
+            found[f"{sound} at {FPS // rate}"] = judge(vae, part, rate, clips)
     return found
 
 
@@ -298,6 +324,52 @@ def judge(vae, latents: torch.Tensor, every: int, clips: list[SyntheticClip]) ->
     """Matches of events of videos that have every n-th frame."""
     shown = decode_video(vae, latents)
     return [counts(to_frames(one).numpy(), clip, FPS / every) for one, clip in zip(shown, clips, strict=True)]
+
+
+def kept(name: str, options) -> list[dict[str, list]]:
+    """Scores of every training of a run."""
+    files = [options.folder / f"{name}-{seed}.json" for seed in range(options.seeds)]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+
+
+def pooled(found: list[dict[str, list]], key: str) -> list:
+    """Matches of each clip, the mean of all trainings."""
+    return list(np.mean([one[key] for one in found], axis=0))
+
+
+def sets(options) -> list[tuple[str, ...]]:
+    """How many clips of the sets have which fault."""
+    told = [("clips", "without a fault", *FAULTS)]
+    for name in ("raw", "curated"):
+        faults = torch.load(options.folder / f"clips-{name}.pt", weights_only=True)["faults"]
+        told.append((name, *(f"{faults.get(fault, 0) / CLIPS:.0%}" for fault in ("", *FAULTS))))
+    return told
+
+
+def trainings(options) -> list[tuple[str, ...]]:
+    """A row for each run and rate."""
+    told = [("network", "clips", "judged at", "its own sound", "each training", "another's")]
+    for name in NAMES:
+        found = kept(name, options)
+        for rate in sorted({int(key.split()[-1]) for key in (found[0] if found else ())}, reverse=True):
+            own, another = (f"{interval(pooled(found, f'{kind} at {rate}'), f1):.3f}" for kind in ("own", "another"))
+            each = ", ".join(f"{f1(one[f'own at {rate}']):.3f}" for one in found)
+            told.append((*NAMES[name], f"{rate} per second", own, each, another))
+    return told
+
+
+def differences(options) -> list[tuple[str, ...]]:
+    """A row for each claim: by how much one run is ahead of another."""
+    told = [("", "judged at", "difference", "each training", "holds")]
+    for what, first, second, rate in CLAIMS:
+        one, other = kept(first, options), kept(second, options)
+        if one and other:
+            both = list(zip(pooled(one, f"own at {rate}"), pooled(other, f"own at {rate}"), strict=True))
+            ahead = interval(both, lambda some: f1([a for a, _ in some]) - f1([b for _, b in some]))
+            each = [f1(a[f"own at {rate}"]) - f1(b[f"own at {rate}"]) for a, b in zip(one, other, strict=True)]
+            holds = "yes" if ahead.low > 0 and min(each) >= 0.03 else "**no**"
+            told.append((what, f"{rate} per second", f"{ahead:+.3f}", ", ".join(f"{x:+.3f}" for x in each), holds))
+    return told
 
 
 def main() -> None:

@@ -78,6 +78,13 @@ def test_offloaded_networks_make_the_same_pixels(make, plain, way):
         assert all(value.is_meta for value in denoiser.parameters())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("way", [model, sequential, group])
+def test_offloaded_halves_make_the_same_pixels(make, way, dtype):
+    np.testing.assert_array_equal(make(way, dtype)[0], make(dtype=dtype)[0])
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_makes_almost_the_same(make, plain_at_keyframes, dtype):
     frames, pipeline = make(dtype=dtype, keyframe_indices=KEYFRAMES)
