@@ -268,9 +268,8 @@ def train(name: str, seed: int, folder: Path) -> Learner:
     run, file = RUNS[name], folder / f"{name}-{seed}.pt"
     learner = Learner(run, seed)
     network, begun = learner.network, 0
-    optimizer = make_optimizer(
-        LoopRecipe(batch_size=8, learning_rate=RATE, optimizer="muon"), list(network.parameters())
-    )
+    recipe = LoopRecipe(batch_size=run.size, learning_rate=RATE, optimizer="muon")
+    optimizer = make_optimizer(recipe, list(network.parameters()))
     if file.is_file():
         kept = torch.load(file, weights_only=True)
         network.load_state_dict(kept["network"])
@@ -390,6 +389,8 @@ def main() -> None:
             file.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
             file.with_suffix(".part").replace(file)
             print(name, seed, *(f"{key} {f1(value):.3f}" for key, value in found.items()), flush=True)
+    for name, rows in (("sets", sets(options)), ("trainings", trainings(options)), ("claims", differences(options))):
+        print(table(f"paper_claims/{name}", rows) + "\n")
 
 
 if __name__ == "__main__":
