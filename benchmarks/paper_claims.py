@@ -300,14 +300,19 @@ def held_out(number: int) -> list[SyntheticClip]:
     return [world(HELD_OUT)[i] for i in range(number)]
 
 
+@cache
+def heard_motion(number: int) -> list[np.ndarray]:
+    """What the bundled localizer hears of the held-out clips."""
+    return [sound_curve(Audio(torch.as_tensor(clip.waveform), clip.sample_rate)) for clip in held_out(number)]
+
+
 def score(name: str, seed: int, options) -> dict[str, list]:
     """Matches of events of each held-out clip, by sound and rate at which they are judged."""
     learner, clips, vae = train(name, seed, options.folder), held_out(options.clips), autoencoder(1)
-    found = {}
-    for sound, heard in {"own": clips, "another": clips[1:] + clips[:1]}.items():
-        waves = [clip.waveform[0] for clip in heard]
-        curves = [sound_curve(Audio(torch.as_tensor(clip.waveform), clip.sample_rate)) for clip in heard]
-        asked = encode(vae, [clip.frames for clip in clips], waves, curves).take(slice(None))
+    motion = heard_motion(options.clips) if learner.keyvid else [clip.motion_score for clip in clips]
+    heard, found = [(clip.waveform[0], curve) for clip, curve in zip(clips, motion, strict=True)], {}
+    for sound, pairs in {"own": heard, "another": heard[1:] + heard[:1]}.items():
+        asked = encode(vae, [clip.frames for clip in clips], *zip(*pairs, strict=True)).take(slice(None))
         latents, every = learner.sample(asked.latents[:, :1], asked, options.sampling), learner.run.every
         shown = {every: latents, 4: latents[:, :: 4 // max(every, 1)]}
         if learner.keyvid:
