@@ -384,7 +384,7 @@ def trainings(options) -> list[tuple[str, ...]]:
 
 def differences(options) -> list[tuple[str, ...]]:
     """A row for each claim: by how much one run is ahead of another."""
-    told = [("", "judged at", "difference", "each training", "holds")]
+    told = [("", "judged at", "difference", "each training", "holds, of three trainings")]
     for what, first, second, rate in CLAIMS:
         one, other = kept(first, options), kept(second, options)
         if one and other:
@@ -392,6 +392,7 @@ def differences(options) -> list[tuple[str, ...]]:
             ahead = interval(both, lambda some: f1([a for a, _ in some]) - f1([b for _, b in some]))
             each = [f1(a[f"own at {rate}"]) - f1(b[f"own at {rate}"]) for a, b in zip(one, other, strict=True)]
             holds = "yes" if ahead.low > 0 and min(each) >= 0.03 else "**no**"
+            holds += "" if len(each) >= 3 else f", of {len(each)}"
             told.append((what, f"{rate} per second", f"{ahead:+.3f}", ", ".join(f"{x:+.3f}" for x in each), holds))
     return told
 
