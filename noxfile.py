@@ -38,7 +38,7 @@ FOLDERS = [
 # The lock takes nothing that was published after this day, at least three weeks back, so that every mirror has it.
 EXCLUDE_NEWER = "2026-11-09"
 # What ty may find in all packages; a change that finds less lowers it.
-MOST_TYPE_FINDINGS = 136
+MOST_TYPE_FINDINGS = 133
 # The tests of the workspace as a whole, with all packages installed.
 WORKSPACE = "workspace"
 TOGETHER = [FOLDERS[-1], WORKSPACE, *FOLDERS[:-1]]
