@@ -131,7 +131,7 @@ def readers() -> dict[str, Reader]:
     from asva_pages.requests import Refused
     from asva_pipelines import resolve_model
     from asva_pipelines.batch.table import read_rows
-    from asva_pipelines.loading.folders import component_sizes, method_of_model, model_settings
+    from asva_pipelines.loading.folders import method_of_model, model_settings, stored_parts
     from asva_pipelines.loading.folders import read_index as read_model_index
     from asva_pipelines.long.folder import PartFolder
     from asva_train import load_recipe as training_recipe
@@ -228,7 +228,7 @@ def readers() -> dict[str, Reader]:
         ),
         "parquet": Reader("a.parquet", parquet, read_measurements),
         "shard": Reader("shard-000000.tar", shard, tar),
-        "header": Reader("a.safetensors", safetensors, lambda path: component_sizes(path.parent.parent)),
+        "header": Reader("a.safetensors", safetensors, lambda path: stored_parts(path.parent.parent)),
         "curve-json": Reader("a.json", text(json.dumps(curve)), read_curve_file, True),
         "curve-csv": Reader("a.csv", text("second,motion,keyframe\n0.0,0.1,1\n0.1,0.5,0\n"), read_curve_file, True),
         "captions-csv": Reader("a.csv", text(table), lambda path: Captions(path.parent, path), True),
