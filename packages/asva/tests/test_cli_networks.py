@@ -57,7 +57,7 @@ def test_lora_layers_count_by_their_scale(sample, layers):
         ("mtv", ("--speech", "{sound}"), "`lora` must be of transformer, got layers of unet"),
         ("avsyncd", ("--lora", "nowhere"), "LoRA 'nowhere' must be a folder with"),
         ("avsyncd", ("--sampler", "unipc", "--eta", "0.5"), "`eta` must be 0 with unipc"),
-        ("mtv", ("--sampler", "ddim"), "`--sampler` must be left out with the method mtv"),
+        ("mtv", ("--interp-sampler", "ddim"), "`--interp-sampler` must be left out with the method mtv"),
         ("avsyncd", ("--compile", "--storage", "float8"), "`compile` must be left out with float8"),
         ("avsyncd", ("--interp-eta", "1"), "`--interp-eta` must be left out with the method avsyncd: it is for keyvid"),
     ],
