@@ -13,7 +13,7 @@ import asva_pipelines
 from asva_audio.convert import audio_config
 from asva_pipelines import resolve_model
 from asva_pipelines.keyvid.method import INTERP_CKPT, KEYFRAME_CKPT
-from asva_pipelines.loading import hub
+from asva_pipelines.loading import hub, shared_files
 from asva_unet import join_checkpoint, restore_component, shapes, split_checkpoint
 from asva_weights import ModelError, read_checkpoint
 
@@ -224,6 +224,7 @@ def test_the_full_size_files_there_and_back(name, tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "read_content", lambda path: content)
     monkeypatch.setattr(avsyncd, "read_stable_diffusion", lambda files: ({}, {}))
     monkeypatch.setattr(avsyncd, "_audio_encoder", lambda *args: None)
+    monkeypatch.setattr(shared_files, "openclip_tokenizer", lambda *args: None)
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     (tmp_path / "diffusion_pytorch_model.bin").touch()
     files = {file: tmp_path / file}

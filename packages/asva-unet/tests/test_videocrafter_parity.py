@@ -110,7 +110,9 @@ def test_sampler(parity, assert_parity):
         states.append(x)
         # ours is on the scale of the next timestep, theirs on scale 1
         clean.append(original / (scheduler.scales[[*grid, 0][step + 1]] if scale else 1))
-    stored = {"y": x, "x_inter": torch.stack(states), "pred_x0": torch.stack(clean)}
+    stored = {"y": x, "x_inter": torch.stack(states)}
+    # of a noisy step the noise's error counts many times
+    assert_parity(1e-3, pred_x0=torch.stack(clean))
     arrays = {
         "ddim_alphas": scheduler.grid_alphas,
         "ddim_alphas_prev": scheduler.grid_alphas_prev,
