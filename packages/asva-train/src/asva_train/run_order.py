@@ -74,8 +74,8 @@ def killed_worker_named() -> Generator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise RunError(
-            "A worker that reads clips was killed, most often for want of memory. With `--resume` the run goes on from the "
-            "last checkpoint, with `--set data.workers=0` without such a worker."
+            "A worker that reads clips was killed, most often for want of memory. With `--resume` the run goes on "
+            "from the last checkpoint, with `--set data.workers=0` without such a worker."
         ) from error
 
 
