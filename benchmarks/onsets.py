@@ -25,7 +25,7 @@ from asva_keyframe.peaks import prominent_times
 from asva_metrics import match_events, onset_times
 from asva_pipelines.warp.framing import Framing
 from asva_pipelines.warp.parts import Part
-from asva_pipelines.warp.pipeline import motion_of, warped
+from asva_pipelines.warp.rule import motion_of, warped
 
 HERE = Path(__file__).resolve().parent
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", HERE.parents[1] / "shared" / "clips"))

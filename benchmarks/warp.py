@@ -27,8 +27,8 @@ from asva_pipelines import Request, make_video
 from asva_pipelines.warp.framing import Framing
 from asva_pipelines.warp.moving import Moving
 from asva_pipelines.warp.parts import Part
-from asva_pipelines.warp.pipeline import warped
 from asva_pipelines.warp.region import find_region
+from asva_pipelines.warp.rule import warped
 
 CLIPS = Path(os.environ.get("ASVA_CLIPS_DIR", Path(__file__).resolve().parents[2] / "shared" / "clips"))
 SHORT, BOXES = 96, 20  # pixels at which motion is measured; random boxes of each picture

@@ -16,8 +16,8 @@ from asva_pipelines import Request, load_pipeline, make_video
 from asva_pipelines.warp.framing import Framing
 from asva_pipelines.warp.moving import AMOUNT, TURN, Moving
 from asva_pipelines.warp.parts import EDGES, KINDS, Part, parse_motion, parse_part
-from asva_pipelines.warp.pipeline import motion_of, warped
 from asva_pipelines.warp.region import find_region
+from asva_pipelines.warp.rule import motion_of, warped
 
 RATE = 16000
 

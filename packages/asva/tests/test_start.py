@@ -11,6 +11,7 @@ WITHOUT = {
     "keyframes {sound} --output curve.csv": {"torchvision"} | NETWORKS,
     "keyframes {video} --from motion": {"torchvision", "torchaudio"} | NETWORKS,
     "demix {sound} --output tracks": {"torchvision", "torchaudio", "scipy"} | NETWORKS,
+    "sample --method warp --image {picture} --audio {sound} --output video.mp4": NETWORKS,
     "data synth clips --num 1": {"torchvision"} | NETWORKS,
     "evaluate --generated clips --reference clips --protocol mine.yaml --output out": {"torchvision"}
     | NETWORKS - {"matplotlib"},
@@ -22,7 +23,7 @@ def test_nothing_heavy_is_imported_that_a_command_does_not_use(line, inputs, wri
     (tmp_path / "clips").mkdir()
     video = write_ball(tmp_path / "clips" / "ball.mp4", 0.3, 0.6) or tmp_path / "clips" / "ball.mp4"
     (tmp_path / "mine.yaml").write_text("description: mine\nscores: [motion, event_f1]\n", encoding="utf-8")
-    words = line.format(sound=inputs / "knocks.wav", video=video).split()
+    words = line.format(sound=inputs / "knocks.wav", picture=inputs / "ball.png", video=video).split()
     program = (
         "import sys\nfrom asva.cli import app\n"
         f"try:\n    app({words!r}, prog_name='asva')\nexcept SystemExit as end:\n    assert not end.code, end.code\n"

@@ -124,6 +124,7 @@ class Method:
         needs_prompt: Whether the prompt must hold words.
         without: Fields of a request that this method has no use for.
         make: Module that makes the frames, where the common way does not.
+        defaults: Settings without a model, where the class need not be asked for those of its signature.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Method:
     needs_prompt: bool = False
     without: tuple[str, ...] = ()
     make: str = "asva_pipelines.make.frames"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def pipeline_name(self) -> str:
@@ -197,6 +199,8 @@ class Method:
         if index.get("_class_name") == self.pipeline_name:  # the class, which takes seconds to import, is not asked
             essential = _ESSENTIAL + (_OF_KEYFRAMES if "keyframe" in self.stages else ())
             return dict(index) | {name: index[name] for name in essential}
+        if self.defaults:
+            return dict(self.defaults)
         signature = inspect.signature(self.pipeline_class.__init__).parameters
         return {name: one.default for name, one in signature.items() if isinstance(one.default, int | float | str)}
 

@@ -163,10 +163,10 @@ class LongVideo:
             yield from kept.numpy()
             return
         chunks, carrying = kept.split(self.arguments.get("decode_chunk_size", 8)), self._carrying(kept)
+        device = self.pipeline._execution_device  # diffusers walks all modules to find it
         for number, chunk in enumerate(chunks):
             with torch.no_grad():
-                latents = chunk[None].to(self.pipeline._execution_device)
-                decoded = decode_latents(self.pipeline.vae, latents, len(chunk), **carrying)
+                decoded = decode_latents(self.pipeline.vae, chunk[None].to(device), len(chunk), **carrying)
                 pixels = quantise(decoded[0]).permute(0, 2, 3, 1)
             if self.callback is not None:
                 self.callback("decode", number, len(chunks), chunk)

@@ -22,7 +22,7 @@ from asva_pipelines.memory.prediction import predict
 from asva_pipelines.notes import note
 from asva_pipelines.warp.framing import Framing
 from asva_pipelines.warp.parts import Part
-from asva_pipelines.warp.pipeline import ATTACK, RELEASE, motion_of, warped
+from asva_pipelines.warp.rule import ATTACK, RELEASE, motion_of, warped
 
 STILL = 0.05  # of the strongest motion; below it nobody sees any
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 
 from asva_audio import Track
-from asva_keyframe import onset_curve
-from asva_keyframe.shape import shape_curve
 from asva_pipelines.base import Clips, VideoPipeline, registered
 from asva_pipelines.inputs import per_sample
 from asva_pipelines.settings import OWN, Sampling
 from asva_pipelines.warp.framing import Framing
-from asva_pipelines.warp.moving import Moving
+from asva_pipelines.warp.method import SETTINGS
 from asva_pipelines.warp.parts import Part
+from asva_pipelines.warp.rule import motion_of, warped
 from asva_unet.pixels import quantise
-
-ATTACK, RELEASE = 0.0, 0.2  # seconds
 
 
 @dataclass(kw_only=True)
@@ -48,11 +44,11 @@ class WarpPipeline(VideoPipeline):
     def __init__(
         self,
         *,
-        num_frames: int = 48,
-        fps: int | float = 24,
-        height: int = 256,
-        width: int = 256,
-        sample_rate: int = 16000,
+        num_frames: int = SETTINGS["num_frames"],
+        fps: int | float = SETTINGS["fps"],
+        height: int = SETTINGS["height"],
+        width: int = SETTINGS["width"],
+        sample_rate: int = SETTINGS["sample_rate"],
     ) -> None:
         super().__init__()
 
@@ -77,32 +73,3 @@ class WarpPipeline(VideoPipeline):
             videos.append(np.stack(list(warped(picture, framing, parts, curves, seed))))
         frames = torch.from_numpy(np.stack(videos)).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
         return {"frames": self.as_frames(frames, settings.output_type)}
-
-
-def motion_of(
-    track: Track, parts: Sequence[Part], num_frames: int, fps: float | Fraction, shape: dict[str, float]
-) -> np.ndarray:
-    """(n, t) motion of each part, about [0, 1]: the onsets of its band, with attack and release."""
-    shape = {"attack": ATTACK, "release": RELEASE} | shape
-    heard = {band: onset_curve(track, num_frames, fps, band=band) for band in {part.band for part in parts}}
-    return np.stack([shape_curve(heard[part.band], float(fps), **shape) for part in parts])
-
-
-def warped(
-    picture: np.ndarray, framing: Framing, parts: Sequence[Part], curves: np.ndarray, seed: int = 0
-) -> Iterator[np.ndarray]:
-    """Frames (h, w, 3) uint8, one at a time, of a picture in the size of the frames.
-
-    Args:
-        picture: (h, w, 3) uint8.
-        framing: Of the photograph that it was.
-        parts: What moves, in pixels of the photograph.
-        curves: (n, t) motion of each.
-        seed: Of what shakes.
-    """
-    moving = [Moving(picture, *framing.place(picture, part), seed) for part in parts]
-    for number, motion in enumerate(curves.T):
-        frame = picture.copy()
-        for one, amount in zip(moving, motion, strict=True):
-            one.draw(frame, float(min(amount, 1.0)), number)
-        yield frame
