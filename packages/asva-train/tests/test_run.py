@@ -188,8 +188,22 @@ def test_spread_weights_learn_as_whole_ones(tmp_path):
 
 
 def test_another_recipe_may_not_go_on(undisturbed):
-    with pytest.raises(RunError, match="recipe"):
+    with pytest.raises(RunError, match=r"`loop\.learning_rate` must be .* to go on from .*, got 0\.5"):
         _run(undisturbed[0], **{"loop.learning_rate": 0.5}).resume()
+
+
+def test_a_run_goes_on_for_longer_where_its_rate_does_not_follow_the_length(tmp_path):
+    constant = {"loop.schedule": "constant"}
+    for folder, steps in (("whole", 4), ("longer", 2)):
+        _run(tmp_path / folder, **constant, **{"loop.max_steps": steps}).train()
+    longer = _run(tmp_path / "longer", **constant, **{"loop.max_steps": 4})
+    assert longer.resume() == 2
+    longer.train()
+    for name, tensor in _weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, _weights(tmp_path / "longer")[name]), name
+    _run(tmp_path / "cosine", **{"loop.schedule": "cosine", "loop.max_steps": 2}).train()
+    with pytest.raises(RunError, match=r"`loop\.max_steps` must be 2"):
+        _run(tmp_path / "cosine", **{"loop.schedule": "cosine", "loop.max_steps": 4}).resume()
 
 
 def _keep_gradients(vae, kept, *_):

@@ -94,10 +94,19 @@ def _installed(tracker: str) -> str:
 
 
 def _of_the_weights(recipe: Any) -> dict[str, Any]:
-    """What of a recipe the weights depend on: not how many workers read, nor how often something is written."""
-    record = recipe_record(recipe)
-    loop = {name: value for name, value in record["loop"].items() if name != "tracker" and not name.endswith("_every")}
-    return record | {"loop": loop, "data": record["data"] | {"workers": None}}
+    """What the weights of a step depend on, by dotted name; a length only counts where the rate follows it."""
+    record = _flat(recipe_record(recipe))
+    free = {"data.workers", "loop.tracker"}
+    if record["loop.schedule"] != "cosine":
+        free |= {"loop.max_steps", "loop.epochs"}
+    return {name: value for name, value in record.items() if name not in free and not name.endswith("_every")}
+
+
+def _flat(record: dict[str, Any], parent: str = "") -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for name, value in record.items():
+        rows |= _flat(value, f"{parent}{name}.") if isinstance(value, dict) else {parent + name: value}
+    return rows
 
 
 class Run:
@@ -167,14 +176,16 @@ class Run:
         return self.step
 
     def _check(self, record: dict, path: Path) -> None:
+        asked = _of_the_weights(self.task.recipe)
         try:  # fields that did not exist when the record was written have their defaults
-            same = _of_the_weights(READER.parse(record["recipe"])) == _of_the_weights(self.task.recipe)
+            made_with = _of_the_weights(READER.parse(record["recipe"]))
         except RecipeError:
-            same = False
-        if not same:
-            raise RunError(
-                f"`recipe` must be the one that {path} was made with. Use another folder for another recipe."
-            )
+            made_with = {}
+        for name in dict.fromkeys([*asked, *made_with]):
+            if (old := made_with.get(name)) != (new := asked.get(name)):
+                raise RunError(
+                    f"`{name}` must be {old} to go on from {path}, got {new}. Use another folder for another recipe."
+                )
         if record["num_processes"] != self.accelerator.num_processes:
             raise RunError(
                 f"`num_processes` must be {record['num_processes']} to go on from {path}, "
