@@ -37,14 +37,21 @@ SCRIPT = """
 import sys, yaml
 from pathlib import Path
 from asva_train import Run, load_recipe, make_task
-folder, overrides = Path(sys.argv[1]), yaml.safe_load(sys.argv[2])
-run = Run(make_task(load_recipe("tiny-vae", overrides), folder), folder, device="cpu")
-run.resume()
-print("ready", flush=True)
-run.train(lambda progress: print(f"loss {progress.losses['loss']:.7f}", flush=True))
-kinds = {type(weight).__name__ for weight in run.module.parameters()}
-print("weights are", *sorted(kinds), flush=True)
+for folder, overrides in yaml.safe_load(sys.argv[1]):
+    folder = Path(folder)
+    say = lambda text: print(folder.name, text, flush=True)
+    run = Run(make_task(load_recipe("tiny-vae", overrides), folder), folder, device="cpu")
+    run.resume()
+    run.train(lambda progress: say(f"loss {progress.losses['loss']:.7f}"))
+    say(f"weights are {' '.join(sorted({type(weight).__name__ for weight in run.module.parameters()}))}")
 """
+SHORT = {
+    "loop.batch_size": 1,
+    "loop.ema_decay": None,
+    "loop.max_steps": 4,
+    "loop.preview_every": 4,
+    "loop.schedule": "constant",
+}
 
 
 def _run(folder, **overrides):
@@ -110,10 +117,11 @@ def test_a_resumed_run_with_muon_ends_with_the_same_weights(tmp_path):
         assert torch.equal(tensor, _weights(tmp_path / "parts")[name]), name
 
 
-def _start(script, folder, *launcher, **overrides):
+def _start(script, jobs, *launcher):
+    """A process that runs jobs one after the other: pairs of a folder and fields of the recipe."""
     script.write_text(SCRIPT, encoding="utf-8")
     return subprocess.Popen(
-        [sys.executable, *launcher, str(script), str(folder), json.dumps(SMALL | overrides)],
+        [sys.executable, *launcher, str(script), json.dumps([[str(name), SMALL | job] for name, job in jobs])],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -121,8 +129,25 @@ def _start(script, folder, *launcher, **overrides):
     )
 
 
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """Folder with a model of each of the jobs, and what the two processes said of it; they are started once."""
+    folder = tmp_path_factory.mktemp("two-processes")
+    full, gradients = (SHORT | {"loop.sharding": name} for name in ("full", "gradients"))
+    jobs = [
+        ("two", {"loop.batch_size": 1, "kl_weight": 0.0}),
+        *(("none", SHORT), ("full", full), ("gradients", gradients)),
+        *(("parts", full | {"loop.max_steps": 2}), ("parts", full)),
+    ]
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = _start(folder / "script.py", [(folder / name, job) for name, job in jobs], *torchrun)
+    output, _ = process.communicate(timeout=480)
+    assert process.returncode == 0, output
+    return folder, {name: re.findall(rf"^{name} (.*)", output, flags=re.M) for name, _ in jobs}
+
+
 def test_a_killed_run_ends_with_the_same_weights(undisturbed, tmp_path):
-    process = _start(tmp_path / "script.py", tmp_path, **{"loop.save_every": 1})
+    process = _start(tmp_path / "script.py", [(tmp_path, {"loop.save_every": 1})])
     while not checkpoints(tmp_path / "training" / "vae") and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -149,42 +174,28 @@ def test_a_killed_worker_is_one_line_and_the_run_goes_on_without_workers(undistu
         assert torch.equal(tensor, _weights(tmp_path)[name]), name
 
 
-def test_two_processes_train_as_one_with_twice_the_batch(undisturbed, tmp_path):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    process = _start(tmp_path / "script.py", tmp_path / "two", *torchrun, **{"loop.batch_size": 1, "kl_weight": 0.0})
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
+def test_two_processes_train_as_one_with_twice_the_batch(undisturbed, two_processes):
+    two = two_processes[0] / "two"
     states = torch.load(
-        checkpoints(tmp_path / "two" / "training" / "vae")[-1] / "optimizer.pt", map_location="cpu", weights_only=True
+        checkpoints(two / "training" / "vae")[-1] / "optimizer.pt", map_location="cpu", weights_only=True
     )
     assert states["optimizer"]["state"][0]["step"] == 6
-    assert _weights(tmp_path / "two").keys() == _weights(undisturbed[0]).keys()
+    assert _weights(two).keys() == _weights(undisturbed[0]).keys()
 
 
-def test_spread_weights_learn_as_whole_ones(tmp_path):
+def test_spread_weights_learn_as_whole_ones(two_processes):
     """FSDP on two processes: what each holds is a part, and losses, checkpoints and exports are those of DDP."""
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    fields = {"loop.batch_size": 1, "loop.ema_decay": None, "loop.max_steps": 4, "loop.preview_every": 4}
-    said = {}
-    for sharding in ("none", "full", "gradients"):
-        options = fields | {"loop.sharding": sharding}
-        process = _start(tmp_path / "script.py", tmp_path / sharding, *torchrun, **options)
-        said[sharding], _ = process.communicate(timeout=240)
-        assert process.returncode == 0, said[sharding]
+    folder, said = two_processes
+    kinds = ("none", "full", "gradients")
     assert "weights are Parameter" in said["none"]
     assert all("weights are DTensor" in said[name] for name in ("full", "gradients"))
-    losses = [[float(loss) for loss in re.findall(r"loss ([0-9.]+)", text)] for text in said.values()]
+    losses = [[float(line.removeprefix("loss ")) for line in said[name] if line.startswith("loss")] for name in kinds]
     assert len(losses[0]) >= 4 and all(sorted(found) == pytest.approx(sorted(losses[0]), rel=1e-4) for found in losses)
-    whole, spread = _weights(tmp_path / "none"), _weights(tmp_path / "full")
+    whole, spread, gradients, parts = (_weights(folder / name) for name in (*kinds, "parts"))
     for name, weight in whole.items():
         torch.testing.assert_close(spread[name], weight, rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(_weights(tmp_path / "gradients")[name], weight, rtol=1e-3, atol=1e-4)
-    (tmp_path / "full" / "training" / "vae" / "step-00000004").rename(tmp_path / "last")  # as if it had stopped at 2
-    process = _start(tmp_path / "script.py", tmp_path / "full", *torchrun, **fields | {"loop.sharding": "full"})
-    text, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, text
-    for name, weight in _weights(tmp_path / "full").items():
-        torch.testing.assert_close(weight, spread[name], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(gradients[name], weight, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(parts[name], spread[name], rtol=1e-5, atol=1e-6)  # stopped at 2, gone on from there
 
 
 def test_another_recipe_may_not_go_on(undisturbed):

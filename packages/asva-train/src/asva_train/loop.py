@@ -233,7 +233,8 @@ class Run:
                 self.step += 1
                 self._report(losses, on_step)
         self.export()
-        self.accelerator.end_training()
+        for tracker in accelerator.trackers:  # the processes stay together: they may train another part
+            tracker.finish()
 
     def _step(self, batches: list[dict]) -> dict[str, Tensor]:
         for group in self.optimizer.param_groups:

@@ -107,6 +107,7 @@ def _with_progress(run: Any, *, quiet: bool) -> dict[str, float]:
                 console.print(f"{name} {progress.step}/{progress.max_steps}  {losses}", soft_wrap=True)
 
         run.train(on_step)
+    run.accelerator.end_training()
     console.print(f"{name} is in {run.folder}; log: tensorboard --logdir {run.home}", soft_wrap=True)
     return last
 
