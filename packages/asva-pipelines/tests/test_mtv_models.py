@@ -137,17 +137,27 @@ def test_one_of_three_checkpoints_must_be_passed(documented):
 
 @pytest.mark.usefixtures("room")
 def test_from_the_hub_to_a_video(documented, hub, monkeypatch):
-    """Of three checkpoints one is fetched, with the base that all share; nothing of it is asked for twice."""
+    """Of three checkpoints one is fetched, with the base that all share: another hash is refused, a half is gone on with."""
     home, _ = documented
     monkeypatch.setattr("asva_pipelines.mtv.released.RELEASED_SETTINGS", WINDOW | {"fps": 8, "height": 32, "width": 32})
     hub.serve(REPO, home)
     wanted = [name for _, name in hub.files if not name.startswith("mtv/") or "/accm/1/" in name]
     method, named = find_model("mtv-accm")
-    files = tuple(replace(named.files[0], path=name) for name in sorted(wanted))
-    found = method, replace(named, files=tuple(sorted(files, key=lambda file: "/accm/" not in file.path)))
+    files = [replace(named.files[0], path=name) for name in sorted(wanted, key=lambda name: "/accm/" not in name)]
+    found = method, replace(named, files=tuple(files))
     monkeypatch.setattr("asva_pipelines.loading.resolve.find_model", lambda name: found)
+    hub.damage.add("vae/3d-vae.pt")
+    with pytest.raises(ModelError, match=rf"'vae/3d-vae.pt' of {REPO} must have the SHA-256 .* deleted"):
+        resolve_model("mtv-accm", confirm=lambda plan: True)
+    hub.damage.clear()
+    checkpoint = files[0].path
+    hub.asked, hub.drop = [], {checkpoint}
+    shutil.rmtree(hub.cache)
     folder = resolve_model("mtv-accm", confirm=lambda plan: plan.model == "mtv-accm")
-    assert sorted(name for kind, name, _ in hub.asked if kind == "GET") == sorted(wanted)
+    asked = [name for kind, name, _ in hub.asked if kind == "GET"]
+    assert sorted(asked) == sorted([*wanted, checkpoint])
+    spans = [span for kind, name, span in hub.asked if (kind, name) == ("GET", checkpoint)]
+    assert spans[0] is None and int(spans[1].removeprefix("bytes=").rstrip("-")) > 0  # the rest alone
     assert resolve_model("mtv-accm") == folder
     sound = Audio(0.1 * torch.randn(1, 20000, generator=torch.Generator().manual_seed(0)), 16000)
     frames = load_pipeline(folder, device="cpu")("a drum", effects=sound, num_frames=9).frames

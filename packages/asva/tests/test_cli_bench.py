@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from fixtures.released import write_avsyncd
 from PIL import Image
 
 from asva_data import read_video, write_video
@@ -114,6 +115,36 @@ def test_from_a_published_layout_to_a_row_beside_the_papers(asva, dataset, netwo
         before[tmp_path / f"out/avsyncd/{names[1]}.mp4"]
         == (tmp_path / f"out/avsyncd/{names[1]}.mp4").stat().st_mtime_ns
     )
+
+
+@pytest.mark.parametrize(
+    "small",
+    [{"height": 32, "width": 32, "num_inference_steps": 4}, pytest.param({}, marks=pytest.mark.slow)],
+    ids=["small", "as published"],
+)
+def test_the_released_avsyncd_makes_its_row(asva, dataset, networks, tmp_path, monkeypatch, small):
+    """The published layout and the released folder as they come: converted on the way, at the released settings."""
+    from asva_pipelines.avsyncd.released import RELEASED_SETTINGS
+
+    monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
+    for name, value in small.items():
+        monkeypatch.setitem(RELEASED_SETTINGS, name, value)
+    released, root = tmp_path / "avsync15_audio-cond_cfg/checkpoint-37000", tmp_path / "AVSync15"
+    write_avsyncd(released)
+    shutil.copytree(dataset / "AVSync15", root)
+    (root / "test.txt").write_text("hammering/v1.mp4\n", encoding="utf-8")
+    ran = asva("bench", root, "--method", "avsyncd", "--model", released, *networks[:2], "-o", "out", "--json")
+    assert ran.code == 0, ran.err
+    for number, start in enumerate(STARTS):
+        record = read(tmp_path / f"out/avsyncd/hammering/v1_clip-0{number}.json")
+        assert record["inputs"]["audio"]["start"] == pytest.approx(start, abs=1e-6)
+        assert (record["prompt"], record["quality"]) == ("hammering", "best")
+        assert record["settings"].items() >= (RELEASED_SETTINGS | {"scheduler": "AVSyncDPNDMScheduler"}).items()
+        size = (12, RELEASED_SETTINGS["height"], RELEASED_SETTINGS["width"], 3)
+        assert read_video(tmp_path / f"out/avsyncd/hammering/v1_clip-0{number}.mp4").frames.shape == size
+    rows = [row for row in json.loads(ran.out)["rows"] if row["source"] == "here"]
+    assert [row["system"] for row in rows] == ["avsyncd", "reference"]
+    assert 0 <= rows[0]["figures"]["rel_sync"]["value"] <= 100 and rows[1]["figures"]["rel_sync"]["num_clips"] == 3
 
 
 def test_the_greatest_hits_have_their_own_size_and_class(asva, dataset, tmp_path):

@@ -1,6 +1,7 @@
 """Published recipes in small sizes, from the files of a dataset to a video, through the command line."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -212,8 +213,11 @@ def test_avsyncd(train, assembled, method_model, ears, other_ears, tmp_path, met
     assert_moves(video, 12)
 
 
-def test_audio_window(train, assembled, asva, dynamicrafter, ears, tmp_path):
-    """Much data first, then one clip of each class on the model that came of it."""
+def test_audio_window(train, assembled, asva, dynamicrafter, ears, tmp_path, monkeypatch):
+    """Much data first, then one clip of each class on the model that came of it.
+
+    Paths are relative to where a training was started, and it is assembled elsewhere.
+    """
     from asva_audio import BEATsEncoder
     from asva_unet import make_scheduler
 
@@ -222,8 +226,10 @@ def test_audio_window(train, assembled, asva, dynamicrafter, ears, tmp_path):
         beats = BEATsEncoder(**EARS, embed_dim=16, intermediate_size=32, conv_pos=8, conv_pos_groups=2)
         beats.save_pretrained(tmp_path / "beats")
     taps = {"taps": {"imagebind": [0], "beats": [0]}}
-    given = {"init.imagebind": str(ears), "init.beats": str(tmp_path / "beats")}
-    train("audio-window", "audio-window-pretrain", tmp_path / "first", base=str(dynamicrafter), **given, **taps)
+    given = {"init.imagebind": os.path.relpath(ears), "init.beats": "beats", "base": os.path.relpath(dynamicrafter)}
+    train("audio-window", "audio-window-pretrain", tmp_path / "first", **given, **taps)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
     ran = asva("train", "assemble", "--folder", tmp_path / "first", "--output", tmp_path / "pretrained")
     assert ran.code == 0, ran.err
     more = {"base": str(tmp_path / "pretrained"), "data.shots": 1, **taps}

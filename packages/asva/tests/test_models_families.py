@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from fixtures.released import (
-    WIDTH,
     beats_content,
     dynamicrafter_state,
-    randomised,
+    imagebind_state,
     text_encoder,
     vae,
+    write_avsyncd,
     write_tokenizer,
+    write_unet,
 )
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from asva_pipelines import cache_folder, convert_model, load_pipeline, resolve_model
 from asva_pipelines.loading import hub
@@ -30,83 +31,6 @@ def own_caches(tmp_path, monkeypatch):
     """No test looks at, or writes to, the caches of the user."""
     monkeypatch.setenv("ASVA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub, "cached_file", lambda file: None)
-
-
-def imagebind_state():
-    from asva_audio import ImageBindAudioEncoder, invert_imagebind_audio
-
-    tower = ImageBindAudioEncoder(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, stride=(10, 10))
-    rest = {
-        "modality_trunks.vision.blocks.0.norm_1.weight": torch.rand(4, generator=torch.Generator().manual_seed(1)),
-        "modality_heads.audio.0.weight": torch.ones(WIDTH),
-        "modality_postprocessors.audio.1.log_logit_scale": torch.tensor(3.0),
-    }
-    return invert_imagebind_audio(randomised(tower).state_dict(), rest=rest)
-
-
-def write_stable_diffusion(folder, *, old=True):
-    """As the hub has it: names of long ago in pickles, or today's in safetensors."""
-    from diffusers import PNDMScheduler
-
-    vae().save_pretrained(folder / "vae")
-    text_encoder().save_pretrained(folder / "text_encoder")
-    write_tokenizer(folder / "tokenizer")
-    PNDMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
-    ).save_pretrained(folder / "scheduler")
-    if old:
-        renames = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
-        path = folder / "vae" / "diffusion_pytorch_model.safetensors"
-        state = load_file(path)
-        for new, name in renames.items():
-            state = {key.replace(new, name) if "attentions" in key else key: x for key, x in state.items()}
-        torch.save(state, path.with_suffix(".bin"))
-        path.unlink()
-        path = folder / "text_encoder" / "model.safetensors"
-        state = {f"text_model.{key}": x for key, x in load_file(path).items()}
-        state["text_model.embeddings.position_ids"] = torch.arange(9)[None]
-        torch.save(state, path.with_name("pytorch_model.bin"))
-        path.unlink()
-
-
-def write_unet(folder, *, audio=True):
-    from asva_unet import AVSyncDUNet, save_avsyncd_unet
-
-    unet = AVSyncDUNet(
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        norm_num_groups=8,
-        cross_attention_dim=WIDTH,
-        attention_head_dim=2,
-        audio_cross_attention_dim=WIDTH,
-        audio=audio,
-    )
-    save_avsyncd_unet(randomised(unet), folder)
-
-
-def write_avsyncd(folder, *, binary=True, own_encoder=False):
-    """One checkpoint with what it needs beside."""
-    unet = folder / "modules" / "unet"
-    write_unet(unet)
-    if binary:
-        path = unet / "diffusion_pytorch_model.safetensors"
-        torch.save(load_file(path), path.with_suffix(".bin"))
-        path.unlink()
-    if own_encoder:
-        from asva_audio import convert_imagebind_audio, invert_avsyncd_audio
-
-        state = imagebind_state()
-        rest = {name: x for name, x in state.items() if "heads.audio" in name or "postprocessors.audio" in name}
-        home = folder / "modules" / "audio_encoder"
-        home.mkdir()
-        (home / "config.json").write_text('{"n_segment": 12}', encoding="utf-8")
-        save_file(
-            invert_avsyncd_audio(convert_imagebind_audio(state), rest), home / "diffusion_pytorch_model.safetensors"
-        )
-    torch.save(imagebind_state(), folder / "imagebind_huge.pth")
-    write_stable_diffusion(folder / "stable-diffusion-v1-5")
 
 
 @pytest.fixture(scope="module")

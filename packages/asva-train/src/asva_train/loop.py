@@ -207,7 +207,11 @@ class Run:
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
         }
-        record = {"num_processes": self.accelerator.num_processes, "recipe": recipe_record(self.task.recipe)}
+        record = {
+            "num_processes": self.accelerator.num_processes,
+            "recipe": recipe_record(self.task.recipe),
+            "working_directory": str(Path.cwd()),  # which the recipe's paths are relative to
+        }
         save_checkpoint(self.home, self.step, weights, states, record)
 
     def train(self, on_step: Callable[[Progress], None] | None = None) -> None:

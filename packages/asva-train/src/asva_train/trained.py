@@ -76,10 +76,14 @@ def trained_sources(folder: Path, family: str) -> tuple[list[str], dict[str, Pat
 
 
 def _recipes(folder: Path, family: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The recipe of the last checkpoint of each task."""
+    """The recipe of the last checkpoint of each task; its paths are good wherever the training was started."""
     for task in _DECIDED[family]:
         if done := checkpoints(folder / "training" / task):
-            yield task, {"settings": None} | read_record(done[-1])["recipe"]
+            record = read_record(done[-1])
+            home, recipe = Path(record.get("working_directory", "")), record["recipe"]
+            init = {name: home / path if (home / path).exists() else path for name, path in recipe["init"].items()}
+            base = recipe["base"] and (str(home / recipe["base"]) if (home / recipe["base"]).is_dir() else recipe["base"])
+            yield task, {"settings": None, **recipe, "base": base, "init": init}
 
 
 def _agree(found: dict[str, Any], name: str, value: Any, folder: Path, fix: str) -> None:
