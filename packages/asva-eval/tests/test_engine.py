@@ -52,6 +52,15 @@ def report(folders, protocol, tmp_path_factory):
     ), output
 
 
+def test_scores_across_alone_record_the_true_side_too(folders, tmp_path):
+    """PSNR asks nothing of the true clip by itself, and no weights of FVD are given: clips are measured all the same."""
+    protocol = load_protocol("asva-fixed")
+    for name in ("psnr", "fvd"):
+        chosen = replace(protocol, scores=tuple(score for score in protocol.scores if score.name == name))
+        found = evaluate({"still": folders / "still"}, folders / "true", tmp_path / name, protocol=chosen)
+        assert found.complete and not list(found.broken()) and len(found.clips("still")) == len(BALLS)
+
+
 def scores(report):
     return {score["name"]: score for score in report["scores"]}
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,16 +60,23 @@ def train(asva, dataset):
 
 @pytest.fixture
 def assembled(asva, dataset, tmp_path):
-    """``assembled(folder, *words)``: what `assemble` wrote, and the video that it makes of a test video."""
+    """``assembled(folder, *words)``: what `assemble` wrote, and the video that it makes of a test video, as measured."""
 
     def put(folder, *words, steps=("--steps", 2)):
         model, test = tmp_path / "model", dataset / "videos" / "a_bell" / "1.mp4"
         ran = asva("train", "assemble", "--folder", folder, "--output", model, *words)
         assert ran.code == 0, ran.err
-        made = tmp_path / "made.mp4"
+        made = tmp_path / "made" / "a_bell" / "1.mp4"
+        made.parent.mkdir(parents=True)
         ran = asva("sample", "--model", model, "--image", test, "--audio", test, "--output", made, "--duration", 2,
                    "--device", "cpu", *steps)  # fmt: skip
         assert ran.code == 0, ran.err
+        Path("mine.yaml").write_text("description: mine\nclips: 1\nsize: [16, 16]\nscores: [psnr]", encoding="utf-8")
+        ran = asva("evaluate", "-g", tmp_path / "made", "-r", dataset / "videos", "-p", "mine.yaml", "-o", "report",
+                   "--json", "--no-html")  # fmt: skip
+        assert ran.code == 0, ran.err
+        (psnr,) = json.loads(ran.out)["scores"]
+        assert psnr["systems"]["made"]["num_clips"] == 1 and 3 < psnr["systems"]["made"]["value"] < 30
         return model, json.loads((model / "model_index.json").read_text(encoding="utf-8")), read_video(made)
 
     return put
@@ -163,7 +171,7 @@ def test_keyvid_on_uniform_frames(train, assembled, dynamicrafter, ears, tmp_pat
     train("interp", "keyvid-uniform-interp", folder, **start)
     _, index, video = assembled(folder, steps=("--steps", 2, "--interp-steps", 2))
     assert index["selection"] == "uniform" and index["num_inference_steps"] == 90 and index["localizer"] == [None, None]
-    made = json.loads((tmp_path / "made.json").read_text(encoding="utf-8"))
+    made = json.loads((tmp_path / "made" / "a_bell" / "1.json").read_text(encoding="utf-8"))
     assert made["keyframes"]["seconds"] == pytest.approx([frame / 24 for frame in range(0, 48, 4)], abs=1e-3)
     assert_moves(video, 48)
 

@@ -65,7 +65,7 @@ class Measurer:
                 yield task
             elif side.cut is None:
                 side.record.write({})
-            elif side.missing:
+            elif side.missing or not side.record.path.is_file():
                 found = {o.key: self._observe(o, side.cut, side.reference) for o in side.missing}
                 side.record.write(found)
 
@@ -80,7 +80,7 @@ class Measurer:
         )
         reference = None
         for side, place in sides.items():
-            if not missing[side] and not (side == REFERENCE and across):
+            if not missing[side] and records[side].path.is_file() and not (side == REFERENCE and across):
                 continue
             cut = self._cut(records[side], place, reference)
             yield task, _Side(records[side], missing[side], cut, reference)

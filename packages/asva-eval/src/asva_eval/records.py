@@ -113,10 +113,11 @@ class RecordStore:
             return None
 
     def new(self, side: str, key: str, head: dict[str, Any]) -> Record:
-        """An empty record; its folder is made, and tensors of an older one are removed."""
+        """An empty record that is not written yet; its folder is made, and an older one is removed."""
         path = self.path(side, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".safetensors").unlink(missing_ok=True)
+        for old in (path, path.with_suffix(".safetensors")):
+            old.unlink(missing_ok=True)
         return Record(path, head)
 
 
