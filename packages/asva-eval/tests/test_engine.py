@@ -53,7 +53,7 @@ def report(folders, protocol, tmp_path_factory):
 
 
 def test_scores_across_alone_record_the_true_side_too(folders, tmp_path):
-    """PSNR asks nothing of the true clip by itself, and no weights of FVD are given: clips are measured all the same."""
+    """PSNR asks nothing of the true clip by itself, and FVD has no weights: clips are measured all the same."""
     protocol = load_protocol("asva-fixed")
     for name in ("psnr", "fvd"):
         chosen = replace(protocol, scores=tuple(score for score in protocol.scores if score.name == name))

@@ -137,7 +137,7 @@ def test_one_of_three_checkpoints_must_be_passed(documented):
 
 @pytest.mark.usefixtures("room")
 def test_from_the_hub_to_a_video(documented, hub, monkeypatch):
-    """Of three checkpoints one is fetched, with the base that all share: another hash is refused, a half is gone on with."""
+    """Of three checkpoints one is fetched, with the base of all: another hash is refused, a half is gone on with."""
     home, _ = documented
     monkeypatch.setattr("asva_pipelines.mtv.released.RELEASED_SETTINGS", WINDOW | {"fps": 8, "height": 32, "width": 32})
     hub.serve(REPO, home)

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from asva_train import Run, RunError, load_recipe, make_task
 from asva_train.checkpoint import checkpoints
 from asva_train.loop import learning_rate
+from asva_train.run_order import RunClips
 
 SMALL = {
     "data.height": 32,
@@ -172,6 +174,19 @@ def test_a_killed_worker_is_one_line_and_the_run_goes_on_without_workers(undistu
     again.train()
     for name, tensor in _weights(undisturbed[0]).items():
         assert torch.equal(tensor, _weights(tmp_path)[name]), name
+
+
+def test_a_process_that_reads_clips_does_without_networks(tmp_path):
+    """A worker's start is that of torch and little else, whatever is trained."""
+    whole = {"base": "tiny", "models": {}, "train": []}
+    for name in ("vae", "localizer", "keyframe", "avsyncd", "audio-window", "mtv"):
+        recipe = load_recipe(f"tiny-{name}", whole if name == "keyframe" else {})
+        clips = RunClips(recipe.data, make_task(recipe, tmp_path).view)
+        (tmp_path / f"{name}.pickle").write_bytes(pickle.dumps(clips))
+    code = "import pickle, sys, pathlib as p; [pickle.loads(f.read_bytes()) for f in p.Path().glob('*.pickle')]"
+    heavy = "print({'diffusers', 'transformers', 'accelerate', 'torchaudio'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", f"{code}; {heavy}"], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.stdout == "set()\n" and len(list(tmp_path.glob("*.pickle"))) == 6, ran.stdout + ran.stderr
 
 
 def test_two_processes_train_as_one_with_twice_the_batch(undisturbed, two_processes):

@@ -60,7 +60,7 @@ def train(asva, dataset):
 
 @pytest.fixture
 def assembled(asva, dataset, tmp_path):
-    """``assembled(folder, *words)``: what `assemble` wrote, and the video that it makes of a test video, as measured."""
+    """``assembled(folder, *words)``: what `assemble` wrote, and the measured video that it makes of a test video."""
 
     def put(folder, *words, steps=("--steps", 2)):
         model, test = tmp_path / "model", dataset / "videos" / "a_bell" / "1.mp4"

@@ -21,9 +21,9 @@ from .imagebind import ImageBindAudioEncoder as ImageBindAudioEncoder
 from .imagebind_network import AudioEncoderOutput as AudioEncoderOutput
 from .levels import is_silent as is_silent
 from .levels import set_levels as set_levels
+from .log_mel_frames import LogMelFrames as LogMelFrames
 from .mel import imagebind_mel as imagebind_mel
 from .mel import null_mel as null_mel
-from .mtv_features import LogMelFrames as LogMelFrames
 from .positions import resize_positions as resize_positions
 from .reading import load_audio as load_audio
 from .segments import avsyncd_mel as avsyncd_mel

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import CogVideoXTransformer3DModel
-from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from diffusers import CogVideoXTransformer3DModel
 
 
 def rotary_embedding(
@@ -31,6 +32,8 @@ def rotary_embedding(
     Returns:
         Two (t * n, head_dim) tensors.
     """
+    from diffusers.models.embeddings import get_3d_rotary_pos_embed  # which recipes of a loss do without
+
     config = transformer.config
     if not config["use_rotary_positional_embeddings"]:
         return None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asva_keyframe.labels import localizer_loss, mel_label
-from asva_keyframe.localizer import MotionLocalizer
+
+if TYPE_CHECKING:
+    from asva_keyframe.localizer import MotionLocalizer
 
 _BANDS = 16
 
@@ -28,6 +32,7 @@ class LocalizerLoss(nn.Module):
         class_weight: Ours. Weight of naming the clip's class from its sound.
 
     >>> encoder = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    >>> from asva_keyframe import MotionLocalizer
     >>> loss = LocalizerLoss(MotionLocalizer(audio_encoder=encoder, head="columns"), num_classes=3, class_weight=0.1)
     >>> clips = {"mel": torch.zeros(2, 1, 128, 204), "curve": torch.rand(2, 48), "class_index": torch.tensor([0, 2])}
     >>> sorted(loss(clips))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,8 +17,10 @@ from torch import Tensor
 
 from asva_train.fields import DataRecipe
 from asva_train.shots import draw_shots, epoch_place
-from asva_train.token_sets import TokenSet
 from asva_weights.text import reading, text_lines
+
+if TYPE_CHECKING:  # it knows the networks that make tokens, which a process that reads them does without
+    from asva_train.token_sets import TokenSet
 
 FORMAT, UNFINISHED = "asva-latents-1", "asva-latents-1, unfinished"
 OF_CLIPS = ("height", "width", "num_frames", "fps", "framing", "stereo", "motion_at", "flip", "motion_scores")
@@ -146,7 +148,7 @@ class StoredClips:
         Raises:
             ValueError: If they do not.
         """
-        TokenSet(**self.index["settings"]["tokens"]).check_holds(wanted, self.root)
+        type(wanted)(**self.index["settings"]["tokens"]).check_holds(wanted, self.root)
 
     def check_made_with(self, name: str, found: str, where: Any) -> None:
         """See that a component, by its hash, is the one that the shards were made with.
@@ -173,7 +175,7 @@ def read_index(root: Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]
     try:
         index = json.loads((root / "index.json").read_text(encoding="utf-8"))
         if index["format"] in formats:
-            index["settings"].setdefault("tokens", TokenSet(method="keyvid").record())  # there was no other at first
+            index["settings"].setdefault("tokens", {"method": "keyvid"})  # there was no other at first
             return index
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass

@@ -1,11 +1,17 @@
 """The autoencoder between pixels and latents, learned on clips."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asva_unet.pixels import to_pixels
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
 
 
 class AutoencoderLoss(nn.Module):

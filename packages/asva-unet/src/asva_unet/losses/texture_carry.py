@@ -1,10 +1,16 @@
 """The head that carries texture, learned on decoded frames beside the true ones."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from asva_unet.pixels import to_pixels
-from asva_unet.texture_carry import TextureCarry
+
+if TYPE_CHECKING:
+    from asva_unet.texture_carry import TextureCarry
 
 
 class TextureCarryLoss(nn.Module):
@@ -15,6 +21,7 @@ class TextureCarryLoss(nn.Module):
         motion_weight: Extra weight of the pixels of moving objects.
         absolute_weight: Weight of the absolute error.
 
+    >>> from asva_unet import TextureCarry
     >>> frames = torch.zeros(1, 2, 8, 8, 3, dtype=torch.uint8)
     >>> clips = {"decoded": frames, "frames": frames, "picture": frames[:, 0], "moving": torch.ones(1, 2, 8, 8).bool()}
     >>> sorted(TextureCarryLoss(TextureCarry(8, 8))(clips, torch.Generator()))
