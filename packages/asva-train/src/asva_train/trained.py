@@ -81,13 +81,11 @@ def _recipes(folder: Path, family: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if done := checkpoints(folder / "training" / task):
             record = read_record(done[-1])
             home, recipe = Path(record.get("working_directory", "")), record["recipe"]
-
-            def found(path: str, home: Path = home) -> str:
-                return str(home / path) if (home / path).exists() else path
-
-            places = {"base": recipe["base"] and found(recipe["base"])}
-            places["init"] = {name: found(path) for name, path in recipe["init"].items()}
-            yield task, {"settings": None, **recipe, **places}
+            init = {name: home / path if (home / path).exists() else path for name, path in recipe["init"].items()}
+            base = recipe["base"]
+            if base is not None and any((home / base).glob("*/config.json")):  # else it may be a name
+                base = str(home / base)
+            yield task, {"settings": None, **recipe, "base": base, "init": init}
 
 
 def _agree(found: dict[str, Any], name: str, value: Any, folder: Path, fix: str) -> None:
