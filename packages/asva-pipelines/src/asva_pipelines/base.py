@@ -22,7 +22,7 @@ from asva_pipelines.settings import ContinuedSampling, Denoising, Sampling, chec
 from asva_unet import KeyVIDUNet, draw_noise
 from asva_unet.pixels import decode_latents, encode_pixels, latent_shape, quantise
 from asva_unet.schedulers import SCHEDULERS
-from asva_unet.stage import align_weights, channels_last
+from asva_unet.stage import align_weights
 from asva_unet.tokens import image_tokens, text_tokens
 
 
@@ -53,9 +53,6 @@ def registered(init: Callable[..., None]) -> Callable[..., None]:
         given.apply_defaults()
         _, *named = given.arguments.items()
         networks = needed.union(self._optional_components)
-        for name, value in named:
-            if name in ("vae", "texture_carry") and isinstance(value, torch.nn.Module):
-                channels_last(value)
         self.register_modules(**{name: value for name, value in named if name in networks})
         self.register_to_config(**{name: value for name, value in named if name not in networks})
 

@@ -95,13 +95,6 @@ class StageNetwork:
         return self._encoded[branches, view]
 
 
-def channels_last(network: torch.nn.Module) -> None:
-    """Lay the weights of convolutions out channels last, which takes a fourth of an autoencoder's time from a CPU."""
-    for weight in network.parameters():
-        if weight.dim() == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
 def align_weights(network: torch.nn.Module) -> None:
     """Copy weights that do not start at a multiple of 64 bytes, for networks up to a gigabyte on the CPU.
 
