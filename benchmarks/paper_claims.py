@@ -387,11 +387,12 @@ def differences(options) -> list[tuple[str, ...]]:
     """A row for each claim: by how much one run is ahead of another."""
     told = [("", "judged at", "difference", "each training", "holds, of three trainings")]
     for what, first, second, rate in CLAIMS:
-        one, other = kept(first, options), kept(second, options)
-        if one and other:
-            both = list(zip(pooled(one, f"own at {rate}"), pooled(other, f"own at {rate}"), strict=True))
+        trained = list(zip(kept(first, options), kept(second, options), strict=False))  # what both have so far
+        if trained:
+            one, other = (pooled(list(found), f"own at {rate}") for found in zip(*trained, strict=True))
+            both = list(zip(one, other, strict=True))
             ahead = interval(both, lambda some: f1([a for a, _ in some]) - f1([b for _, b in some]))
-            each = [f1(a[f"own at {rate}"]) - f1(b[f"own at {rate}"]) for a, b in zip(one, other, strict=True)]
+            each = [f1(a[f"own at {rate}"]) - f1(b[f"own at {rate}"]) for a, b in trained]
             holds = "yes" if ahead.low > 0 and min(each) >= 0.03 else "**no**"
             holds += "" if len(each) >= 3 else f", of {len(each)}"
             told.append((what, f"{rate} per second", f"{ahead:+.3f}", ", ".join(f"{x:+.3f}" for x in each), holds))
