@@ -387,9 +387,11 @@ def differences(options) -> list[tuple[str, ...]]:
     """A row for each claim: by how much one run is ahead of another."""
     told = [("", "judged at", "difference", "each training", "holds, of three trainings")]
     for what, first, second, rate in CLAIMS:
-        trained = list(zip(kept(first, options), kept(second, options), strict=False))  # what both have so far
+        found = [kept(name, options) for name in (first, second)]
+        count = min(map(len, found))  # what both have so far
+        trained = list(zip(*(one[:count] for one in found), strict=True))
         if trained:
-            one, other = (pooled(list(found), f"own at {rate}") for found in zip(*trained, strict=True))
+            one, other = (pooled(one[:count], f"own at {rate}") for one in found)
             both = list(zip(one, other, strict=True))
             ahead = interval(both, lambda some: f1([a for a, _ in some]) - f1([b for _, b in some]))
             each = [f1(a[f"own at {rate}"]) - f1(b[f"own at {rate}"]) for a, b in trained]
