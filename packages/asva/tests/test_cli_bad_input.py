@@ -224,7 +224,7 @@ def test_keyframes_out_of_range_or_unsorted(sample, tmp_path, times, words, code
     ("words", "complaint"),
     [
         (["sample"], ""),
-        (["sample", "--image", "a.png"], "`--audio` must be given"),
+        (["sample", "--image", __file__], "`--audio` must be given"),
         (["sample", "--image", "a", "--audio", "b", "--uniform", "--keyframes", "1"], "exclude each other"),
         (["sample", "--image", "a", "--audio", "b", "--output", "a.avi"], "must end in .mp4"),
         (["sample", "--image", "a", "--audio", "b", "--size", "big"], "`--size` must be height x width"),

@@ -67,8 +67,8 @@ def test_options_of_one_method_choose_it(sample):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--region", "none.png"), "`--region` must be an existing picture"),
-        (("--part", "none.png=swing"), "`--part` must be an existing picture"),
+        (("--region", "none.png"), "`--region` must be an existing file"),
+        (("--part", "none.png=swing"), "`--part` must be an existing file"),
         (("--box", "1,2,3"), "`--box` must be left,top,width,height"),
         (("--box", "1,2,3,4", "--part", "1,2,3,4=zoom"), "exclude each other"),
         (("--motion", "zoom,band=tenor"), "`band` must be one of all, low, mid, high, got tenor"),

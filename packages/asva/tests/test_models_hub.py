@@ -147,6 +147,14 @@ def test_a_connection_that_always_breaks(asva, dynamicrafter, inputs, monkeypatc
     refused(asva, inputs, dynamicrafter, "could not be downloaded")
 
 
+@pytest.mark.parametrize("option", ["--image", "--audio", "--control-audio"])
+def test_a_missing_file_is_said_before_the_first_byte(asva, dynamicrafter, inputs, option):
+    refused(
+        asva, inputs, dynamicrafter, f"`{option}` must be an existing file, got 'none.wav'", more=(option, "none.wav")
+    )
+    assert dynamicrafter.asked == []
+
+
 @pytest.mark.parametrize("free", [10.0, 20.0])
 def test_a_disk_too_small_is_said_before_the_first_byte(asva, dynamicrafter, inputs, monkeypatch, free):
     """10 GB do not hold the download; 20 GB do not hold its conversion too, which lies on the same disk."""
@@ -156,9 +164,9 @@ def test_a_disk_too_small_is_said_before_the_first_byte(asva, dynamicrafter, inp
     assert dynamicrafter.asked == []
 
 
-def refused(asva, inputs, hub, *words):
+def refused(asva, inputs, hub, *words, more=()):
     """One line, and nothing left: neither a video, nor a file in the hub's cache that could be taken for whole."""
-    ran = sample(asva, inputs, "dynamicrafter", "--yes")
+    ran = sample(asva, inputs, "dynamicrafter", "--yes", *more)
     assert ran.code == 1 and all(word in ran.complaint for word in words), ran.err
     assert "Traceback" not in ran.err and not Path("out.mp4").exists()
     assert not [path for path in hub.cache.glob("models--Doubiiu*/blobs/*") if path.suffix != ".incomplete"]

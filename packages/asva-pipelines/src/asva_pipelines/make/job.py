@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from asva_pipelines.lora_files import lora_file
-from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.plan import make_plan
 from asva_pipelines.make.request import Request
 from asva_pipelines.make.stages import Stages
@@ -50,20 +49,10 @@ class Job:
 
         Raises:
             RequestError: If the command line cannot be right.
+            MediaError: If a file is not there.
             ModelError: If a model cannot be had or does not fit.
         """
-        request = self.request
-        files = [("--audio", request.audio), ("--image", request.image), ("--control-audio", request.control_audio)]
-        files += [(f"--{name}", path) for name, path in request.tracks.items()] + [("--demix", request.demix)]
-        files += [("--frame", path) for path in request.frames.values()]
-        files += [(option, path) for option, path in request.options.items() if isinstance(path, Path)]
-        files += [
-            ("--part", part.region) for part in request.options.get("--part", ()) if isinstance(part.region, Path)
-        ]
-        for option, path in files:
-            if path is not None and not path.is_file():
-                raise RequestError(f"`{option}` must be an existing file, got '{path}'.")
-        make_plan(request)
+        make_plan(self.request)
 
     def digest(self) -> str:
         """What the pixels depend on, in 16 letters: the options, and what the files hold."""

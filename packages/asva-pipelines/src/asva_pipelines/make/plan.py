@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asva_data import MediaError
 from asva_pipelines.make.default_method import default_method, warn_of_bundled
 from asva_pipelines.make.errors import RequestError
 from asva_pipelines.make.request import Request
@@ -68,10 +69,12 @@ def make_plan(request: Request) -> Plan:
 
     Raises:
         RequestError: If the command line cannot be right.
+        MediaError: If a file is not there.
         ModelError: If a model cannot be had, is damaged, or does not fit the method or the interpolator.
     """
     from asva_pipelines.loading.folders import method_of_model, model_settings
 
+    _check_files(request)
     method, folder = _told_by_name(request), None
     if method is not None:
         _check(request, method)
@@ -116,6 +119,18 @@ def method_asked_for(request: Request) -> Method:
     from asva_pipelines.loading.folders import method_of_model
 
     return _told_by_name(request) or method_of_model(_resolve(request, request.model or ""))
+
+
+def _check_files(request: Request) -> None:
+    """Whether all that goes in is there, before a model is looked for, or downloaded."""
+    files = [("--audio", request.audio), ("--image", request.image), ("--control-audio", request.control_audio)]
+    files += [(f"--{name}", path) for name, path in request.tracks.items()] + [("--demix", request.demix)]
+    files += [("--frame", path) for path in request.frames.values()]
+    files += [(option, path) for option, path in request.options.items() if isinstance(path, Path)]
+    files += [("--part", part.region) for part in request.options.get("--part", ()) if isinstance(part.region, Path)]
+    for option, path in files:
+        if path is not None and not path.is_file():
+            raise MediaError(f"`{option}` must be an existing file, got '{path}'.")
 
 
 def _check(request: Request, method: Method) -> None:
