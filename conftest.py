@@ -12,5 +12,6 @@ _ALL = Path(__file__).parents[1] / "shared" / "parity"
 _PARITY = _ALL if _ALL.is_dir() else Path(__file__).parent / "tests" / "parity"
 os.environ.setdefault("ASVA_PARITY_DIR", str(_PARITY))
 
-_FIXTURES = ("bases", "browser", "command", "curated", "hub", "inputs", "media", "released", "small_models", "study")
+# The first is imported by the second, before which pytest wants to see it.
+_FIXTURES = ("released", "bases", "browser", "command", "curated", "hub", "inputs", "media", "small_models", "study")
 pytest_plugins = [f"fixtures.{name}" for name in _FIXTURES]

@@ -132,7 +132,8 @@ class KeyVIDPipeline(InterpolatingPipeline):
         """As of every pipeline; a folder that names a localizer and holds none gets the bundled one."""
         if "localizer" in shared_parts(Path(model)):
             dtype = how.get("dtype") or how.get("torch_dtype") or torch.float32
-            how.setdefault("localizer", load_bundled_localizer().to(dtype))
+            localizer = torch.nn.Module.to(load_bundled_localizer(), dtype)  # without a word of diffusers'
+            how.setdefault("localizer", localizer)
         return super().from_pretrained(model, **how)
 
     def check(self, settings: Any, images: list, audios: list) -> None:
