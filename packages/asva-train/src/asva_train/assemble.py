@@ -12,6 +12,7 @@ import torch
 import asva_pipelines as pipelines
 from asva_data.settings import SettingsReader
 from asva_dit import make_scheduler as make_mtv_scheduler
+from asva_pipelines.loading.folders import quiet_libraries
 from asva_pipelines.mtv.parts import read_part
 from asva_train.components import find_component, find_named, read_component, read_tokenizer
 from asva_train.diffusion_task import base_folder
@@ -151,7 +152,8 @@ def assemble(
         pipeline = getattr(pipelines, family.pipeline)(**parts, **config)
     except TypeError as error:
         raise RecipeError(f"`settings` must be those of {family.pipeline}, got {settings}: {error}.") from error
-    pipeline.save_pretrained(temporary)
+    with quiet_libraries():
+        pipeline.save_pretrained(temporary)
     temporary.rename(output)
     return output
 

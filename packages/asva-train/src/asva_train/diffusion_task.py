@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from asva_pipelines import resolve_model
+from asva_pipelines.loading.folders import quiet_libraries
 from asva_train.clips import clip_source
 from asva_train.components import (
     build_component,
@@ -198,8 +199,9 @@ class DenoisingTask:
     def export(self, folder: Path) -> None:
         """Write the components that learned, or were made to fit."""
         parts: dict[str, Any] = self.fitted | dict(self.module.learning)
-        for name, part in parts.items():
-            part.save_pretrained(folder / self.stored_name(name))
+        with quiet_libraries():
+            for name, part in parts.items():
+                part.save_pretrained(folder / self.stored_name(name))
 
 
 def fetch_base(recipe: Any, confirm: Callable[[DownloadPlan], bool], *, cpu: bool = False) -> None:
