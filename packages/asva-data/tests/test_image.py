@@ -1,13 +1,14 @@
 """Pictures of every kind."""
 
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from asva_data import MediaError, read_image
+from asva_data import MediaError, probe, read_image
 
 
 def save(path, image, **options):
@@ -127,6 +128,47 @@ def test_not_a_picture(tmp_path, content, match):
 def test_a_video_is_not_a_picture(media, tmp_path):
     with pytest.raises(MediaError, match="must be a picture"):
         read_image(media.write_media(tmp_path / "a.mp4", num_frames=2))
+
+
+@pytest.fixture
+def photograph(tmp_path):
+    """A telephone's: HEIC in tiles of 64 pixels, each of which is a track of a video to FFmpeg."""
+    from pillow_heif import from_pillow
+
+    rows, columns = np.mgrid[:120, :200].astype(np.uint8)
+    pixels = np.stack([rows, columns, 200 - columns], axis=-1)
+    from_pillow(Image.fromarray(pixels)).save(tmp_path / "IMG_1.HEIC", quality=95, tile_size=64)
+    return tmp_path / "IMG_1.HEIC", pixels
+
+
+def test_the_photograph_of_a_telephone(photograph):
+    path, pixels = photograph
+    np.testing.assert_allclose(read_image(path).astype(int), pixels, atol=8)
+    with pytest.raises(MediaError, match="must be a video, got the photograph"):
+        probe(path)
+
+
+def test_what_reads_it_is_named_where_it_lacks(photograph, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MediaError, match=r"HEIC photograph .*IMG_1\.HEIC: save it as JPEG.*asva-data\[heic\]"):
+        read_image(photograph[0])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_photograph_cut_short(photograph, share):
+    whole = photograph[0].read_bytes()
+    photograph[0].write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(MediaError, match="damaged or cut short"):
+        read_image(photograph[0])
+
+
+def test_a_photograph_of_no_size(photograph):
+    whole = photograph[0].read_bytes()
+    sizes = b"ispe" + struct.pack(">III", 0, 200, 120)
+    assert sizes in whole
+    photograph[0].write_bytes(whole.replace(sizes, b"ispe" + bytes(12)))
+    with pytest.raises(MediaError, match="damaged or cut short"):
+        read_image(photograph[0])
 
 
 def test_missing(tmp_path):

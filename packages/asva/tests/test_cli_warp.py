@@ -1,10 +1,12 @@
 """``asva sample`` without a model or method: drawn pictures by the bundled model, photographs by ``warp``, and why."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from pillow_heif import from_pillow
 
 from asva_data import SyntheticWorld, probe
 
@@ -15,7 +17,9 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     Image.fromarray(SyntheticWorld(1_000_001)[3].frames[0]).save(folder / "drawn.png")
     noise = np.random.default_rng(0).integers(0, 255, (15, 20, 3), dtype=np.uint8)
-    Image.fromarray(noise).resize((200, 150), Image.Resampling.BICUBIC).save(folder / "photo.png")
+    photo = Image.fromarray(noise).resize((200, 150), Image.Resampling.BICUBIC)
+    photo.save(folder / "photo.png")
+    from_pillow(photo).save(folder / "IMG_1.HEIC", tile_size=64)
     return folder
 
 
@@ -38,11 +42,18 @@ def sample(asva, inputs, pictures, tmp_path):
     return run
 
 
-def test_a_photograph_is_moved_by_rule_at_its_own_size(sample, tmp_path):
-    ran, record = sample("photo.png")
+@pytest.mark.parametrize("picture", ["photo.png", "IMG_1.HEIC"])
+def test_a_photograph_is_moved_by_rule_at_its_own_size(sample, tmp_path, picture):
+    ran, record = sample(picture)
     assert ran.code == 0 and record["method"] == "warp" and record["model"]["name"] is None
     assert (probe(tmp_path / "a.mp4").height, probe(tmp_path / "a.mp4").width) == (150, 200)
     assert ran.err.count("moved by rule (--method warp)") == 1 and "asva models list" in ran.err
+
+
+def test_a_tile_of_a_photograph_is_not_taken_for_it(sample, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    ran, record = sample("IMG_1.HEIC")
+    assert ran.code == 1 and record is None and "pip install 'asva-data[heic]'" in ran.complaint
 
 
 def test_a_drawn_picture_is_of_the_bundled_model(sample):

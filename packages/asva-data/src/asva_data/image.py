@@ -18,7 +18,8 @@ from .resize import resize_crop
 logger = logging.getLogger(__name__)
 
 REFUSED = ("EPS", "WMF")  # formats that Pillow draws by starting another program
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, KeyError, struct.error, OverflowError)
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1")  # how telephones' photographs begin, behind their first 8 bytes
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error, OverflowError)
 
 
 def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = None) -> np.ndarray:
@@ -28,7 +29,7 @@ def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = Non
     palettes are converted, and of an animation the first frame is taken. Colour profiles are not applied.
 
     Args:
-        path: A file of any format that Pillow reads, except EPS and WMF.
+        path: A file of any format that Pillow reads, except EPS and WMF; a telephone's HEIC with ``asva-data[heic]``.
         size: Height and width, or one number for a square: the middle of that aspect, resized. None keeps the size.
 
     Returns:
@@ -56,13 +57,49 @@ def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = Non
 
 
 def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
+    with _open(path) as image:
         if image.width * image.height > limits().pixels:
             raise Image.DecompressionBombError
         if image.format in REFUSED:
             raise MediaError(f"`path` must be a picture of pixels such as PNG or JPEG, got {image.format} in {path}.")
         image.load()
         return _to_rgb(_upright(image))
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except Image.UnidentifiedImageError:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] != b"ftyp" or head[8:] not in HEIC:
+            raise
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise MediaError(
+            f"`path` must be a picture such as PNG or JPEG, got the HEIC photograph {path}: save it as JPEG, or "
+            "install what reads it: pip install 'asva-data[heic]'."
+        ) from error
+    if not _is_whole(path):
+        raise EOFError  # libheif would leave grey what is missing
+    return HeifImageFile(path)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file of boxes (ISO 14496-12) holds all of its last one."""
+    end, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while end < size:
+            file.seek(end)
+            head = file.read(16)
+            length = int.from_bytes(head[:4])
+            if length == 1:
+                length = int.from_bytes(head[8:])
+            if length < 8:  # 0: up to the end of the file
+                return length == 0
+            end += length
+    return end == size
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -22,6 +22,7 @@ FORMATS = (
     *("h264", "hevc", "obu", "m4v", "mjpeg", "yuv4mpegpipe", "gif", "apng"),
     *("wav", "w64", "mp3", "aac", "flac", "aiff", "au", "caf", "amr", "ac3", "eac3", "dts", "wv", "ape", "tta"),
 )
+PHOTOGRAPHS = ("heic", "heix", "heim", "heis", "mif1", "avif")  # in containers of videos; each tile would be a track
 # Until 19 PyAV refuses tags that are not UTF-8 unless told otherwise; from then on it takes no such argument.
 TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 OPENING = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
@@ -62,6 +63,8 @@ def picture_track(container: av.container.InputContainer, path: str | os.PathLik
     """The video track; the cover of a song is none."""
     if not len(container.streams):  # an mp4 that lost its index opens without an error
         raise MediaError(f"`path` must be a whole media file, got {path}, which is damaged or cut short.")
+    if container.metadata.get("major_brand") in PHOTOGRAPHS:
+        raise MediaError(f"`path` must be a video, got the photograph {path}.")
     track: Any = container.streams.best("video")
     if track is None or Disposition.attached_pic in track.disposition or track.codec_context is None:
         raise MediaError(f"`path` must have a picture, got {path} without one; give a whole video.")

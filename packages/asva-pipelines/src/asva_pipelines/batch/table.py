@@ -12,7 +12,7 @@ from typing import Any
 from asva_data.listing import ENDINGS as VIDEOS
 from asva_weights.text import read_text, reading, text_lines
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".heic", ".avif", ".bmp", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif")
 LONGEST_CELL = 1 << 20  # letters
 
