@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from asva_data import MediaError, probe, read_image
 
@@ -43,6 +43,44 @@ def test_cmyk(tmp_path):
     cmyk = Image.merge("CMYK", [Image.new("L", (8, 8), value) for value in (0, 255, 255, 0)])
     image = read_image(save(tmp_path / "a.jpg", cmyk, quality=100))
     assert np.abs(image.astype(int) - (255, 0, 0)).max() < 12
+
+
+@pytest.fixture(scope="module")
+def exchanged():
+    """A profile that calls red what is green elsewhere, and green what is red."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(data[at : at + 4]): at + 4 for at in range(132, 132 + 12 * int.from_bytes(data[128:132]), 12)}
+    red, green = (tags[name] for name in (b"rXYZ", b"gXYZ"))
+    data[red : red + 8], data[green : green + 8] = data[green : green + 8], data[red : red + 8]
+    for name in ("sRGB", "sRGB".encode("utf-16-be").decode("latin-1")):
+        data = data.replace(name.encode("latin-1"), name.replace("R", "X").encode("latin-1"))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
+def test_a_colour_profile_is_applied(tmp_path, exchanged, ending):
+    options = {"lossless": True} if ending == "webp" else {"quality": 100}
+    picture = Image.new("RGB", (8, 8), (200, 100, 50))
+    image = read_image(save(tmp_path / f"a.{ending}", picture, icc_profile=exchanged, **options))
+    np.testing.assert_allclose(image[0, 0].astype(int), (100, 200, 50), atol=4)
+
+
+def test_a_colour_profile_and_alpha(tmp_path, exchanged):
+    picture = Image.new("RGBA", (2, 1), (200, 100, 50, 0))
+    picture.putpixel((1, 0), (200, 100, 50, 255))
+    image = read_image(save(tmp_path / "a.png", picture, icc_profile=exchanged))
+    np.testing.assert_allclose(image[0].astype(int), [[255] * 3, [100, 200, 50]], atol=2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("profile", [b"", b"no profile", "of sRGB", "cut short"])
+def test_a_profile_that_says_nothing_changes_nothing(tmp_path, exchanged, mode, profile):
+    if profile == "of sRGB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = exchanged[:300] if profile == "cut short" else profile
+    picture = Image.new(mode, (8, 8), 77 if mode == "L" else (200, 100, 50))
+    image = read_image(save(tmp_path / "a.png", picture, icc_profile=profile))
+    np.testing.assert_array_equal(image[0, 0], [77] * 3 if mode == "L" else (200, 100, 50))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
