@@ -27,8 +27,8 @@ def read_image(path: str | os.PathLike, size: int | tuple[int, int] | None = Non
     """Read a picture as upright RGB.
 
     The EXIF turn is applied, transparency is laid over white, 16-bit and float greys are scaled to 8 bit, CMYK and
-    palettes are converted, and of an animation the first frame is taken. A colour profile is applied, such as the wide one
-    of telephones (Display P3): what comes out is sRGB.
+    palettes are converted, and of an animation the first frame is taken. A colour profile is applied, such as the wide
+    one of telephones (Display P3): what comes out is sRGB.
 
     Args:
         path: A file of any format that Pillow reads, except EPS and WMF; a telephone's HEIC with ``asva-data[heic]``.
