@@ -17,12 +17,15 @@ from results import table
 from asva_data import SyntheticWorld, write_video
 
 FILES = "--image clip.png --audio clip.wav --output clip.mp4 --overwrite"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PHOTOGRAPH = f"--image {EXAMPLES / 'cat.jpg'} --audio {EXAMPLES / 'drums.wav'} --output cat.mp4 --overwrite"
 COMMANDS = {
     "`import torch`": [sys.executable, "-c", "import torch"],
     "`asva --help`": "--help",
     "`asva keyframes`, of a sound": "keyframes clip.wav",
     "`asva demix`": "demix clip.wav --output tracks --overwrite",
     "`asva data check`": "data check clips",
+    "`asva sample` of the README: a photograph, 2 s": f"sample {PHOTOGRAPH}",
     "`asva sample`, the bundled model, 2 s": f"sample --model tiny {FILES}",
     "`asva sample --method warp`, 64x64, 2 s": f"sample --method warp {FILES}",
 }

@@ -16,6 +16,9 @@ from asva_pipelines.notes import note
 
 RESTORED = 27.0
 """PSNR in dB from which a picture counts as restored; docs/benchmarks.md says how well that tells the kinds apart."""
+ALIKE = 0.3
+"""Share of neighbours alike (:func:`evenness`) below which no network is asked: drawn ones have 0.4, H.264 or not."""
+SIZE = 64  # pixels of the bundled model's pictures
 LARGEST = 256  # pixels at which a picture is compared with what the autoencoder makes of it
 _BUNDLED = MODELS["tiny"].folder or Path()
 
@@ -53,12 +56,26 @@ def warn_of_bundled(request: Request, folder: Path | None) -> None:
 
 
 def is_known(image: Path, start: float = 0.0) -> bool:
-    """Whether the bundled autoencoder restores a picture; True of what is no picture, of which the reader will tell."""
+    """Whether the bundled model knows such a picture; True of what is no picture, of which the reader will tell."""
     try:
         changed = image.stat().st_mtime_ns
     except OSError:
         return True
     return _is_known(image, start, changed)
+
+
+def knows(picture: np.ndarray) -> bool:
+    """Whether the bundled model knows such a picture (h, w, 3): it has even areas, and the autoencoder restores it."""
+    return evenness(picture) >= ALIKE and restoration(picture) >= RESTORED
+
+
+def evenness(picture: np.ndarray) -> float:
+    """Share of neighbours that differ by one step of 255 at most, of a picture (h, w, 3) brought to 64 pixels."""
+    from asva_data import resize_crop
+
+    seen = resize_crop(picture, SIZE).astype(np.int16)
+    steps = [np.abs(np.diff(seen, axis=axis)).max(axis=-1) for axis in (0, 1)]
+    return float(np.mean([(step <= 1).mean() for step in steps]))
 
 
 def restoration(picture: np.ndarray) -> float:
@@ -69,7 +86,7 @@ def restoration(picture: np.ndarray) -> float:
     from asva_unet.pixels import decode_latents, encode_pixels, quantise
 
     vae = _autoencoder()
-    seen = resize_crop(picture, 64)
+    seen = resize_crop(picture, SIZE)
     pixels = torch.from_numpy(np.ascontiguousarray(seen)).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.no_grad():
         made = quantise(decode_latents(vae, encode_pixels(vae, pixels, None)[:, None], 1)[0, 0])
@@ -83,7 +100,7 @@ def restoration(picture: np.ndarray) -> float:
 def _is_known(image: Path, start: float, changed: int) -> bool:
     del changed
     try:
-        return restoration(picture_or_frame(image, start)) >= RESTORED
+        return knows(picture_or_frame(image, start))
     except (ValueError, OSError):
         return True
 
