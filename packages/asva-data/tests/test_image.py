@@ -192,6 +192,12 @@ def test_what_reads_it_is_named_where_it_lacks(photograph, monkeypatch):
         read_image(photograph[0])
 
 
+def test_a_photograph_with_its_makers_trailer(photograph):
+    path, pixels = photograph
+    path.write_bytes(path.read_bytes() + b"SEFH and what else a maker appends SEFT")
+    np.testing.assert_allclose(read_image(path).astype(int), pixels, atol=8)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_photograph_cut_short(photograph, share):
     whole = photograph[0].read_bytes()

@@ -89,18 +89,18 @@ def _open(path: Path) -> Image.Image:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file of boxes (ISO 14496-12) holds all of its last one."""
+    """Whether the boxes (ISO 14496-12) of a picture end within the file; makers append what is none."""
     end, size = 0, path.stat().st_size
     with path.open("rb") as file:
         while end < size:
             file.seek(end)
             head = file.read(16)
+            if head[4:8] not in (b"ftyp", b"meta", b"mdat", b"free"):
+                return True
             length = int.from_bytes(head[:4])
-            if length == 1:
-                length = int.from_bytes(head[8:])
-            if length < 8:  # 0: up to the end of the file
-                return length == 0
-            end += length
+            if length < 8:  # 1: it stands behind; 0: up to the end of the file
+                length = int.from_bytes(head[8:]) if length == 1 else size - end
+            end += max(length, 8)
     return end == size
 
 
