@@ -11,7 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisio
 
 from asva_audio import ImageBindAudioEncoder
 from asva_keyframe import MotionLocalizer
-from asva_pipelines import METHODS, KeyVIDPipeline
+from asva_pipelines import METHODS, KeyVIDPipeline, resolve_model
 from asva_pipelines.base import VideoPipeline
 from asva_pipelines.settings import call_arguments
 from asva_unet import ImageResampler, KeyVIDUNet, make_scheduler
@@ -472,3 +472,10 @@ def test_every_argument_is_documented(method):
 def test_an_unknown_argument_is_refused(pipe):
     with pytest.raises(TypeError, match="magic"):
         pipe(picture(), magic=1)
+
+
+def test_the_bundled_localizer_comes_in_the_wanted_type_without_a_word(monkeypatch):
+    said = []
+    monkeypatch.setattr("diffusers.models.modeling_utils.logger.warning", lambda text, *more: said.append(text))
+    pipeline = KeyVIDPipeline.from_pretrained(resolve_model("tiny"), dtype=torch.bfloat16)
+    assert pipeline.localizer.dtype == torch.bfloat16 and said == []
